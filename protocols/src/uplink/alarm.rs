@@ -1,0 +1,124 @@
+//! Bodies of the entries about alarms and devices.
+
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device::AlarmState;
+use crate::id::{ActorId, DeviceId};
+
+/// How soon somebody has to act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Urgency {
+    /// A test: nobody has to.
+    Test,
+    /// Something is broken.
+    Technical,
+    /// A person should be asked soon.
+    Urgent,
+    /// A life may hang on it.
+    Emergency,
+}
+
+/// Body of `alarm.raised`, `alarm.repeated` and `alarm.cancelled`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmBody {
+    /// `sos`, `fall` …; `unknown` and `unreadable` for reports nobody understood; `conflict` for a number used twice;
+    /// `storage` and the like for the gateway's own.
+    pub kind: String,
+    /// How soon somebody has to act.
+    pub urgency: Urgency,
+    /// The device it is about.
+    pub device: Option<DeviceId>,
+    /// Boot count when it happened.
+    pub boot: Option<u32>,
+    /// Milliseconds since that boot when it happened.
+    pub up_ms: Option<u64>,
+    /// The device's own time, Unix milliseconds; only recorded.
+    pub at: Option<i64>,
+    /// Battery, millivolts.
+    pub battery_mv: Option<u16>,
+    /// Signal strength, dBm.
+    pub rssi_dbm: Option<i16>,
+    /// The device's own word; of an unknown kind its name; of an unreadable payload its first bytes.
+    pub detail: Option<String>,
+}
+
+/// Body of `alarm.state`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmStepBody {
+    /// The step that was taken.
+    pub state: AlarmState,
+    /// Who took it.
+    pub by: ActorId,
+    /// The cause, when it was resolved.
+    pub cause: Option<String>,
+}
+
+/// Body of `device.reported`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceReportBody {
+    /// `test`, `service`, `restored`, `mains_restored` …
+    pub kind: String,
+    /// The device.
+    pub device: DeviceId,
+    /// The number of the report that this one speaks of.
+    pub of: Option<u64>,
+    /// Boot count when it happened.
+    pub boot: Option<u32>,
+    /// Milliseconds since that boot when it happened.
+    pub up_ms: Option<u64>,
+    /// The device's own time, Unix milliseconds; only recorded.
+    pub at: Option<i64>,
+    /// Battery, millivolts.
+    pub battery_mv: Option<u16>,
+    /// Signal strength, dBm.
+    pub rssi_dbm: Option<i16>,
+    /// The device's own word.
+    pub detail: Option<String>,
+}
+
+/// What supervision found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceTrouble {
+    /// Nothing heard within the stated time.
+    Silent,
+    /// Heard again.
+    Back,
+    /// Battery below its limit.
+    BatteryLow,
+    /// Battery well again.
+    BatteryOk,
+    /// The device had to give up reports.
+    LostReports,
+    /// The device has a fault.
+    Fault,
+    /// The device's faults are over.
+    FaultOver,
+}
+
+/// Body of `device.state`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceStateBody {
+    /// The device.
+    pub device: DeviceId,
+    /// What was found.
+    pub trouble: DeviceTrouble,
+    /// More of it: a fault's name, a number lost, millivolts.
+    pub detail: Option<String>,
+}
+
+/// Body of `report.refused`: something a device sent that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRefusedBody {
+    /// The device, where it is known.
+    pub device: Option<DeviceId>,
+    /// A word: `retained`, `foreign_topic`, `oversize`, `unsupported_version` …
+    pub reason: String,
+    /// Bytes of the payload.
+    pub size: u64,
+    /// The first bytes of the payload as text, capped.
+    pub sample: Option<String>,
+}

@@ -1,0 +1,25 @@
+//! Gateway to centre and back: journal entries and their results, holds, orders. JSON over HTTPS.
+//!
+//! An entry is kept and sent as the exact bytes that were hashed: [`Entry`] is encoded once, at the gateway, and from
+//! then on is a string inside [`EntryUpload`].
+
+mod alarm;
+mod entry;
+mod hold;
+mod order;
+mod origin;
+mod sale;
+
+pub use alarm::{
+    AlarmBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, ReportRefusedBody, Urgency,
+};
+pub use entry::{
+    Clock, Entry, EntryUpload, HASH_LEN, Head, Outcome, PrivateRecord, Results, UploadResult, Uploads, kind,
+};
+pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRequest};
+pub use order::{
+    AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane,
+    Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SettingsOrder, order_kind,
+};
+pub use origin::{Epoch, Origin, Source, SourceError};
+pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};
