@@ -1,0 +1,320 @@
+//! Everything that the core wants done outside.
+
+use protocols::device::AlarmState;
+use protocols::id::{DeviceId, ReaderId};
+use protocols::unit::Points;
+use protocols::uplink::{HASH_LEN, HoldRequest, Lane, PrivateRecord, SaleOutcome, Tender};
+use serde::Serialize;
+
+use crate::input::{AckToken, CommandId, OutLane, ReaderState, ReplyToken, SaleId, SessionId, Ticket};
+
+/// One journal row, ready to be stored as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number: 1, 2, 3 … without gaps.
+    pub n: u64,
+    /// SHA-256(hash of `n`-1 ‖ `bytes`); before the first row stand 32 zero bytes.
+    pub hash: [u8; HASH_LEN],
+    /// The exact bytes of the entry.
+    pub bytes: String,
+    /// The origin's source.
+    pub source: String,
+    /// The origin's epoch.
+    pub epoch: String,
+    /// The origin's number.
+    pub seq: u64,
+    /// The entry's kind.
+    pub kind: String,
+    /// Fingerprint of what was reported, for telling duplicates from conflicts: the first 8 bytes of a SHA-256.
+    pub body: u64,
+    /// The lane it leaves on.
+    pub lane: OutLane,
+    /// Personal data beside it.
+    pub private: Option<PrivateRecord>,
+}
+
+/// A change of the state from which the core restores itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StateChange {
+    /// Sets `key` to a JSON value.
+    Put {
+        /// Such as `alarm/btn-0001.1.42`.
+        key: String,
+        /// JSON.
+        value: String,
+    },
+    /// Removes `key`.
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+/// What goes to disk in one transaction. At most one group is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its number, for [`StoreInput::Committed`](crate::StoreInput::Committed).
+    pub id: u64,
+    /// Rows, ascending by `n`; may be empty.
+    pub rows: Vec<Row>,
+    /// State, in order; a later change of a key wins.
+    pub state: Vec<StateChange>,
+}
+
+/// What a device's publish is answered with. MQTT 3.1.1 knows only success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AckCode {
+    /// Taken (or taken before).
+    Success,
+    /// Recorded as refused: retained, foreign topic.
+    NotAuthorized,
+    /// Recorded as unreadable.
+    PayloadFormatInvalid,
+    /// Recorded as too large.
+    QuotaExceeded,
+}
+
+/// Why a person's wish is not granted. Each has a message in the local interface that says what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No such sale.
+    SaleUnknown,
+    /// No such alarm.
+    AlarmUnknown,
+    /// The card was touched already.
+    SaleUnderWay,
+    /// The sale has ended.
+    SaleEnded,
+    /// Another sale waits at this reader.
+    ReaderBusy,
+    /// The reader is not there.
+    ReaderGone,
+    /// The reader is not configured.
+    ReaderUnknown,
+    /// The security module is not there.
+    PsamGone,
+    /// A service that the catalogue does not have.
+    ServiceUnknown,
+    /// No lines, too many, or a quantity outside its range.
+    ItemsInvalid,
+    /// Above the most that one sale may cost.
+    AmountTooHigh,
+    /// The Idempotency-Key was used for something else.
+    KeyReused,
+    /// The key is empty or too long.
+    KeyInvalid,
+    /// Nothing can be stored just now; sales are closed.
+    StorageDown,
+    /// The line to the centre is down: the account cannot pay, the purse can.
+    Offline,
+    /// To resolve an alarm a cause is needed.
+    CauseMissing,
+    /// The card has expired or is not valid yet.
+    CardExpired,
+    /// The card is on the hotlist or blocked.
+    CardBlocked,
+    /// The card is of another scheme or could not be read.
+    CardUnreadable,
+    /// Another card than the one the sale began with.
+    CardChanged,
+    /// The card did not prove itself.
+    CardNotGenuine,
+    /// The card was taken away too soon; nothing was charged.
+    CardRemoved,
+    /// Not enough in the account or purse.
+    Insufficient,
+    /// The centre knows no account for this card.
+    NoAccount,
+    /// The centre has closed sales of this gateway.
+    Closed,
+    /// The centre refused for another reason.
+    CentreRefused,
+    /// Nobody laid a card on in time.
+    CardWaitEnded,
+    /// A person took it back.
+    TakenBack,
+    /// The gateway was restarted in mid-sale; nothing was charged.
+    Interrupted,
+    /// The card was not debited, as it proved afterwards.
+    NotDebited,
+    /// The security module refused or broke off; nothing was charged.
+    PsamRefused,
+    /// Whether the card was debited is not known until it is laid on again.
+    Unsettled,
+}
+
+/// A sale as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SaleView {
+    /// Its id.
+    pub id: SaleId,
+    /// `awaiting_card`, `in_progress`, `paid`, `refused`, `cancelled`, `unknown`.
+    pub state: &'static str,
+    /// What pays.
+    pub tender: Tender,
+    /// Where.
+    pub reader: ReaderId,
+    /// Total, fen.
+    pub amount: Points,
+    /// The lines.
+    pub items: Vec<protocols::uplink::SaleItem>,
+    /// Why not, where it was not paid.
+    pub reason: Option<Refusal>,
+    /// What is left in the account or purse, fen, where known.
+    pub balance: Option<Points>,
+    /// Whether the purse could be used instead.
+    pub purse_offered: bool,
+    /// Civil time at which it began, RFC 3339.
+    pub started_at: String,
+    /// The origin of its intent, once recorded.
+    pub origin: Option<String>,
+}
+
+/// An answer to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeskAnswer {
+    /// The sale, new or as the key found it.
+    Sale(SaleView),
+    /// The alarm's state after the step.
+    Alarm {
+        /// The alarm's id.
+        id: String,
+        /// Its state.
+        state: AlarmState,
+    },
+    /// No.
+    Refused(Refusal),
+}
+
+/// Something that pages show live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Notice {
+    /// `reader.changed`
+    Reader {
+        /// The reader.
+        reader: ReaderId,
+        /// Its state.
+        state: ReaderState,
+    },
+    /// `sale.changed`
+    Sale {
+        /// The sale.
+        sale: SaleView,
+    },
+    /// `alarm.changed`; the alarm's id.
+    Alarm {
+        /// The alarm's id.
+        alarm: String,
+        /// Its state.
+        state: AlarmState,
+    },
+    /// `device.changed`
+    Device {
+        /// The device.
+        device: DeviceId,
+    },
+    /// `uplink.changed`
+    Uplink {
+        /// Whether the centre answers.
+        online: bool,
+    },
+}
+
+/// An effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Store a group; answer by `StoreInput::Committed`.
+    Commit(Group),
+    /// Look a report up; answer by `StoreInput::OriginFound`.
+    FindOrigin {
+        /// The question.
+        ticket: Ticket,
+        /// The origin's source.
+        source: String,
+        /// The origin's epoch.
+        epoch: String,
+        /// The origin's number.
+        seq: u64,
+    },
+    /// Acknowledge a publish.
+    Ack {
+        /// Which.
+        token: AckToken,
+        /// How.
+        code: AckCode,
+    },
+    /// Send a command, QoS 1; a later one for the same device may overtake it.
+    Command {
+        /// The device.
+        device: DeviceId,
+        /// On which connection.
+        session: SessionId,
+        /// Its name until it is taken.
+        command: CommandId,
+        /// JSON.
+        payload: Vec<u8>,
+    },
+    /// Send entries of a lane: those with `n` > `after`, but for `except`, at most `max`; answer by `Uploaded`.
+    Upload {
+        /// The lane.
+        lane: OutLane,
+        /// Everything up to here is done.
+        after: u64,
+        /// Done above it.
+        except: Vec<u64>,
+        /// How many at most.
+        max: usize,
+    },
+    /// Send an alarm that no disk takes; answer by `Direct`.
+    UploadDirect {
+        /// The question.
+        ticket: Ticket,
+        /// The entry's bytes.
+        entry: String,
+    },
+    /// Ask the centre for a hold; answer by `HoldAnswered`.
+    Hold {
+        /// The sale.
+        sale: SaleId,
+        /// The request.
+        request: HoldRequest,
+    },
+    /// Ask for orders by long poll; answer by `Orders`.
+    PollOrders {
+        /// The lane.
+        lane: Lane,
+        /// The stream known so far; empty at first.
+        stream: String,
+        /// The last order that was carried out.
+        after: u64,
+    },
+    /// Answer a person.
+    Reply {
+        /// Whom.
+        token: ReplyToken,
+        /// What.
+        answer: DeskAnswer,
+    },
+    /// Tell the pages.
+    Notify(Notice),
+    /// A person must know at once, whatever else works; counted and logged.
+    Count {
+        /// The metric, such as `reports_refused`.
+        name: &'static str,
+        /// Its label's value.
+        label: &'static str,
+    },
+}
+
+/// The state names of a sale as people see it.
+#[must_use]
+pub const fn outcome_name(outcome: SaleOutcome) -> &'static str {
+    match outcome {
+        SaleOutcome::Paid => "paid",
+        SaleOutcome::Refused => "refused",
+        SaleOutcome::Cancelled => "cancelled",
+        SaleOutcome::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,320 @@
+//! Everything that can happen to the core.
+
+use protocols::id::{ActorId, DeviceId, ReaderId, ServiceId};
+use protocols::uplink::{HoldAnswer, Lane, OrderPage, Results, Tender, UploadResult};
+
+/// Which adapter a session belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkId {
+    /// The daemon's own MQTT end.
+    Device,
+    /// An existing broker.
+    Broker,
+}
+
+/// One connection of a device, numbered by its adapter, never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The adapter.
+    pub link: LinkId,
+    /// Its number for the connection.
+    pub number: u64,
+}
+
+/// What an adapter needs to acknowledge one publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AckToken {
+    /// The connection it came on.
+    pub session: SessionId,
+    /// MQTT packet identifier.
+    pub packet: u16,
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+    };
+}
+
+number! {
+    /// Names one command to a device until the device acknowledged it.
+    CommandId
+}
+number! {
+    /// Names a question that the core asked outside.
+    Ticket
+}
+number! {
+    /// Names a caller of the local interface who waits for an answer.
+    ReplyToken
+}
+number! {
+    /// Names one dialogue with a card.
+    DialogueId
+}
+
+/// A sale's id: 32 hex digits, drawn at random by the local interface.
+pub type SaleId = String;
+
+/// A lane of the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutLane {
+    /// Alarms and their steps.
+    Alarms,
+    /// Sales.
+    Sales,
+    /// Everything else.
+    Rest,
+}
+
+impl OutLane {
+    /// Every lane, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Alarms, Self::Sales, Self::Rest];
+
+    /// A word for keys, metrics and pages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alarms => "alarms",
+            Self::Sales => "sales",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// An input.
+#[derive(Debug)]
+pub enum Input {
+    /// From the devices, by either adapter.
+    Link(LinkInput),
+    /// From the journal.
+    Store(StoreInput),
+    /// From the centre.
+    Uplink(UplinkInput),
+    /// From a person, by the kiosk or staff page.
+    Desk(DeskInput),
+    /// A moment that [`Core::poll_timeout`](crate::Core::poll_timeout) named has come.
+    Timer,
+}
+
+/// Why an adapter refused something before it became a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkRefusal {
+    /// Wrong name or secret, or none.
+    Login,
+    /// A publish outside the own prefix, or on a topic that devices do not publish on.
+    ForeignTopic,
+    /// A subscription to anything but the own commands.
+    ForeignSubscription,
+    /// A payload above the limit.
+    Oversize,
+    /// A packet that MQTT does not allow.
+    Malformed,
+    /// Too many connections or too many tries.
+    Limit,
+}
+
+impl LinkRefusal {
+    /// The word in entries, metrics and pages.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::ForeignTopic => "foreign_topic",
+            Self::ForeignSubscription => "foreign_subscription",
+            Self::Oversize => "oversize",
+            Self::Malformed => "malformed",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+/// From the devices. The adapter has checked who it is: `device` is the authenticated one.
+#[derive(Debug)]
+pub enum LinkInput {
+    /// A device is connected and can be sent commands.
+    Connected {
+        /// The device.
+        device: DeviceId,
+        /// The connection; a later one replaces it.
+        session: SessionId,
+    },
+    /// A connection ended.
+    Disconnected {
+        /// The device.
+        device: DeviceId,
+        /// The connection.
+        session: SessionId,
+    },
+    /// A publish on `…/event`. To be acknowledged by [`Effect::Ack`](crate::Effect::Ack), once durable.
+    Event {
+        /// The device.
+        device: DeviceId,
+        /// How to acknowledge it; absent at QoS 0.
+        ack: Option<AckToken>,
+        /// At most `PAYLOAD_LEN_MAX` bytes.
+        payload: Vec<u8>,
+        /// The retained flag.
+        retained: bool,
+    },
+    /// A publish on `…/status`.
+    Status {
+        /// The device.
+        device: DeviceId,
+        /// How to acknowledge it; absent at QoS 0.
+        ack: Option<AckToken>,
+        /// At most `PAYLOAD_LEN_MAX` bytes.
+        payload: Vec<u8>,
+    },
+    /// The device acknowledged a command.
+    CommandTaken {
+        /// The device.
+        device: DeviceId,
+        /// The command.
+        command: CommandId,
+    },
+    /// The adapter refused something itself.
+    Refused {
+        /// The device, where it is authenticated.
+        device: Option<DeviceId>,
+        /// Why.
+        reason: LinkRefusal,
+        /// How to acknowledge it once the refusal is on record, where the connection lives on.
+        ack: Option<AckToken>,
+        /// Bytes of the payload.
+        size: u64,
+        /// Its first bytes, at most `SAMPLE_LEN_MAX`.
+        sample: Vec<u8>,
+    },
+}
+
+/// From the journal. A commit that failed is no input: the process ends.
+#[derive(Debug)]
+pub enum StoreInput {
+    /// A group is durable.
+    Committed {
+        /// Its number.
+        group: u64,
+    },
+    /// Answer to [`Effect::FindOrigin`](crate::Effect::FindOrigin).
+    OriginFound {
+        /// The question.
+        ticket: Ticket,
+        /// The fingerprint of the body that the journal holds for that report, if it holds one.
+        body: Option<u64>,
+    },
+}
+
+/// Why the centre gave no usable answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UplinkFailure {
+    /// No answer within the deadline, no route, no connection, TLS refused.
+    Unreachable,
+    /// 401 or 403: an identity trouble.
+    Identity,
+    /// 429 or 503; try again after so many milliseconds at the earliest.
+    Busy {
+        /// From `Retry-After`, where given.
+        retry_after_ms: Option<u64>,
+    },
+    /// An answer that is none of this protocol: a captive portal, a redirect, garbage, another status.
+    Garbage,
+}
+
+/// An answer to a direct upload.
+#[derive(Debug)]
+pub struct Direct {
+    /// The question.
+    pub ticket: Ticket,
+    /// What the centre said.
+    pub result: Result<UploadResult, UplinkFailure>,
+}
+
+/// From the centre.
+#[derive(Debug)]
+pub enum UplinkInput {
+    /// Answer to [`Effect::Upload`](crate::Effect::Upload).
+    Uploaded {
+        /// The lane.
+        lane: OutLane,
+        /// The numbers that were sent, ascending; empty when the journal had none.
+        sent: Vec<u64>,
+        /// What the centre said.
+        result: Result<Results, UplinkFailure>,
+    },
+    /// Answer to [`Effect::UploadDirect`](crate::Effect::UploadDirect).
+    Direct(Direct),
+    /// Answer to [`Effect::Hold`](crate::Effect::Hold).
+    HoldAnswered {
+        /// The sale.
+        sale: SaleId,
+        /// What the centre said.
+        result: Result<HoldAnswer, UplinkFailure>,
+    },
+    /// Answer to [`Effect::PollOrders`](crate::Effect::PollOrders).
+    Orders {
+        /// The lane.
+        lane: Lane,
+        /// What the centre said.
+        result: Result<OrderPage, UplinkFailure>,
+    },
+}
+
+/// From a person.
+#[derive(Debug)]
+pub enum DeskInput {
+    /// Somebody chose services; the card comes next.
+    StartSale {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// A fresh random id for the sale; not used when the key is known.
+        sale: SaleId,
+        /// The Idempotency-Key.
+        key: String,
+        /// Where the card will lie.
+        reader: ReaderId,
+        /// Services and how many of each.
+        items: Vec<(ServiceId, u32)>,
+        /// What pays.
+        tender: Tender,
+        /// Random salt for the private record.
+        salt: [u8; 32],
+    },
+    /// Take a sale back.
+    CancelSale {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The sale.
+        sale: SaleId,
+    },
+    /// Take an alarm further.
+    StepAlarm {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The alarm's id.
+        alarm: String,
+        /// How far.
+        state: protocols::device::AlarmState,
+        /// Who does it.
+        by: ActorId,
+        /// The cause, needed to resolve.
+        cause: Option<String>,
+    },
+}
+
+/// What a reader can do just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReaderState {
+    /// The reader or the PC/SC service is not there.
+    Gone,
+    /// Ready, no card.
+    Empty,
+    /// A card lies on it.
+    Card,
+    /// The card does not answer within the deadline.
+    Mute,
+}

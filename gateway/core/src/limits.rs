@@ -1,0 +1,38 @@
+//! Every bound of the core, with its reason.
+
+/// Rows that may wait for a commit before intake of anything but alarms pauses: two full groups.
+pub const PENDING_ROWS_PAUSE: usize = 4_096;
+/// Entries in one upload: a batch that a slow line still carries within the upload's deadline.
+pub const UPLOAD_ENTRIES_MAX: usize = 500;
+/// Presses that an open alarm keeps by number; older ones stay in the journal.
+pub const ALARM_PRESSES_MAX: usize = 32;
+/// Steps that an alarm's history keeps in memory; all of them stay in the journal.
+pub const ALARM_HISTORY_MAX: usize = 64;
+/// Closed alarms that the local interface can still show.
+pub const CLOSED_ALARMS_MAX: usize = 100;
+/// Closed sales that the local interface can still show.
+pub const CLOSED_SALES_MAX: usize = 100;
+/// Recent reports of a device whose bodies are compared in memory; older ones are looked up in the journal.
+pub const REPORT_WINDOW: usize = 64;
+/// Lines in one sale.
+pub const SALE_ITEMS_MAX: usize = 20;
+/// The most of one service in a sale.
+pub const SALE_QUANTITY_MAX: u32 = 99;
+/// The longest Idempotency-Key, in bytes.
+pub const IDEMPOTENCY_KEY_LEN_MAX: usize = 64;
+/// The longest cause given when an alarm is resolved, in bytes.
+pub const CAUSE_LEN_MAX: usize = 200;
+/// How long a sale waits for its card: long enough to find it in a bag.
+pub const SALE_CARD_WAIT_MS: u64 = 90_000;
+/// How long a hold may go unanswered before the sale is refused and the hold voided; the elder stands there.
+pub const HOLD_WAIT_MS: u64 = 8_000;
+/// First and longest pause between tries of an upload or poll.
+pub const RETRY_MS_MIN: u64 = 250;
+/// See [`RETRY_MS_MIN`].
+pub const RETRY_MS_MAX: u64 = 30_000;
+/// The longest pause of the alarm lane: an alarm is worth a knock every few seconds.
+pub const RETRY_MS_MAX_ALARMS: u64 = 5_000;
+/// Bytes of a refused payload that are kept.
+pub const SAMPLE_LEN_MAX: usize = 128;
+/// Results above the cursor that a lane keeps before it waits for the gap.
+pub const DONE_AHEAD_MAX: usize = 4_096;
