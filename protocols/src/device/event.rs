@@ -102,10 +102,10 @@ impl Kind {
     /// The name on the wire.
     #[must_use]
     pub fn name(&self) -> &str {
-        match self {
-            Self::Unknown(name) => name,
-            known => NAMES.iter().find(|(kind, _)| kind == known).map_or("unknown", |(_, name)| name),
+        if let Self::Unknown(name) = self {
+            return name;
         }
+        NAMES.iter().find(|(kind, _)| kind == self).map_or("unknown", |(_, name)| name)
     }
 }
 

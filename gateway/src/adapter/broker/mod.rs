@@ -1,0 +1,1 @@
+//! An existing MQTT broker, beside the device link.

@@ -1,0 +1,1 @@
+//! The daemon's own MQTT end, which devices connect to.

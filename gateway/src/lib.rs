@@ -1,0 +1,3 @@
+//! The gateway daemon as a library: adapters around the pure core, their wiring, and the command line.
+
+pub mod adapter;
