@@ -1,1 +1,4 @@
 //! End-to-end tests.
+
+pub mod pcscd;
+pub mod virtual_card;

@@ -1,0 +1,154 @@
+//! What a citizen card remembers without power, and the habits of its kind.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that a card remembers. Amounts are in fen, octets in hexadecimal, dates in BCD (YYYYMMDD).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardState {
+    /// Answer to reset.
+    #[serde(with = "hex::serde")]
+    pub atr: Vec<u8>,
+    /// Bytes 0 to 7 of file 0x15; 2 to 3 are the city (3100: Hangzhou).
+    #[serde(with = "hex::serde")]
+    pub issuer: [u8; 8],
+    /// Byte 8 of file 0x15.
+    pub application_type: u8,
+    /// Byte 9 of file 0x15.
+    pub application_version: u8,
+    /// Bytes 10 to 19 of file 0x15; the last 8 diversify the keys.
+    #[serde(with = "hex::serde")]
+    pub serial: [u8; 10],
+    /// Bytes 20 to 23 of file 0x15.
+    #[serde(with = "hex::serde")]
+    pub valid_from: [u8; 4],
+    /// Bytes 24 to 27 of file 0x15.
+    #[serde(with = "hex::serde")]
+    pub valid_until: [u8; 4],
+    /// Bytes 28 to 29 of file 0x15.
+    #[serde(with = "hex::serde")]
+    pub issuer_data: [u8; 2],
+    /// File 0x16: type, staff flag, name (GBK), identity number, its type. Made up, and nobody's business.
+    #[serde(with = "hex::serde")]
+    pub holder: Vec<u8>,
+    /// The electronic purse.
+    pub balance_fen: u32,
+    /// What the next INITIALIZE FOR PURCHASE answers.
+    pub offline_counter: u16,
+    /// What the next INITIALIZE FOR LOAD answers.
+    pub online_counter: u16,
+    /// Transaction records, newest first.
+    pub log: Vec<LogRecord>,
+    /// The application is blocked.
+    pub blocked: bool,
+    /// Habits.
+    pub quirks: Quirks,
+}
+
+/// A record of file 0x18: counter 2, overdraft 3, amount 4, type 1, terminal 6, date 4, time 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogRecord(#[serde(with = "hex::serde")] pub [u8; 23]);
+
+/// Habits that differ from issuer to issuer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quirks {
+    /// Answers 61xx and 6Cxx as a T=0 card.
+    pub t0: bool,
+    /// The top bit of each balance is set.
+    pub junk_top_bit: bool,
+    /// GET MESSAGE gives this code, and MAC1 of a purchase must cover it (CJ/T).
+    #[serde(with = "optional_hex")]
+    pub auth_code: Option<[u8; 9]>,
+    /// Random bytes for every transaction, to replay a published vector; otherwise the system's.
+    #[serde(with = "optional_hex")]
+    pub fixed_random: Option<[u8; 4]>,
+}
+
+impl CardState {
+    /// A new card, valid from 2020 to 2040, empty, with the last 8 bytes of its serial number given.
+    pub fn new(serial: [u8; 8]) -> Self {
+        let [a, b, c, d, e, f, g, h] = serial;
+        Self {
+            atr: contactless_atr(b"CITIZEN"),
+            issuer: [0x07, 0x31, 0x31, 0x00, 0, 0, 0, 0],
+            application_type: 0x01,
+            application_version: 0x01,
+            serial: [0, 0, a, b, c, d, e, f, g, h],
+            valid_from: [0x20, 0x20, 0x01, 0x01],
+            valid_until: [0x20, 0x40, 0x12, 0x31],
+            issuer_data: [0, 0],
+            holder: sample_holder(),
+            balance_fen: 0,
+            offline_counter: 1,
+            online_counter: 1,
+            log: Vec::new(),
+            blocked: false,
+            quirks: Quirks::default(),
+        }
+    }
+
+    /// File 0x15, which is also tag 9F0C of the answer to SELECT.
+    pub fn public_file(&self) -> [u8; 30] {
+        let parts: [&[u8]; 7] = [
+            &self.issuer,
+            &[self.application_type, self.application_version],
+            &self.serial,
+            &self.valid_from,
+            &self.valid_until,
+            &self.issuer_data,
+            &[],
+        ];
+        let mut file = [0; 30];
+        for (to, from) in file.iter_mut().zip(parts.concat()) {
+            *to = from;
+        }
+        file
+    }
+
+    /// The balance as the card says it.
+    pub fn balance_bytes(&self) -> [u8; 4] {
+        let junk = if self.quirks.junk_top_bit { 0x8000_0000 } else { 0 };
+        (self.balance_fen | junk).to_be_bytes()
+    }
+}
+
+/// The ATR that PC/SC makes for a contactless card with these historical bytes (PC/SC part 3, 3.1.3.2.3.1): at most 15.
+pub fn contactless_atr(historical: &[u8]) -> Vec<u8> {
+    let count = u8::try_from(historical.len().min(15)).unwrap_or(15);
+    let mut atr = vec![0x3B, 0x80 | count, 0x80, 0x01];
+    atr.extend(historical.iter().take(15));
+    let check = atr.iter().skip(1).fold(0, |check, byte| check ^ byte);
+    atr.push(check);
+    atr
+}
+
+/// A made-up person: 测试老人 ("test elder") with an identity number whose day does not exist.
+fn sample_holder() -> Vec<u8> {
+    let mut file = vec![0x00, 0x00];
+    file.extend([0xB2, 0xE2, 0xCA, 0xD4, 0xC0, 0xCF, 0xC8, 0xCB]);
+    file.resize(22, 0);
+    file.extend(b"3301009999999900");
+    file.push(0x00);
+    file
+}
+
+mod optional_hex {
+    use hex::FromHex;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer, T: AsRef<[u8]>>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(octets) => to.serialize_some(&hex::encode(octets)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>, T: FromHex<Error = hex::FromHexError>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|t| T::from_hex(t).map_err(D::Error::custom)).transpose()
+    }
+}
