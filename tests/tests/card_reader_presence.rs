@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pcsc::{Card, State};
+use protocols::card::value::CardAmount;
 use tests::virtual_card::card_state::CardState;
 use tests::virtual_card::psam::{Psam, PsamState};
 use tests::virtual_card::purse::CitizenCard;
@@ -62,7 +63,7 @@ fn a_removed_card_is_noticed_and_comes_back_with_its_balance() {
 }
 
 fn card_with(balance_fen: u32) -> CitizenCard {
-    CitizenCard::new(CardState { balance_fen, ..CardState::new(SERIAL) })
+    CitizenCard::new(CardState { balance_fen: CardAmount::new(balance_fen).expect("small"), ..CardState::new(SERIAL) })
 }
 
 fn say(card: &Card, command: &str) -> String {

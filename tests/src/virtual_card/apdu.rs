@@ -11,6 +11,7 @@ impl Sw {
     pub const OK: Self = Self(0x9000);
     pub const WRONG_LENGTH: Self = Self(0x6700);
     pub const CONDITIONS: Self = Self(0x6985);
+    pub const WRONG_DATA: Self = Self(0x6A80);
     pub const NOT_SUPPORTED: Self = Self(0x6A81);
     pub const NOT_FOUND: Self = Self(0x6A82);
     pub const NO_RECORD: Self = Self(0x6A83);
@@ -19,6 +20,11 @@ impl Sw {
     pub const UNKNOWN_INS: Self = Self(0x6D00);
     pub const UNKNOWN_CLA: Self = Self(0x6E00);
     pub const WRITE_FAILED: Self = Self(0x6581);
+    pub const WRONG_MAC: Self = Self(0x9302);
+    pub const INSUFFICIENT: Self = Self(0x9401);
+    pub const COUNTER_AT_END: Self = Self(0x9402);
+    pub const NO_SUCH_KEY: Self = Self(0x9403);
+    pub const NO_SUCH_PROOF: Self = Self(0x9406);
 }
 
 /// A command APDU taken apart.
@@ -58,6 +64,11 @@ impl<'a> CommandApdu<'a> {
 
     pub fn p1p2(&self) -> u16 {
         u16::from_be_bytes([self.p1, self.p2])
+    }
+
+    /// The data, where it must have this length.
+    pub fn exactly<const N: usize>(&self) -> Result<&'a [u8; N], Sw> {
+        self.data.try_into().map_err(|_| Sw::WRONG_LENGTH)
     }
 }
 

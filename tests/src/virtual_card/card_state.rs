@@ -1,6 +1,10 @@
 //! What a citizen card remembers without power, and the habits of its kind.
 
+use protocols::card::crypto::DiversificationFactor;
+use protocols::card::value::{CardAmount, CardCounter, TransactionType};
 use serde::{Deserialize, Serialize};
+
+use super::keys::{CardKeys, Masters};
 
 /// Everything that a card remembers. Amounts are in fen, octets in hexadecimal, dates in BCD (YYYYMMDD).
 #[derive(Clone, Serialize, Deserialize)]
@@ -31,14 +35,22 @@ pub struct CardState {
     /// File 0x16: type, staff flag, name (GBK), identity number, its type. Made up, and nobody's business.
     #[serde(with = "hex::serde")]
     pub holder: Vec<u8>,
-    /// The electronic purse.
-    pub balance_fen: u32,
+    /// The card's keys.
+    pub keys: CardKeys,
+    /// The electronic purse (EP).
+    pub balance_fen: CardAmount,
+    /// The electronic deposit (ED); most citizen cards have none.
+    pub deposit_fen: Option<CardAmount>,
     /// What the next INITIALIZE FOR PURCHASE answers.
-    pub offline_counter: u16,
+    pub offline_counter: CardCounter,
     /// What the next INITIALIZE FOR LOAD answers.
-    pub online_counter: u16,
+    pub online_counter: CardCounter,
     /// Transaction records, newest first.
     pub log: Vec<LogRecord>,
+    /// What GET TRANSACTION PROVE gives for the last purchase.
+    pub last_purchase: Option<LastTransaction>,
+    /// What GET TRANSACTION PROVE gives for the last load.
+    pub last_load: Option<LastTransaction>,
     /// The application is blocked.
     pub blocked: bool,
     /// Habits.
@@ -49,6 +61,49 @@ pub struct CardState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LogRecord(#[serde(with = "hex::serde")] pub [u8; 23]);
+
+/// The proof of a transaction that is kept for a terminal that did not hear the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastTransaction {
+    /// Its type.
+    pub kind: TransactionType,
+    /// The counter after it.
+    pub counter: CardCounter,
+    /// MAC2.
+    #[serde(with = "hex::serde")]
+    pub mac: [u8; 4],
+    /// TAC.
+    #[serde(with = "hex::serde")]
+    pub tac: [u8; 4],
+}
+
+/// One of the two balances of a purse application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purse {
+    /// Electronic deposit.
+    Ed,
+    /// Electronic purse.
+    Ep,
+}
+
+impl Purse {
+    /// Type byte of a purchase.
+    pub fn purchase_type(self) -> TransactionType {
+        match self {
+            Self::Ed => TransactionType::ED_PURCHASE,
+            Self::Ep => TransactionType::EP_PURCHASE,
+        }
+    }
+
+    /// Type byte of a load.
+    pub fn load_type(self) -> TransactionType {
+        match self {
+            Self::Ed => TransactionType::ED_LOAD,
+            Self::Ep => TransactionType::EP_LOAD,
+        }
+    }
+}
 
 /// Habits that differ from issuer to issuer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +122,8 @@ pub struct Quirks {
 }
 
 impl CardState {
-    /// A new card, valid from 2020 to 2040, empty, with the last 8 bytes of its serial number given.
+    /// A new card, valid from 2020 to 2040, with an empty purse; given are the last 8 bytes of its serial number, by which its
+    /// keys are diversified from [`Masters::made_up`].
     pub fn new(serial: [u8; 8]) -> Self {
         let [a, b, c, d, e, f, g, h] = serial;
         Self {
@@ -80,10 +136,14 @@ impl CardState {
             valid_until: [0x20, 0x40, 0x12, 0x31],
             issuer_data: [0, 0],
             holder: sample_holder(),
-            balance_fen: 0,
-            offline_counter: 1,
-            online_counter: 1,
+            keys: Masters::made_up().diversify(&[DiversificationFactor::from_bytes(serial)]),
+            balance_fen: CardAmount::ZERO,
+            deposit_fen: None,
+            offline_counter: CardCounter::new(1),
+            online_counter: CardCounter::new(1),
             log: Vec::new(),
+            last_purchase: None,
+            last_load: None,
             blocked: false,
             quirks: Quirks::default(),
         }
@@ -107,10 +167,27 @@ impl CardState {
         file
     }
 
-    /// The balance as the card says it.
-    pub fn balance_bytes(&self) -> [u8; 4] {
-        let junk = if self.quirks.junk_top_bit { 0x8000_0000 } else { 0 };
-        (self.balance_fen | junk).to_be_bytes()
+    /// A balance, if the card has that purse.
+    pub fn balance(&self, purse: Purse) -> Option<CardAmount> {
+        match purse {
+            Purse::Ed => self.deposit_fen,
+            Purse::Ep => Some(self.balance_fen),
+        }
+    }
+
+    pub(super) fn set_balance(&mut self, purse: Purse, balance: CardAmount) {
+        match purse {
+            Purse::Ed => self.deposit_fen = Some(balance),
+            Purse::Ep => self.balance_fen = balance,
+        }
+    }
+
+    /// A balance as the card says it.
+    pub(super) fn balance_bytes(&self, balance: CardAmount) -> [u8; 4] {
+        let [first, rest @ ..] = balance.to_bytes();
+        let junk = if self.quirks.junk_top_bit { 0x80 } else { 0x00 };
+        let [a, b, c] = rest;
+        [first | junk, a, b, c]
     }
 }
 

@@ -1,7 +1,7 @@
 //! A citizen card and a PSAM made of software, on two slots of a virtual reader that the real pcscd drives.
 //!
 //! Owns: the wire to vpcd (`vpcd`), the reader with its faults and its trace (`reader`, `fault`), the card
-//! (`purse`, `card_state`), the PSAM (`psam`) and the made-up keys of both (`keys`).
+//! (`purse`, `transaction`, `card_state`), the PSAM (`psam`) and the made-up keys of both (`keys`).
 //!
 //! **Invariant:** a chip answers from its own state only, and what it answered is in its state file before the answer leaves.
 //! **Invariant:** every key and every person in here is made up.
@@ -10,17 +10,22 @@ mod apdu;
 mod bench;
 pub mod card_state;
 pub mod fault;
+pub mod keys;
 pub mod limits;
 pub mod psam;
 pub mod purse;
 pub mod reader;
 pub mod state_file;
 pub mod terminal;
+mod transaction;
 pub mod vpcd;
 
 pub use bench::{CARD_READER, CardBench, PSAM_READER, READER_NAME, VirtualReader};
 pub use fault::{Act, Fault, When};
 pub use reader::{Exchange, Presence, Slot};
+
+#[cfg(test)]
+mod chip_tests;
 
 /// What sits in a slot: something that has an ATR and answers APDUs.
 pub trait Chip: Send + 'static {

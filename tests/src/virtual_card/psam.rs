@@ -5,11 +5,17 @@
 
 use std::path::{Path, PathBuf};
 
+use protocols::card::crypto::{
+    AuthCode, CardKey, CardRandom, Challenge, DiversificationFactor, Mac2, SessionKey, TransactionData,
+};
+use protocols::card::date::{CardDate, CardTime};
+use protocols::card::value::{CardAmount, CardCounter, TerminalId, TerminalSequence, TransactionType};
 use serde::{Deserialize, Serialize};
 
 use super::Chip;
 use super::apdu::{CommandApdu, Line, Reply, Sw};
 use super::card_state::contactless_atr;
+use super::keys::{Masters, StoredKey};
 use super::state_file::{self, StateFileError};
 
 /// Everything that a PSAM remembers. Octets are in hexadecimal.
@@ -29,7 +35,11 @@ pub struct PsamState {
     #[serde(with = "hex::serde")]
     pub terminal: [u8; 6],
     /// The number that the next purchase gets.
-    pub terminal_sequence: u32,
+    pub terminal_sequence: TerminalSequence,
+    /// Master of the cards' purchase keys (DPK).
+    pub purchase_master: StoredKey,
+    /// Master of the cards' keys for their proof (DIK).
+    pub proof_master: StoredKey,
     /// Habits.
     pub quirks: PsamQuirks,
 }
@@ -40,10 +50,13 @@ pub struct PsamState {
 pub struct PsamQuirks {
     /// Answers 61xx and 6Cxx as a T=0 card.
     pub t0: bool,
+    /// The terminal transaction number goes up when MAC2 was right, not when a purchase begins: one that broke off leaves its
+    /// number to the next.
+    pub counts_successes_only: bool,
 }
 
 impl PsamState {
-    /// A new PSAM for this terminal.
+    /// A new PSAM for this terminal, with the masters of the sample cards.
     pub fn new(terminal: [u8; 6]) -> Self {
         let [a, b, c, d, e, f] = terminal;
         Self {
@@ -51,11 +64,19 @@ impl PsamState {
             serial: [0x00, 0x00, 0x31, 0x00, a, b, c, d, e, f],
             description: [0x01, 0x01, 0x00, 0x00],
             terminal,
-            terminal_sequence: 1,
+            terminal_sequence: TerminalSequence::new(1),
+            purchase_master: Masters::made_up().purchase,
+            proof_master: Masters::made_up().proof,
             quirks: PsamQuirks::default(),
         }
     }
 }
+
+const KEY_VERSION: u8 = 0x01;
+const TRIPLE_DES: u8 = 0x00;
+
+/// Levels of diversification that a PSAM does at most.
+const LEVELS_MAX: usize = 3;
 
 /// Which directory is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +91,21 @@ pub struct Psam {
     file: Option<PathBuf>,
     line: Line,
     directory: Directory,
+    /// A purchase that waits for its MAC2.
+    begun: Option<Begun>,
+    /// The key that INIT_FOR_DESCRYPT made.
+    proof_key: Option<CardKey>,
+}
+
+struct Begun {
+    session: SessionKey,
+    amount: CardAmount,
 }
 
 impl Psam {
     /// A PSAM that forgets everything with its owner.
     pub fn new(state: PsamState) -> Self {
-        Self { state, file: None, line: Line::default(), directory: Directory::Master }
+        Self { state, file: None, line: Line::default(), directory: Directory::Master, begun: None, proof_key: None }
     }
 
     /// A PSAM that lives in this file, which must exist.
@@ -100,9 +130,16 @@ impl Psam {
     }
 
     fn run(&mut self, command: &CommandApdu) -> Result<Reply, Sw> {
+        let begun = self.begun.take();
+        let in_purse = self.directory == Directory::Purse;
         match command.code() {
             0x00A4 => self.select(command),
             0x00B0 => self.read_binary(command),
+            0x8070 | 0x8072 | 0x801A | 0x80FA if !in_purse => Err(Sw::CONDITIONS),
+            0x8070 => self.init_for_purchase(command),
+            0x8072 => self.credit_for_purchase(begun, command),
+            0x801A => self.init_for_proof(command),
+            0x80FA => self.crypt(command),
             0x8000..=0x80FF | 0x0000..=0x00FF => Err(Sw::UNKNOWN_INS),
             _ => Err(Sw::UNKNOWN_CLA),
         }
@@ -117,6 +154,7 @@ impl Psam {
             [0x3F, 0x01] | [0xDF, 0x01] | [0x10, 0x01] => Directory::Purse,
             _ => return Err(Sw::NOT_FOUND),
         };
+        self.proof_key = None;
         Ok(Reply::ok([]))
     }
 
@@ -131,6 +169,95 @@ impl Psam {
         let from = file.get(usize::from(command.p2)..).filter(|part| !part.is_empty()).ok_or(Sw::WRONG_OFFSET)?;
         Ok(Reply::ok(from.get(..command.le.unwrap_or(256)).unwrap_or(from)))
     }
+
+    /// INIT_SAM_FOR_PURCHASE: random 4, counter 2, amount 4, type 1, date 4, time 3, key version 1, algorithm 1, one to three
+    /// factors of 8, and the authentication code of 9 where MAC1 is to cover it.
+    fn init_for_purchase(&mut self, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0000 {
+            return Err(Sw::WRONG_P1P2);
+        }
+        let (head, tail) = command.data.split_first_chunk::<20>().ok_or(Sw::WRONG_LENGTH)?;
+        let (factors, auth_code) = factors_and_code(tail)?;
+        let &[r0, r1, r2, r3, c0, c1, a0, a1, a2, a3, kind, d0, d1, d2, d3, t0, t1, t2, key_version, algorithm] = head;
+        if (key_version, algorithm) != (KEY_VERSION, TRIPLE_DES) {
+            return Err(Sw::NO_SUCH_KEY);
+        }
+        let data = TransactionData {
+            amount: CardAmount::new(u32::from_be_bytes([a0, a1, a2, a3])).map_err(|_| Sw::WRONG_DATA)?,
+            kind: TransactionType::new(kind),
+            terminal: TerminalId::from_bytes(self.state.terminal),
+            date: CardDate::from_bcd([d0, d1, d2, d3]).map_err(|_| Sw::WRONG_DATA)?,
+            time: CardTime::from_bcd([t0, t1, t2]).map_err(|_| Sw::WRONG_DATA)?,
+        };
+        let sequence = self.state.terminal_sequence;
+        if !self.state.quirks.counts_successes_only {
+            self.count()?;
+        }
+        let random = CardRandom::from_bytes([r0, r1, r2, r3]);
+        let counter = CardCounter::new(u16::from_be_bytes([c0, c1]));
+        let key = self.state.purchase_master.diversify(&factors).card();
+        let session = key.purchase_session_key(&random, counter, sequence);
+        let mac1 = session.purchase_mac1(&data, auth_code.as_ref());
+        self.begun = Some(Begun { session, amount: data.amount });
+        Ok(Reply::ok([sequence.to_bytes(), *mac1.as_bytes()].concat()))
+    }
+
+    /// CREDIT_SAM_FOR_PURCHASE: is this the MAC2 of a card that really debited?
+    fn credit_for_purchase(&mut self, begun: Option<Begun>, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0000 {
+            return Err(Sw::WRONG_P1P2);
+        }
+        let begun = begun.ok_or(Sw::CONDITIONS)?;
+        let mac2 = Mac2::from_bytes(*command.exactly::<4>()?);
+        if begun.session.purchase_mac2(begun.amount) != mac2 {
+            return Err(Sw::WRONG_MAC);
+        }
+        if self.state.quirks.counts_successes_only {
+            self.count()?;
+        }
+        Ok(Reply::ok([]))
+    }
+
+    /// INIT_FOR_DESCRYPT with the key of the proof of the card.
+    fn init_for_proof(&mut self, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0001 {
+            return Err(Sw::NO_SUCH_KEY);
+        }
+        let (factors, None) = factors_and_code(command.data)? else { return Err(Sw::WRONG_LENGTH) };
+        self.proof_key = Some(self.state.proof_master.diversify(&factors).card());
+        Ok(Reply::ok([]))
+    }
+
+    /// DES CRYPT: what a genuine card would make of these eight bytes.
+    fn crypt(&self, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0000 {
+            return Err(Sw::WRONG_P1P2);
+        }
+        let key = self.proof_key.as_ref().ok_or(Sw::CONDITIONS)?;
+        let challenge = Challenge::from_bytes(*command.exactly::<8>()?);
+        Ok(Reply::ok(*key.proof_response(&challenge).as_bytes()))
+    }
+
+    fn count(&mut self) -> Result<(), Sw> {
+        let next = self.state.terminal_sequence.get().checked_add(1).ok_or(Sw::COUNTER_AT_END)?;
+        self.alter(|state| state.terminal_sequence = TerminalSequence::new(next)).map_err(|_| Sw::WRITE_FAILED)
+    }
+}
+
+/// One to three factors, then nine bytes of authentication code or nothing.
+fn factors_and_code(octets: &[u8]) -> Result<(Vec<DiversificationFactor>, Option<AuthCode>), Sw> {
+    let (factors, code) = match octets.len() % 8 {
+        0 => (octets, None),
+        1 => {
+            octets.split_last_chunk::<9>().map(|(f, c)| (f, Some(AuthCode::from_bytes(*c)))).ok_or(Sw::WRONG_LENGTH)?
+        }
+        _ => return Err(Sw::WRONG_LENGTH),
+    };
+    let (chunks, _) = factors.as_chunks::<8>();
+    if !(1..=LEVELS_MAX).contains(&chunks.len()) {
+        return Err(Sw::WRONG_LENGTH);
+    }
+    Ok((chunks.iter().map(|factor| DiversificationFactor::from_bytes(*factor)).collect(), code))
 }
 
 impl Chip for Psam {
@@ -141,6 +268,8 @@ impl Chip for Psam {
     fn reset(&mut self) {
         self.line.reset();
         self.directory = Directory::Master;
+        self.begun = None;
+        self.proof_key = None;
     }
 
     fn execute(&mut self, command: &[u8]) -> Vec<u8> {

@@ -5,10 +5,13 @@
 
 use std::path::{Path, PathBuf};
 
+use protocols::card::crypto::Challenge;
+
 use super::Chip;
 use super::apdu::{CommandApdu, Line, Reply, Sw};
-use super::card_state::CardState;
+use super::card_state::{CardState, Purse};
 use super::state_file::{self, StateFileError};
+use super::transaction::{self, Begun};
 
 /// The purse application's name (City Union).
 pub const AID: [u8; 9] = [0xA0, 0x00, 0x00, 0x00, 0x03, 0x86, 0x98, 0x07, 0x01];
@@ -22,12 +25,13 @@ pub struct CitizenCard {
     file: Option<PathBuf>,
     line: Line,
     selected: bool,
+    begun: Option<Begun>,
 }
 
 impl CitizenCard {
     /// A card that forgets everything with its owner.
     pub fn new(state: CardState) -> Self {
-        Self { state, file: None, line: Line::default(), selected: false }
+        Self { state, file: None, line: Line::default(), selected: false, begun: None }
     }
 
     /// A card that lives in this file, which must exist.
@@ -52,6 +56,7 @@ impl CitizenCard {
     }
 
     fn run(&mut self, command: &CommandApdu) -> Result<Reply, Sw> {
+        let begun = self.begun.take();
         match command.code() {
             0x00A4 => self.select(command),
             0x0084 => challenge(command),
@@ -59,7 +64,23 @@ impl CitizenCard {
             _ if self.state.blocked => Err(Sw::NOT_SUPPORTED),
             0x00B0 => self.read_binary(command),
             0x00B2 => self.read_record(command),
+            0x0088 => self.authenticate(command),
             0x805C => self.balance(command),
+            0x80CA => self.auth_code(command),
+            0x8050 => {
+                let (reply, begun) = transaction::initialize(&self.state, command)?;
+                self.begun = Some(begun);
+                Ok(reply)
+            }
+            0x8054 => {
+                let (reply, next) = transaction::debit(&self.state, begun, command)?;
+                self.commit(next).map(|()| reply)
+            }
+            0x8052 => {
+                let (reply, next) = transaction::credit(&self.state, begun, command)?;
+                self.commit(next).map(|()| reply)
+            }
+            0x805A => transaction::prove(&self.state, command),
             _ => Err(unknown(command.cla)),
         }
     }
@@ -106,10 +127,39 @@ impl CitizenCard {
     }
 
     fn balance(&self, command: &CommandApdu) -> Result<Reply, Sw> {
-        match command.p1p2() {
-            0x0002 => Ok(Reply::ok(self.state.balance_bytes())),
-            _ => Err(Sw::WRONG_P1P2),
+        let purse = match command.p1p2() {
+            0x0001 => Purse::Ed,
+            0x0002 => Purse::Ep,
+            _ => return Err(Sw::WRONG_P1P2),
+        };
+        let balance = self.state.balance(purse).ok_or(Sw::NOT_SUPPORTED)?;
+        Ok(Reply::ok(self.state.balance_bytes(balance)))
+    }
+
+    /// INTERNAL AUTHENTICATE: the card proves that it holds its key.
+    fn authenticate(&self, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0000 {
+            return Err(Sw::WRONG_P1P2);
         }
+        let challenge = Challenge::from_bytes(*command.exactly::<8>()?);
+        Ok(Reply::ok(*self.state.keys.proof.card().proof_response(&challenge).as_bytes()))
+    }
+
+    /// GET MESSAGE, which only CJ/T cards know.
+    fn auth_code(&self, command: &CommandApdu) -> Result<Reply, Sw> {
+        if command.p1p2() != 0x0000 {
+            return Err(Sw::WRONG_P1P2);
+        }
+        self.state.quirks.auth_code.map(Reply::ok).ok_or(Sw::UNKNOWN_INS)
+    }
+
+    /// Makes the new state the card's own, once it is written.
+    fn commit(&mut self, next: CardState) -> Result<(), Sw> {
+        if let Some(file) = &self.file {
+            state_file::save(file, &next).map_err(|_| Sw::WRITE_FAILED)?;
+        }
+        self.state = next;
+        Ok(())
     }
 }
 
@@ -121,6 +171,7 @@ impl Chip for CitizenCard {
     fn reset(&mut self) {
         self.line.reset();
         self.selected = false;
+        self.begun = None;
     }
 
     fn execute(&mut self, command: &[u8]) -> Vec<u8> {
