@@ -148,6 +148,9 @@ impl CardAmount {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The smallest amount.
+    pub const ONE_FEN: Self = Self(1);
+
     /// From fen.
     pub const fn new(fen: u32) -> Result<Self, AmountTooLarge> {
         if fen > AMOUNT_FEN_MAX { Err(AmountTooLarge) } else { Ok(Self(fen)) }

@@ -1,5 +1,9 @@
 //! Commands to a PSAM, the security module of a terminal, and their answers.
 
+mod identify;
+
+pub use identify::{Identify, PsamIdentity, Step};
+
 use super::apdu::{Command, ExpectedLength, Header};
 use super::crypto::{AuthCode, CardRandom, Challenge, DiversificationFactor, Mac1, Mac2, ProofResponse};
 use super::date::{CardDate, CardTime};
@@ -15,6 +19,11 @@ pub type FactorList = heapless::Vec<DiversificationFactor, DIVERSIFICATION_LEVEL
 
 fn fixed<const N: usize>(data: &[u8]) -> Result<[u8; N], AnswerError> {
     data.try_into().map_err(|_| AnswerError { expected: N, found: data.len() })
+}
+
+/// For an answer whose data say nothing.
+pub(super) fn accept_any(_data: &[u8]) -> Result<(), core::convert::Infallible> {
+    Ok(())
 }
 
 /// SELECT of the master file: `00 A4 00 00 02 3F 00`.
