@@ -17,7 +17,9 @@ use core::fmt;
 
 use super::apdu::{Command, Response};
 use super::card_file::{CardFile, CardFileError};
+use super::profile::Aid;
 use super::status::StatusWord;
+use super::tlv::Fci;
 use super::transport::{Answered, Exchange, Transport};
 use super::value::{CardAmount, UnsupportedAlgorithm};
 
@@ -325,9 +327,16 @@ impl Flight {
     }
 }
 
-/// Whether SELECT found the application and may go on.
-pub(super) fn selected(response: &Response) -> Result<(), Refusal> {
-    if response.status() == StatusWord::Success { Ok(()) } else { Err(refused_by(Stage::Select, response.status())) }
+/// Whether SELECT found the application and may go on. A card that names another application in its FCI is one of
+/// another scheme; an FCI that names none, or cannot be read, proves nothing, and file 0x15 decides.
+pub(super) fn selected(response: &Response, aid: &Aid) -> Result<(), Refusal> {
+    if response.status() != StatusWord::Success {
+        return Err(refused_by(Stage::Select, response.status()));
+    }
+    match Fci::parse(response.data()) {
+        Ok(Fci { df_name: Some(name), .. }) if !name.starts_with(aid.as_bytes()) => Err(Refusal::OtherScheme),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// The card's file 0x15 out of its answer.

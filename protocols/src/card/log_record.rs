@@ -4,7 +4,7 @@
 //! bytes that were written.
 
 use super::octets::{octet_debug, octet_string};
-use super::purse::AnswerError;
+use super::purse::{AnswerError, fixed};
 use super::value::{CardAmount, CardCounter, TerminalId, TransactionType};
 
 /// Date and time of a log record, `YYYYMMDDHHMMSS` where its terminal wrote it well.
@@ -37,9 +37,7 @@ impl LogRecord {
 
     /// Reads a record.
     pub fn parse(bytes: &[u8]) -> Result<Self, AnswerError> {
-        let bytes: &[u8; Self::LEN] =
-            bytes.try_into().map_err(|_| AnswerError { expected: Self::LEN, found: bytes.len() })?;
-        let [c0, c1, o0, o1, o2, a0, a1, a2, a3, kind, rest @ ..] = *bytes;
+        let [c0, c1, o0, o1, o2, a0, a1, a2, a3, kind, rest @ ..] = fixed::<{ Self::LEN }>(bytes)?;
         let [t0, t1, t2, t3, t4, t5, moment @ ..] = rest;
         Ok(Self {
             counter: CardCounter::new(u16::from_be_bytes([c0, c1])),

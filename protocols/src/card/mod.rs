@@ -7,7 +7,7 @@
 //! value, date, crypto                      what the bytes mean
 //! card_file, log_record, purse, psam       commands and answers of card and PSAM
 //! profile                                  how one issuer's cards differ from another's
-//! dialogue, proof, purchase, settle        strictly sequential conversations
+//! dialogue, intent, proof, purchase, settle  strictly sequential conversations
 //! ```
 //!
 //! **Invariant:** nothing in here allocates, reads a clock or draws randomness; challenges and dates come in.
@@ -19,6 +19,7 @@ pub mod card_file;
 pub mod crypto;
 pub mod date;
 pub mod dialogue;
+pub mod intent;
 pub mod limits;
 pub mod log_record;
 pub mod octets;

@@ -134,7 +134,7 @@ impl Proof {
     fn advance(&mut self, phase: Phase, response: &Response) -> Result<Step, Outcome> {
         match phase {
             Phase::Select => {
-                selected(response).map_err(Outcome::Refused)?;
+                selected(response, &self.profile.aid).map_err(Outcome::Refused)?;
                 Ok(self.send(Phase::CardFile, Stage::CardFile, purse::read_card_file()))
             }
             Phase::CardFile => {

@@ -22,7 +22,8 @@ pub struct AnswerError {
     pub found: usize,
 }
 
-fn fixed<const N: usize>(data: &[u8]) -> Result<[u8; N], AnswerError> {
+/// The data of an answer that has `N` bytes.
+pub(super) fn fixed<const N: usize>(data: &[u8]) -> Result<[u8; N], AnswerError> {
     data.try_into().map_err(|_| AnswerError { expected: N, found: data.len() })
 }
 

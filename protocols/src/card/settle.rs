@@ -29,9 +29,9 @@ use super::apdu::{Command, Response};
 use super::card_file::CardFile;
 use super::crypto::Tac;
 use super::dialogue::{Answer, Failure, Flight, Refusal, Stage, Taken, Transmit, card_file, selected};
+use super::intent::PurchaseIntent;
 use super::log_record::LogRecord;
 use super::profile::Profile;
-use super::purchase::PurchaseIntent;
 use super::purse::{self, InitPurchaseAnswer, LogIndex, Purse, TransactionProof};
 use super::status::StatusWord;
 use super::value::{CardAmount, CardCounter, TransactionType};
@@ -221,7 +221,7 @@ impl Settle {
         let refused = |refusal| still_unknown(phase, StillUnknown::Refused(refusal));
         match phase {
             Phase::Select => {
-                selected(response).map_err(refused)?;
+                selected(response, &self.profile.aid).map_err(refused)?;
                 Ok(self.send(Phase::CardFile, Stage::CardFile, purse::read_card_file()))
             }
             Phase::CardFile => {

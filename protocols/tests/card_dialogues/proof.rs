@@ -71,6 +71,7 @@ fn cards_that_cannot_be_used_are_refused_by_name() {
     let failed = |stage, cause| Refusal::Failed(Failure { stage, cause });
     for (at, response, refusal) in [
         (0, "6A82", Refusal::OtherScheme),
+        (0, "6F0A8408A000000632010105 9000", Refusal::OtherScheme),
         (0, "6F0B8409A00000000386980701 6A81", Refusal::ApplicationBlocked),
         (0, "6283", Refusal::ApplicationBlocked),
         (0, "9303", Refusal::ApplicationBlocked),
@@ -87,6 +88,15 @@ fn cards_that_cannot_be_used_are_refused_by_name() {
     let blank = "0000310000000000 0101 00000000000000000000 20250101 20281231 0000 9000";
     let refusal = Refusal::CardFile(CardFileError::SerialNumber(SerialNumberError::AllZero));
     assert_eq!(play(begin(), &ending_with(1, blank)).outcome, Outcome::Refused(refusal));
+}
+
+#[test]
+fn an_fci_that_is_empty_or_malformed_leaves_the_decision_to_the_card_file() {
+    for fci in ["", "6F05", "6F80", "8484848484"] {
+        let mut script = script();
+        script[0] = x("00A4040009A0000000038698070100", &format!("{fci} 9000"));
+        assert!(matches!(play(begin(), &script).outcome, Outcome::Genuine(_)), "{fci}");
+    }
 }
 
 #[test]

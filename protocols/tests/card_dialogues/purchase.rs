@@ -4,9 +4,10 @@ use protocols::card::apdu::{Command, Response};
 use protocols::card::crypto::{Mac1, MasterKey};
 use protocols::card::date::{CardDate, CardTime};
 use protocols::card::dialogue::{Cause, Failure, Refusal, Stage};
+use protocols::card::intent::PurchaseIntent;
 use protocols::card::profile::Profile;
 use protocols::card::psam::PsamIdentity;
-use protocols::card::purchase::{Doubt, Order, Outcome, Purchase, PurchaseIntent, Step, proves_no_debit};
+use protocols::card::purchase::{Doubt, Order, Outcome, Purchase, Step, proves_no_debit};
 use protocols::card::purse::DebitAnswer;
 use protocols::card::status::StatusWord;
 use protocols::card::value::{
@@ -207,9 +208,10 @@ fn a_mac2_that_the_psam_did_not_accept_is_never_paid() {
 
 #[test]
 fn a_purse_that_cannot_pay_is_refused_before_the_psam_is_asked() {
-    let refused = |response: &str| match play(begin(), &ending_with(INIT, &bytes(response))).outcome {
-        Outcome::Refused { refusal, intent: None } => refusal,
-        outcome => panic!("{outcome:?}"),
+    let refused = |response: &str| {
+        let outcome = play(begin(), &ending_with(INIT, &bytes(response))).outcome;
+        let Outcome::Refused { refusal, intent: None } = outcome else { panic!("{outcome:?}") };
+        refusal
     };
     let balance = Some(CardAmount::new(999).unwrap());
     let rest = "000000 01 00 A1B2C3D4 9000";

@@ -2,9 +2,10 @@
 
 use protocols::card::card_file::CardFile;
 use protocols::card::dialogue::{Answer, Stage, Transmit};
+use protocols::card::intent::PurchaseIntent;
 use protocols::card::proof::{self, Proof};
 use protocols::card::psam::{self, Identify};
-use protocols::card::purchase::{self, Purchase, PurchaseIntent};
+use protocols::card::purchase::{self, Purchase};
 use protocols::card::settle::{self, Settle};
 
 /// A step of any dialogue.

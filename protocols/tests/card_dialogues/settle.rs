@@ -1,9 +1,9 @@
 //! Settlement of an unknown purchase at the next tap.
 
 use protocols::card::dialogue::{Cause, Failure, Refusal, Stage};
+use protocols::card::intent::PurchaseIntent;
 use protocols::card::log_record::LogRecord;
 use protocols::card::profile::Profile;
-use protocols::card::purchase::PurchaseIntent;
 use protocols::card::purse::{ProofLayout, TransactionProof};
 use protocols::card::settle::{NotDebitedBy, Outcome, Settle, Step, StillUnknown};
 use protocols::card::status::StatusWord;

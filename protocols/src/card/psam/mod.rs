@@ -9,17 +9,13 @@ use super::crypto::{AuthCode, CardRandom, Challenge, DiversificationFactor, Mac1
 use super::date::{CardDate, CardTime};
 use super::limits::DIVERSIFICATION_LEVELS_MAX;
 use super::profile::Template;
-use super::purse::AnswerError;
+use super::purse::{AnswerError, fixed};
 use super::value::{
     AlgorithmId, CardAmount, CardCounter, KeyVersion, PsamSerial, TerminalId, TerminalSequence, TransactionType,
 };
 
 /// The factors of one card, outermost level first as the profile orders them.
 pub type FactorList = heapless::Vec<DiversificationFactor, DIVERSIFICATION_LEVELS_MAX>;
-
-fn fixed<const N: usize>(data: &[u8]) -> Result<[u8; N], AnswerError> {
-    data.try_into().map_err(|_| AnswerError { expected: N, found: data.len() })
-}
 
 /// For an answer whose data say nothing.
 pub(super) fn accept_any(_data: &[u8]) -> Result<(), core::convert::Infallible> {
