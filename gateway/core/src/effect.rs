@@ -4,9 +4,9 @@ use protocols::device::AlarmState;
 use protocols::id::{DeviceId, ReaderId};
 use protocols::unit::Points;
 use protocols::uplink::{HASH_LEN, HoldRequest, Lane, PrivateRecord, SaleOutcome, Tender};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::input::{AckToken, CommandId, OutLane, ReaderState, ReplyToken, SaleId, SessionId, Ticket};
+use crate::input::{AckToken, CommandId, DialogueId, OutLane, ReaderState, ReplyToken, SaleId, SessionId, Ticket};
 
 /// One journal row, ready to be stored as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,36 @@ pub enum AckCode {
     QuotaExceeded,
 }
 
+/// What a dialogue may do after the card was identified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardVerdict {
+    /// Go on.
+    Approved,
+    /// Stop here.
+    Declined,
+}
+
+/// A dialogue for a reader's thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DialogueOrder {
+    /// Read the public file only.
+    Identify,
+    /// Prove that the card is genuine.
+    Proof,
+    /// Debit the purse.
+    Purchase {
+        /// Fen.
+        amount: u32,
+    },
+    /// Find out what became of a debit.
+    Settle {
+        /// What was about to happen.
+        intent: protocols::card::intent::PurchaseIntent,
+    },
+}
+
 /// Why a person's wish is not granted. Each has a message in the local interface that says what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// No such sale.
@@ -238,6 +266,15 @@ pub enum Effect {
         /// The origin's number.
         seq: u64,
     },
+    /// Load what the journal knows of a device's reports; answer by `StoreInput::ReportsLoaded`.
+    LoadReports {
+        /// The question.
+        ticket: Ticket,
+        /// The device.
+        device: DeviceId,
+        /// How many of the highest numbers.
+        limit: usize,
+    },
     /// Acknowledge a publish.
     Ack {
         /// Which.
@@ -296,6 +333,27 @@ pub enum Effect {
         token: ReplyToken,
         /// What.
         answer: DeskAnswer,
+    },
+    /// Run a dialogue; answer by `Done`, with `Identified` and `IntentReady` on the way.
+    RunDialogue {
+        /// Where.
+        reader: ReaderId,
+        /// Its name.
+        dialogue: DialogueId,
+        /// What to do.
+        order: DialogueOrder,
+    },
+    /// Answer to `Identified`.
+    CardVerdict {
+        /// The dialogue.
+        dialogue: DialogueId,
+        /// Whether to go on.
+        verdict: CardVerdict,
+    },
+    /// Answer to `IntentReady`: the intent is durable.
+    Proceed {
+        /// The dialogue.
+        dialogue: DialogueId,
     },
     /// Tell the pages.
     Notify(Notice),

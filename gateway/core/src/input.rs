@@ -1,5 +1,10 @@
 //! Everything that can happen to the core.
 
+use protocols::card::card_file::CardFile;
+use protocols::card::date::CardDate;
+use protocols::card::intent::PurchaseIntent;
+use protocols::card::psam::PsamIdentity;
+use protocols::card::{proof, purchase, settle};
 use protocols::id::{ActorId, DeviceId, ReaderId, ServiceId};
 use protocols::uplink::{HoldAnswer, Lane, OrderPage, Results, Tender, UploadResult};
 
@@ -96,6 +101,8 @@ pub enum Input {
     Uplink(UplinkInput),
     /// From a person, by the kiosk or staff page.
     Desk(DeskInput),
+    /// From the card readers.
+    Card(CardInput),
     /// A moment that [`Core::poll_timeout`](crate::Core::poll_timeout) named has come.
     Timer,
 }
@@ -199,12 +206,23 @@ pub enum StoreInput {
         /// Its number.
         group: u64,
     },
+    /// Whether the disk is so full that sales close.
+    SpaceLow(bool),
     /// Answer to [`Effect::FindOrigin`](crate::Effect::FindOrigin).
     OriginFound {
         /// The question.
         ticket: Ticket,
         /// The fingerprint of the body that the journal holds for that report, if it holds one.
         body: Option<u64>,
+    },
+    /// Answer to [`Effect::LoadReports`](crate::Effect::LoadReports).
+    ReportsLoaded {
+        /// The question.
+        ticket: Ticket,
+        /// The device's newest epoch in the journal; `None` when the journal has no report of it.
+        epoch: Option<u32>,
+        /// Numbers and fingerprints of that epoch's reports with the highest numbers.
+        recent: Vec<(u64, u64)>,
     },
 }
 
@@ -317,4 +335,56 @@ pub enum ReaderState {
     Card,
     /// The card does not answer within the deadline.
     Mute,
+}
+
+/// How a dialogue ended; the steppers of `protocols::card` say the details.
+#[derive(Debug)]
+pub enum DialogueOutcome {
+    /// The proof of the card, or [`DialogueOrder::Identify`](crate::DialogueOrder::Identify), which is its beginning.
+    Proof(proof::Outcome),
+    /// The purchase.
+    Purchase(purchase::Outcome),
+    /// The settlement.
+    Settle(settle::Outcome),
+    /// No dialogue: no reader, no card, no PSAM, or given up before the first command.
+    NotRun,
+}
+
+/// From the card readers.
+#[derive(Debug)]
+pub enum CardInput {
+    /// A reader changed.
+    Reader {
+        /// The reader.
+        reader: ReaderId,
+        /// Its state; [`ReaderState::Card`] is told once for each time a card is laid on.
+        state: ReaderState,
+    },
+    /// The PSAM is there (with its terminal id and serial, hex) or not.
+    Psam(Option<PsamIdentity>),
+    /// A dialogue read the card's public file and waits for [`Effect::CardVerdict`](crate::Effect::CardVerdict).
+    Identified {
+        /// The dialogue.
+        dialogue: DialogueId,
+        /// The public file.
+        card: CardFile,
+        /// Today at the site, from the wall clock, as the card's dates are written.
+        today: CardDate,
+    },
+    /// A purchase has MAC1 and waits for [`Effect::Proceed`](crate::Effect::Proceed) before the debit.
+    IntentReady {
+        /// The dialogue.
+        dialogue: DialogueId,
+        /// What is about to happen.
+        intent: PurchaseIntent,
+        /// Random salt for the private record.
+        salt: [u8; 32],
+    },
+    /// A dialogue ended.
+    Done {
+        /// The dialogue.
+        dialogue: DialogueId,
+        /// How.
+        outcome: DialogueOutcome,
+    },
 }

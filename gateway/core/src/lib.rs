@@ -1,21 +1,45 @@
 //! The gateway's logic as one pure state machine: devices, alarms, sales, orders, outbox.
 //!
-//! `Core::handle` takes an [`Input`] and the time; `Core::poll_effect` gives what is to be done outside;
-//! `Core::poll_timeout` says when the core wants [`Input::Timer`] and why. The same code runs in the daemon and in
+//! [`Core::handle`] takes an [`Input`] and the time; [`Core::poll_effect`] gives what is to be done outside;
+//! [`Core::poll_timeout`] says when the core wants [`Input::Timer`] and why. The same code runs in the daemon and in
 //! the simulator.
 //!
 //! **Invariant:** no clock, no randomness, no input or output: time, ids and salts come in with the inputs.
 //! **Invariant:** record before act: an effect that acknowledges a device, moves money or tells a person that something
 //! is so, is given out only after the journal entry behind it was reported durable ([`StoreInput::Committed`]).
 
+mod alarms;
+mod backoff;
+mod centre;
+mod core;
+mod devices;
+mod direct;
 pub mod effect;
 pub mod input;
+mod journal;
 pub mod limits;
+mod orders;
+mod outbox;
+mod reports;
+mod restore;
+mod sales;
+mod steps;
+mod supervision;
 pub mod time;
+mod timers;
+mod view;
 
-pub use effect::{AckCode, DeskAnswer, Effect, Group, Notice, Refusal, Row, SaleView, StateChange};
-pub use input::{
-    AckToken, CommandId, DeskInput, DialogueId, Direct, Input, LinkId, LinkInput, LinkRefusal, OutLane, ReaderState,
-    ReplyToken, SaleId, SessionId, StoreInput, Ticket, UplinkFailure, UplinkInput,
+pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
+pub use alarms::{Alarm, AlarmStep};
+pub use devices::DeviceRecord;
+pub use effect::{
+    AckCode, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, Notice, Refusal, Row, SaleView, StateChange,
 };
+pub use input::{
+    AckToken, CardInput, CommandId, DeskInput, DialogueId, DialogueOutcome, Direct, Input, LinkId, LinkInput,
+    LinkRefusal, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput, Ticket, UplinkFailure, UplinkInput,
+};
+pub use journal::Head;
+pub use restore::{RestoreError, Restored};
 pub use time::{Mono, Now};
+pub use view::{DeviceView, LaneView, StatusView};

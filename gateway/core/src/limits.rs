@@ -36,3 +36,5 @@ pub const RETRY_MS_MAX_ALARMS: u64 = 5_000;
 pub const SAMPLE_LEN_MAX: usize = 128;
 /// Results above the cursor that a lane keeps before it waits for the gap.
 pub const DONE_AHEAD_MAX: usize = 4_096;
+/// Alarms that may wait for the centre while no disk takes them.
+pub const DIRECT_ALARMS_MAX: usize = 1_024;

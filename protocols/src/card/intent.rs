@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crypto::{Mac1, TransactionData};
 use super::date::{CardDate, CardTime};
-use super::log_record::{LogMoment, LogRecord};
+use super::log_record::LogRecord;
 use super::value::{
     AlgorithmId, ApplicationSerialNumber, CardAmount, CardCounter, KeyVersion, PsamSerial, TerminalId,
     TerminalSequence, TransactionType,
@@ -74,6 +74,7 @@ impl PurchaseIntent {
 
     /// Whether this log record was written by this terminal at this intent's date and time.
     pub fn is_place_and_time_of(&self, record: &LogRecord) -> bool {
-        record.terminal == self.terminal && record.moment == LogMoment::of(self.date, self.time)
+        let (date, time) = record.moment.as_bytes().split_at(CardDate::LEN);
+        record.terminal == self.terminal && date == self.date.as_bytes() && time == self.time.as_bytes()
     }
 }

@@ -3,7 +3,6 @@
 //! Terminals of all trades write here, so only what every record has is checked: its length. Date and time stay the
 //! bytes that were written.
 
-use super::date::{CardDate, CardTime};
 use super::octets::{octet_debug, octet_string};
 use super::purse::{AnswerError, fixed};
 use super::value::{CardAmount, CardCounter, TerminalId, TransactionType};
@@ -14,15 +13,6 @@ pub struct LogMoment([u8; 7]);
 
 octet_string!(LogMoment, 7);
 octet_debug!(LogMoment);
-
-impl LogMoment {
-    /// As a terminal writes its date and time.
-    pub const fn of(date: CardDate, time: CardTime) -> Self {
-        let [y0, y1, month, day] = *date.as_bytes();
-        let [hour, minute, second] = *time.as_bytes();
-        Self([y0, y1, month, day, hour, minute, second])
-    }
-}
 
 /// One transaction in the card's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub enum Urgency {
     Test,
     /// Something is broken.
     Technical,
+    /// A wish, such as the green button's: somebody should ask when there is time.
+    Request,
     /// A person should be asked soon.
     Urgent,
     /// A life may hang on it.

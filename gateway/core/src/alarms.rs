@@ -1,0 +1,189 @@
+//! Alarms: open ones, the last closed ones, and how far each has come.
+//!
+//! ```text
+//! raised -> accepted -> acknowledged -> dispatched -> on_site -> resolved
+//!    \__________\____________\______________\___________\______> any later step, in whatever order steps arrive
+//! ```
+//!
+//! **Invariant:** an alarm's state is the highest step known; no input takes it back.
+//! **Invariant:** only a person's `resolved` closes an alarm. A cancel is noted on it; a further press of the same kind
+//! on an open alarm is folded into it, and counted.
+
+use std::collections::BTreeMap;
+
+use protocols::device::AlarmState;
+use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
+use protocols::uplink::{Origin, Urgency};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
+
+/// One step of an alarm's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmStep {
+    /// What was reached.
+    pub state: AlarmState,
+    /// By whom; absent for steps that no person took.
+    pub by: Option<ActorId>,
+    /// Civil time, RFC 3339.
+    pub at: String,
+    /// The cause, when it was resolved.
+    pub cause: Option<String>,
+}
+
+/// An alarm as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// `{device}.{epoch}.{seq}`.
+    pub id: String,
+    /// The origin of its `alarm.raised`.
+    pub origin: Origin,
+    /// The number of that entry.
+    pub n: u64,
+    /// `sos`, `fall` …
+    pub kind: String,
+    /// How soon somebody has to act.
+    pub urgency: Urgency,
+    /// The device it is about.
+    pub device: Option<DeviceId>,
+    /// The epoch of the presses.
+    pub epoch: DeviceEpoch,
+    /// The newest presses by number, ascending by arrival.
+    pub seqs: Vec<Seq>,
+    /// All presses, repeats included.
+    pub presses: u64,
+    /// Civil time of recording, RFC 3339.
+    pub opened_at: String,
+    /// How far it has come.
+    pub state: AlarmState,
+    /// The elder took it back; somebody still has to look.
+    pub cancelled: bool,
+    /// The last state that the device acknowledged.
+    pub told: Option<AlarmState>,
+    /// The steps.
+    pub history: Vec<AlarmStep>,
+    /// The state that is durable, and so the one that people are shown.
+    #[serde(skip)]
+    pub shown: Option<AlarmState>,
+}
+
+impl Alarm {
+    /// Whether a person still has to act.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state < AlarmState::Resolved
+    }
+
+    /// Takes the alarm up to `step`; false when it was there or further already.
+    pub(crate) fn advance(&mut self, step: AlarmStep) -> bool {
+        if step.state <= self.state {
+            return false;
+        }
+        self.state = step.state;
+        if self.history.len() >= ALARM_HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.history.push(step);
+        true
+    }
+
+    /// Folds a further press in.
+    pub(crate) fn fold(&mut self, press: Option<(DeviceEpoch, Seq)>) {
+        self.presses = self.presses.saturating_add(1);
+        if let Some((epoch, seq)) = press {
+            if epoch != self.epoch {
+                self.epoch = epoch;
+                self.seqs.clear();
+            }
+            if self.seqs.len() >= ALARM_PRESSES_MAX {
+                self.seqs.remove(0);
+            }
+            self.seqs.push(seq);
+        }
+    }
+}
+
+type FoldKey = (Option<DeviceId>, String);
+
+/// All alarms that the gateway remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Alarms {
+    by_id: BTreeMap<String, Alarm>,
+    open: BTreeMap<FoldKey, String>,
+    by_entry: BTreeMap<u64, String>,
+    closed: Vec<String>,
+}
+
+impl Alarms {
+    /// Puts an alarm in, new or restored.
+    pub fn insert(&mut self, alarm: Alarm) {
+        if alarm.is_open() {
+            self.open.insert((alarm.device.clone(), alarm.kind.clone()), alarm.id.clone());
+        } else {
+            self.closed.push(alarm.id.clone());
+        }
+        self.by_entry.insert(alarm.n, alarm.id.clone());
+        self.by_id.insert(alarm.id.clone(), alarm);
+    }
+
+    /// An alarm by its id.
+    pub fn get(&self, id: &str) -> Option<&Alarm> {
+        self.by_id.get(id)
+    }
+
+    /// An alarm by its id, to change it. Closing goes through [`Alarms::close`].
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Alarm> {
+        self.by_id.get_mut(id)
+    }
+
+    /// The open alarm into which a press of this kind is folded.
+    pub fn open_of(&self, device: Option<&DeviceId>, kind: &str) -> Option<&str> {
+        self.open.get(&(device.cloned(), kind.to_owned())).map(String::as_str)
+    }
+
+    /// The open alarm of a device that one press belongs to.
+    pub fn with_press(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<&str> {
+        self.open
+            .values()
+            .filter_map(|id| self.by_id.get(id))
+            .find(|alarm| alarm.device.as_ref() == Some(device) && alarm.epoch == epoch && alarm.seqs.contains(&seq))
+            .map(|alarm| alarm.id.as_str())
+    }
+
+    /// The alarm that an entry raised.
+    pub fn of_entry(&self, n: u64) -> Option<&str> {
+        self.by_entry.get(&n).map(String::as_str)
+    }
+
+    /// Notes that an alarm was resolved; gives the ids that are remembered no longer.
+    pub fn close(&mut self, id: &str) -> Vec<String> {
+        if let Some(alarm) = self.by_id.get(id) {
+            self.open.remove(&(alarm.device.clone(), alarm.kind.clone()));
+            self.closed.push(id.to_owned());
+        }
+        let mut forgotten = Vec::new();
+        while self.closed.len() > CLOSED_ALARMS_MAX {
+            let old = self.closed.remove(0);
+            if let Some(alarm) = self.by_id.remove(&old) {
+                self.by_entry.remove(&alarm.n);
+            }
+            forgotten.push(old);
+        }
+        forgotten
+    }
+
+    /// All of them, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Alarm> {
+        self.by_id.values()
+    }
+
+    /// Ids of the alarms of a device that it should hear about: open ones, and closed ones whose end it has not taken.
+    pub fn to_tell(&self, device: &DeviceId) -> Vec<String> {
+        self.by_id
+            .values()
+            .filter(|alarm| alarm.device.as_ref() == Some(device) && !alarm.seqs.is_empty())
+            .filter(|alarm| alarm.is_open() || alarm.told != Some(AlarmState::Resolved))
+            .map(|alarm| alarm.id.clone())
+            .collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! What the centre answers: deliveries, holds, orders, and whether it answers at all.
+
+use protocols::uplink::Results;
+
+use crate::core::{Core, Quarantined};
+use crate::effect::{Effect, Notice};
+use crate::input::{OutLane, UplinkFailure, UplinkInput};
+use crate::reports::own_alarm;
+use crate::time::Now;
+use crate::timers::Timer;
+
+impl Core {
+    pub(crate) fn handle_uplink(&mut self, input: UplinkInput, now: &Now) {
+        match input {
+            UplinkInput::Uploaded { lane, sent, result } => self.handle_uploaded(lane, &sent, result, now),
+            UplinkInput::Direct(direct) => self.handle_direct(direct, now),
+            UplinkInput::HoldAnswered { sale, result } => self.handle_hold(&sale, result, now),
+            UplinkInput::Orders { lane, result } => self.handle_orders(lane, result, now),
+        }
+    }
+
+    /// Starts the uploads that can start.
+    pub(crate) fn start_uploads(&mut self) {
+        for index in 0..self.lanes.len() {
+            let Some(lane) = self.lanes.get_mut(index) else { continue };
+            if self.timers.is_set(&Timer::UploadRetry(lane.lane)) {
+                continue;
+            }
+            if let Some(effect) = lane.start() {
+                self.out.push_back(effect);
+            }
+        }
+    }
+
+    fn handle_uploaded(&mut self, lane: OutLane, sent: &[u64], result: Result<Results, UplinkFailure>, now: &Now) {
+        let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
+        if sent.is_empty() {
+            found.nothing_to_send();
+            self.save_lane(lane);
+            return self.start_uploads();
+        }
+        let results = match result {
+            Ok(results) => results,
+            Err(failure) => {
+                found.failed();
+                let at_least = self.note_failure(failure);
+                return self.retry_later(lane, at_least, now);
+            }
+        };
+        let progress = found.answered(sent, results.results);
+        self.note_success();
+        if let Some(head) = results.head
+            && head.n > self.journal.committed_n()
+        {
+            self.raise_journal_short(now);
+        }
+        if !progress.any() {
+            return self.retry_later(lane, None, now);
+        }
+        if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
+            found.backoff.reset();
+        }
+        for n in &progress.delivered {
+            if let Some(id) = self.alarms.of_entry(*n).map(str::to_owned) {
+                self.alarm_accepted(&id, now);
+            }
+        }
+        for refused in progress.quarantined {
+            self.put_in_quarantine(lane, refused);
+        }
+        self.save_lane(lane);
+        self.start_uploads();
+    }
+
+    fn put_in_quarantine(&mut self, lane: OutLane, refused: protocols::uplink::UploadResult) {
+        let Some(n) = refused.n else { return };
+        let entry = Quarantined { n, lane, outcome: refused.outcome, reason: refused.reason };
+        self.journal.put(format!("quarantine/{n:020}"), &entry);
+        self.quarantine.insert(n, entry);
+        self.emit(Effect::Count { name: "entries_quarantined", label: lane.name() });
+    }
+
+    fn retry_later(&mut self, lane: OutLane, at_least: Option<u64>, now: &Now) {
+        let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
+        let pause = found.backoff.next_ms(at_least);
+        self.timers.set(Timer::UploadRetry(lane), now.mono.after_ms(pause));
+    }
+
+    /// The centre did not answer as it should; gives the least pause that it asked for.
+    pub(crate) fn note_failure(&mut self, failure: UplinkFailure) -> Option<u64> {
+        let (label, at_least) = match failure {
+            UplinkFailure::Unreachable => ("unreachable", None),
+            UplinkFailure::Identity => ("identity", None),
+            UplinkFailure::Busy { retry_after_ms } => ("busy", retry_after_ms),
+            UplinkFailure::Garbage => ("garbage", None),
+        };
+        self.emit(Effect::Count { name: "uplink_failures", label });
+        if std::mem::replace(&mut self.online, false) {
+            self.emit(Effect::Notify(Notice::Uplink { online: false }));
+        }
+        at_least
+    }
+
+    /// The centre answered.
+    pub(crate) fn note_success(&mut self) {
+        if !std::mem::replace(&mut self.online, true) {
+            self.emit(Effect::Notify(Notice::Uplink { online: true }));
+        }
+    }
+
+    /// The centre has more of this journal than the disk: its tail was lost, and people have to know.
+    fn raise_journal_short(&mut self, now: &Now) {
+        let body = own_alarm("journal_short", None);
+        if self.alarms.open_of(None, &body.kind).is_none() {
+            self.raise_or_fold_own(&body, None, now);
+        }
+    }
+}

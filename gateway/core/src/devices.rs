@@ -1,0 +1,206 @@
+//! Devices: which reports of theirs are known, how they fare, and what they still have to be told.
+//!
+//! **Invariant:** `Marks::Loaded` holds the reports with the highest numbers of the device's newest epoch, all of them
+//! or the last [`REPORT_WINDOW`]; so a number that is not in it and not below it is new for certain.
+
+use std::collections::BTreeMap;
+
+use protocols::device::{AlarmState, Heartbeat};
+use protocols::id::{DeviceEpoch, DeviceId};
+use protocols::unit::UnixMs;
+use serde::{Deserialize, Serialize};
+
+use crate::input::{AckToken, CommandId, SessionId};
+use crate::limits::REPORT_WINDOW;
+use crate::time::Mono;
+
+/// What the gateway knows of a report's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Never seen.
+    New,
+    /// Seen, with this body.
+    Same,
+    /// Seen, with another body.
+    Other,
+    /// Too old for memory: the journal has to be asked.
+    AskJournal,
+}
+
+/// A report that waits for the marks.
+#[derive(Debug)]
+pub(crate) struct WaitingReport {
+    pub payload: Vec<u8>,
+    pub ack: Option<AckToken>,
+}
+
+/// Which of a device's reports are known.
+#[derive(Debug)]
+pub(crate) enum Marks {
+    /// Not asked for since the start.
+    Unloaded,
+    /// The journal was asked.
+    Loading(Vec<WaitingReport>),
+    /// Known.
+    Loaded {
+        /// The newest epoch.
+        epoch: DeviceEpoch,
+        /// The highest numbers with their bodies' fingerprints.
+        recent: BTreeMap<u64, u64>,
+    },
+}
+
+impl Marks {
+    /// What is known of a number.
+    pub fn look_up(&self, epoch: DeviceEpoch, seq: u64, body: u64) -> Known {
+        let Self::Loaded { epoch: newest, recent } = self else { return Known::AskJournal };
+        if epoch > *newest || (epoch == *newest && recent.is_empty()) {
+            return Known::New;
+        }
+        if epoch < *newest {
+            return Known::AskJournal;
+        }
+        match recent.get(&seq) {
+            Some(seen) if *seen == body => Known::Same,
+            Some(_) => Known::Other,
+            None if recent.len() < REPORT_WINDOW => Known::New,
+            None => match recent.first_key_value() {
+                Some((lowest, _)) if seq < *lowest => Known::AskJournal,
+                Some(_) | None => Known::New,
+            },
+        }
+    }
+
+    /// Notes a report.
+    pub fn note(&mut self, epoch: DeviceEpoch, seq: u64, body: u64) {
+        let Self::Loaded { epoch: newest, recent } = self else { return };
+        if epoch > *newest {
+            *newest = epoch;
+            recent.clear();
+        }
+        if epoch == *newest {
+            recent.insert(seq, body);
+            while recent.len() > REPORT_WINDOW {
+                recent.pop_first();
+            }
+        }
+    }
+}
+
+/// What is kept of a device over restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// Whether this gateway looks after it.
+    pub assigned: bool,
+    /// Milliseconds without a sign after which it counts as silent.
+    pub silent_after_ms: u64,
+    /// It counts as silent.
+    pub silent: bool,
+    /// Its battery counts as low.
+    pub battery_low: bool,
+    /// Reports that it had to give up, as it last said.
+    pub lost: u32,
+    /// Its faults, as it last said.
+    pub faults: Vec<String>,
+    /// The settings that it should have: version and seconds between heartbeats.
+    pub settings: Option<(u32, u32)>,
+    /// Its name is in the devices file or came by an order.
+    pub heard_once: bool,
+}
+
+impl DeviceRecord {
+    /// A device nothing is known of.
+    #[must_use]
+    pub const fn new(silent_after_ms: u64) -> Self {
+        Self {
+            assigned: true,
+            silent_after_ms,
+            silent: false,
+            battery_low: false,
+            lost: 0,
+            faults: Vec::new(),
+            settings: None,
+            heard_once: false,
+        }
+    }
+}
+
+/// What a command under way says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The state of an alarm, and how many presses it had then.
+    Alarm { alarm: String, state: AlarmState, presses: u64 },
+    /// Settings.
+    Settings,
+}
+
+/// A device.
+#[derive(Debug)]
+pub(crate) struct Device {
+    pub id: DeviceId,
+    pub record: DeviceRecord,
+    pub marks: Marks,
+    pub session: Option<SessionId>,
+    pub heartbeat: Option<Heartbeat>,
+    pub heard: Option<(Mono, UnixMs)>,
+    /// Commands that the device has not taken yet.
+    pub commands: BTreeMap<CommandId, Told>,
+}
+
+impl Device {
+    pub const fn new(id: DeviceId, record: DeviceRecord) -> Self {
+        Self {
+            id,
+            record,
+            marks: Marks::Unloaded,
+            session: None,
+            heartbeat: None,
+            heard: None,
+            commands: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a command about `alarm` is under way.
+    pub fn is_being_told(&self, alarm: &str) -> bool {
+        self.commands.values().any(|told| matches!(told, Told::Alarm { alarm: told, .. } if told == alarm))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(seqs: std::ops::RangeInclusive<u64>) -> Marks {
+        let mut marks = Marks::Loaded { epoch: 1, recent: BTreeMap::new() };
+        for seq in seqs {
+            marks.note(1, seq, seq);
+        }
+        marks
+    }
+
+    #[test]
+    fn numbers_in_the_window_are_told_apart_and_older_ones_are_looked_up() {
+        let marks = marks(1..=100);
+        assert_eq!(marks.look_up(1, 100, 100), Known::Same);
+        assert_eq!(marks.look_up(1, 100, 7), Known::Other);
+        assert_eq!(marks.look_up(1, 101, 7), Known::New);
+        assert_eq!(marks.look_up(1, 36, 36), Known::AskJournal);
+        assert_eq!(marks.look_up(0, 100, 100), Known::AskJournal);
+        assert_eq!(marks.look_up(2, 1, 1), Known::New);
+    }
+
+    #[test]
+    fn a_number_that_was_skipped_inside_the_window_is_new() {
+        let mut marks = marks(1..=3);
+        marks.note(1, 9, 9);
+        assert_eq!(marks.look_up(1, 5, 5), Known::New);
+    }
+
+    #[test]
+    fn a_new_epoch_starts_the_window_anew() {
+        let mut marks = marks(1..=100);
+        marks.note(2, 1, 1);
+        assert_eq!(marks.look_up(2, 1, 1), Known::Same);
+        assert_eq!(marks.look_up(1, 100, 100), Known::AskJournal);
+    }
+}

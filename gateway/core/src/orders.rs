@@ -1,0 +1,224 @@
+//! Orders from the centre: taken once each, answered by an entry each.
+//!
+//! **Invariant:** the cursor of a lane moves in the transaction of the order's effect, so an order is carried out once.
+
+use protocols::id::DeviceId;
+use protocols::uplink::{
+    AlarmStateOrder, CatalogueOrder, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane, Order, OrderPage,
+    OrderResultBody, OrderVerdict, PolicyOrder, SettingsOrder, kind, order_kind,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::backoff::Backoff;
+use crate::core::Core;
+use crate::effect::{Effect, Notice};
+use crate::input::{OutLane, UplinkFailure};
+use crate::journal::{Draft, Identity};
+use crate::limits::{RETRY_MS_MAX, RETRY_MS_MAX_ALARMS};
+use crate::time::Now;
+use crate::timers::Timer;
+
+/// How far the orders of a lane were carried out, as it is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OrdersRecord {
+    /// The stream; empty before the first.
+    pub stream: String,
+    /// The last order of it that was carried out.
+    pub after: u64,
+}
+
+/// The orders of one lane.
+#[derive(Debug)]
+pub(crate) struct OrdersLane {
+    pub lane: Lane,
+    pub record: OrdersRecord,
+    pub backoff: Backoff,
+}
+
+impl OrdersLane {
+    pub const fn new(lane: Lane, record: OrdersRecord, seed: u64) -> Self {
+        let ms_max = match lane {
+            Lane::Alarms => RETRY_MS_MAX_ALARMS,
+            Lane::Other => RETRY_MS_MAX,
+        };
+        Self { lane, record, backoff: Backoff::new(ms_max, seed) }
+    }
+}
+
+/// What became of an order: done, already so, or why not.
+type Verdict = Result<bool, &'static str>;
+
+impl Core {
+    /// Asks for the next orders of a lane.
+    pub(crate) fn poll_orders(&mut self, lane: Lane) {
+        if let Some(found) = self.orders.iter().find(|orders| orders.lane == lane) {
+            let (stream, after) = (found.record.stream.clone(), found.record.after);
+            self.emit_durable(Effect::PollOrders { lane, stream, after });
+        }
+    }
+
+    pub(crate) fn handle_orders(&mut self, lane: Lane, result: Result<OrderPage, UplinkFailure>, now: &Now) {
+        let page = match result {
+            Ok(page) => page,
+            Err(failure) => {
+                let at_least = self.note_failure(failure);
+                if let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) {
+                    let pause = orders.backoff.next_ms(at_least);
+                    self.timers.set(Timer::OrdersRetry(lane), now.mono.after_ms(pause));
+                }
+                return;
+            }
+        };
+        self.note_success();
+        let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) else { return };
+        orders.backoff.reset();
+        let mut moved = false;
+        if orders.record.stream != page.stream {
+            orders.record = OrdersRecord { stream: page.stream.clone(), after: 0 };
+            moved = true;
+        }
+        let mut after = orders.record.after;
+        for order in page.orders {
+            if order.k <= after {
+                continue;
+            }
+            after = order.k;
+            moved = true;
+            self.carry_out(lane, &page.stream, &order, now);
+        }
+        if moved && let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) {
+            orders.record.after = after;
+            let record = orders.record.clone();
+            self.journal.put(format!("orders/{}", lane.name()), &record);
+        }
+        self.poll_orders(lane);
+    }
+
+    fn carry_out(&mut self, lane: Lane, stream: &str, order: &Order, now: &Now) {
+        let verdict = self.obey(order, now);
+        let body = OrderResultBody {
+            kind: order.kind.clone(),
+            verdict: match verdict {
+                Ok(true) => OrderVerdict::Done,
+                Ok(false) => OrderVerdict::Stale,
+                Err(_) => OrderVerdict::Refused,
+            },
+            reason: verdict.err().map(str::to_owned),
+        };
+        let about = Self::centre_origin(lane, stream, order.k);
+        self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::ORDER_RESULT,
+                about: about.as_ref(),
+                body: &body,
+                fingerprint: 0,
+                lane: OutLane::Rest,
+                private: None,
+            },
+            now,
+        );
+    }
+
+    fn obey(&mut self, order: &Order, now: &Now) -> Verdict {
+        fn read<'a, T: Deserialize<'a>>(order: &'a Order) -> Result<T, &'static str> {
+            serde_json::from_str(order.body.get()).map_err(|_| "unreadable")
+        }
+        match order.kind.as_str() {
+            order_kind::ALARM_STATE => {
+                let body: AlarmStateOrder = read(order)?;
+                self.order_alarm(body).ok_or("alarm_unknown")
+            }
+            order_kind::CATALOGUE => {
+                let body: CatalogueOrder = read(order)?;
+                Ok(self.take_catalogue(body))
+            }
+            order_kind::HOTLIST => {
+                let body: HotlistOrder = read(order)?;
+                Ok(self.take_hotlist(body))
+            }
+            order_kind::POLICY => {
+                let body: PolicyOrder = read(order)?;
+                Ok(self.take_policy(body))
+            }
+            order_kind::DEVICE_ASSIGN => {
+                let body: DeviceAssignOrder = read(order)?;
+                Ok(self.assign_device(&body, now))
+            }
+            order_kind::DEVICE_UNASSIGN => {
+                let body: DeviceUnassignOrder = read(order)?;
+                Ok(self.unassign_device(&body.device))
+            }
+            order_kind::SETTINGS => {
+                let body: SettingsOrder = read(order)?;
+                Ok(self.set_device(&body))
+            }
+            _ => Err("unknown_kind"),
+        }
+    }
+
+    fn take_catalogue(&mut self, order: CatalogueOrder) -> bool {
+        if order.version <= self.catalogue.version {
+            return false;
+        }
+        self.journal.put("catalogue".to_owned(), &order);
+        self.catalogue = order;
+        true
+    }
+
+    fn take_hotlist(&mut self, order: HotlistOrder) -> bool {
+        if self.hotlist.as_ref().is_some_and(|hotlist| order.version <= hotlist.version) {
+            return false;
+        }
+        self.journal.put("hotlist".to_owned(), &order);
+        self.hotlist = Some(order);
+        true
+    }
+
+    fn take_policy(&mut self, order: PolicyOrder) -> bool {
+        if order.version <= self.policy.version {
+            return false;
+        }
+        self.journal.put("policy".to_owned(), &order);
+        self.policy = order;
+        true
+    }
+
+    fn assign_device(&mut self, order: &DeviceAssignOrder, now: &Now) -> bool {
+        let silent_after_ms = u64::from(order.silent_after_s).saturating_mul(1_000);
+        let device = self.device_mut(&order.device);
+        let changed = !device.record.assigned || device.record.silent_after_ms != silent_after_ms;
+        device.record.assigned = true;
+        device.record.silent_after_ms = silent_after_ms;
+        if !device.record.silent {
+            self.timers.set(Timer::DeviceSilent(order.device.clone()), now.mono.after_ms(silent_after_ms));
+        }
+        self.device_changed(&order.device, changed)
+    }
+
+    fn unassign_device(&mut self, id: &DeviceId) -> bool {
+        let device = self.device_mut(id);
+        let changed = std::mem::replace(&mut device.record.assigned, false);
+        self.timers.clear(&Timer::DeviceSilent(id.clone()));
+        self.device_changed(id, changed)
+    }
+
+    fn set_device(&mut self, order: &SettingsOrder) -> bool {
+        let device = self.device_mut(&order.device);
+        if device.record.settings.is_some_and(|(version, _)| version >= order.version) {
+            return false;
+        }
+        device.record.settings = Some((order.version, order.heartbeat_s));
+        self.device_changed(&order.device, true);
+        self.tell_settings(&order.device);
+        true
+    }
+
+    fn device_changed(&mut self, id: &DeviceId, changed: bool) -> bool {
+        if changed {
+            self.save_device(id);
+            self.emit_durable(Effect::Notify(Notice::Device { device: id.clone() }));
+        }
+        changed
+    }
+}

@@ -1,0 +1,516 @@
+//! What devices send: event reports, heartbeats, and what was refused.
+//!
+//! **Invariant:** a report is acknowledged only after its entry, or the entry of its duplicate, is durable.
+//! **Invariant:** nothing that a known device sends is dropped: what cannot be understood raises an alarm instead.
+
+use protocols::device::{EventReport, Heartbeat, Kind};
+use protocols::id::{DeviceId, Seq};
+use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, ReportRefusedBody, Source, Urgency, kind};
+use protocols::{device::AlarmState, version};
+
+use crate::alarms::Alarm;
+use crate::core::{Core, Held, LookUp, Storage};
+use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
+use crate::effect::{AckCode, Effect};
+use crate::input::{AckToken, LinkInput, LinkRefusal, OutLane, Ticket};
+use crate::journal::{Draft, Identity, fingerprint, hex_lower};
+use crate::limits::{REPORT_WINDOW, SAMPLE_LEN_MAX};
+use crate::time::Now;
+
+/// Milliseconds after which a device that nobody configured counts as silent: three missed hourly heartbeats.
+const SILENT_AFTER_MS_DEFAULT: u64 = 3 * 3_600_000;
+
+/// How soon somebody has to act on a kind; `None` for kinds that raise no alarm.
+pub(crate) const fn urgency_of(kind: &Kind) -> Option<Urgency> {
+    match kind {
+        Kind::Sos | Kind::Fall | Kind::PullCord | Kind::Smoke | Kind::Gas | Kind::Co | Kind::Water => {
+            Some(Urgency::Emergency)
+        }
+        Kind::BedExit | Kind::Inactivity | Kind::Wander | Kind::Unknown(_) => Some(Urgency::Urgent),
+        Kind::Tamper | Kind::LowBattery | Kind::MainsLost | Kind::Fault => Some(Urgency::Technical),
+        Kind::Service => Some(Urgency::Request),
+        Kind::Cancel | Kind::MainsRestored | Kind::Restored | Kind::Test => None,
+    }
+}
+
+/// A parsed report with the fingerprint of its bytes.
+pub(crate) struct Report {
+    pub device: DeviceId,
+    pub report: EventReport,
+    pub body: u64,
+    pub ack: Option<AckToken>,
+}
+
+impl Core {
+    pub(crate) fn handle_link(&mut self, input: LinkInput, now: &Now) {
+        match input {
+            LinkInput::Connected { device, session } => {
+                self.device_mut(&device).session = Some(session);
+                self.device_heard(&device, now);
+                self.tell_device(&device);
+            }
+            LinkInput::Disconnected { device, session } => {
+                let found = self.device_mut(&device);
+                if found.session == Some(session) {
+                    found.session = None;
+                    found.commands.clear();
+                }
+            }
+            LinkInput::Event { device, ack, payload, retained } => {
+                self.device_heard(&device, now);
+                if retained {
+                    self.refuse_report(Some(&device), "retained", ack, AckCode::NotAuthorized, &payload, now);
+                } else {
+                    self.take_event(device, ack, payload, now);
+                }
+            }
+            LinkInput::Status { device, ack, payload } => self.take_heartbeat(&device, ack, &payload, now),
+            LinkInput::CommandTaken { device, command } => self.command_taken(&device, command),
+            LinkInput::Refused { device, reason, ack, size, sample } => {
+                self.link_refused(device.as_ref(), reason, ack, size, &sample, now);
+            }
+        }
+    }
+
+    /// The device, made known when it was not.
+    pub(crate) fn device_mut(&mut self, id: &DeviceId) -> &mut Device {
+        self.devices
+            .entry(id.clone())
+            .or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(SILENT_AFTER_MS_DEFAULT)))
+    }
+
+    fn take_event(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
+        if self.config.storage == Storage::Dead {
+            self.take_event_without_disk(&device, ack, &payload, now);
+            return;
+        }
+        let ticket = Ticket(self.fresh_number());
+        match &mut self.device_mut(&device).marks {
+            Marks::Loaded { .. } => self.take_event_with_marks(device, ack, payload, now),
+            Marks::Loading(waiting) => waiting.push(WaitingReport { payload, ack }),
+            marks @ Marks::Unloaded => {
+                *marks = Marks::Loading(vec![WaitingReport { payload, ack }]);
+                self.look_ups.insert(ticket, LookUp::Marks(device.clone()));
+                self.emit(Effect::LoadReports { ticket, device, limit: REPORT_WINDOW });
+            }
+        }
+    }
+
+    pub(crate) fn handle_reports_loaded(
+        &mut self,
+        ticket: Ticket,
+        epoch: Option<u32>,
+        recent: Vec<(u64, u64)>,
+        now: &Now,
+    ) {
+        let Some(LookUp::Marks(id)) = self.look_ups.remove(&ticket) else { return };
+        let device = self.device_mut(&id);
+        let loaded = Marks::Loaded { epoch: epoch.unwrap_or(0), recent: recent.into_iter().collect() };
+        if let Marks::Loading(waiting) = std::mem::replace(&mut device.marks, loaded) {
+            for report in waiting {
+                self.take_event_with_marks(id.clone(), report.ack, report.payload, now);
+            }
+        }
+    }
+
+    fn take_event_with_marks(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
+        let report = match serde_json::from_slice::<EventReport>(&payload) {
+            Ok(report) if version::is_supported(report.v) => report,
+            Ok(_) | Err(_) => return self.take_unreadable(&device, ack, &payload, now),
+        };
+        let body = fingerprint(&payload);
+        let key = (device.clone(), report.epoch, report.seq.get());
+        let known = match self.old_reports.get(&key) {
+            Some(seen) if *seen == body => Known::Same,
+            Some(_) => Known::Other,
+            None => self.device_mut(&device).marks.look_up(report.epoch, report.seq.get(), body),
+        };
+        let taken = Report { device, report, body, ack };
+        match known {
+            Known::New => self.record_report(taken, now),
+            Known::Same => self.acknowledge(ack, AckCode::Success),
+            Known::Other => self.record_conflict(&taken, now),
+            Known::AskJournal => {
+                let ticket = Ticket(self.fresh_number());
+                self.emit(Effect::FindOrigin {
+                    ticket,
+                    source: Source::Device(taken.device.clone()).to_string(),
+                    epoch: taken.report.epoch.to_string(),
+                    seq: taken.report.seq.get(),
+                });
+                self.look_ups.insert(ticket, LookUp::Report { device: taken.device, payload, ack });
+            }
+        }
+    }
+
+    pub(crate) fn handle_origin_found(&mut self, ticket: Ticket, found: Option<u64>, now: &Now) {
+        let Some(LookUp::Report { device, payload, ack }) = self.look_ups.remove(&ticket) else { return };
+        let Ok(report) = serde_json::from_slice::<EventReport>(&payload) else { return };
+        let taken = Report { device, report, body: fingerprint(&payload), ack };
+        let key = (taken.device.clone(), taken.report.epoch, taken.report.seq.get());
+        match found.or_else(|| self.old_reports.get(&key).copied()) {
+            Some(seen) if seen == taken.body => self.acknowledge(ack, AckCode::Success),
+            Some(_) => self.record_conflict(&taken, now),
+            None => {
+                self.old_reports.insert(key, taken.body);
+                self.record_report(taken, now);
+            }
+        }
+    }
+
+    /// Acknowledges once everything recorded so far is durable.
+    pub(crate) fn acknowledge(&mut self, ack: Option<AckToken>, code: AckCode) {
+        if let Some(token) = ack {
+            self.emit_durable(Effect::Ack { token, code });
+        }
+    }
+
+    fn record_report(&mut self, taken: Report, now: &Now) {
+        let Report { device, report, body, ack } = taken;
+        self.device_mut(&device).marks.note(report.epoch, report.seq.get(), body);
+        let origin =
+            Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
+        match (&report.kind, urgency_of(&report.kind)) {
+            (_, Some(urgency)) => self.record_alarm_report(&device, &report, origin, body, urgency, now),
+            (Kind::Cancel, None) => self.record_cancel(&device, &report, origin, body, now),
+            (_, None) => self.record_plain_report(&device, &report, origin, body, now),
+        }
+        self.acknowledge(ack, AckCode::Success);
+    }
+
+    fn record_alarm_report(
+        &mut self,
+        device: &DeviceId,
+        report: &EventReport,
+        origin: Origin,
+        fingerprint: u64,
+        urgency: Urgency,
+        now: &Now,
+    ) {
+        let body = alarm_body(device, report, urgency);
+        let open = self.alarms.open_of(Some(device), &body.kind).map(str::to_owned);
+        let press = Some((report.epoch, report.seq));
+        match open {
+            Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
+            None => self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now),
+        }
+    }
+
+    /// Raises an alarm of its own.
+    pub(crate) fn raise_alarm(
+        &mut self,
+        identity: Identity,
+        about: Option<&Origin>,
+        body: &AlarmBody,
+        fingerprint: u64,
+        press: Option<(u32, Seq)>,
+        now: &Now,
+    ) {
+        let recorded = self.journal.record(
+            Draft {
+                identity,
+                kind: kind::ALARM_RAISED,
+                about,
+                body,
+                fingerprint,
+                lane: OutLane::Alarms,
+                private: None,
+            },
+            now,
+        );
+        let alarm = Alarm {
+            id: recorded.origin.alarm_id(),
+            origin: recorded.origin,
+            n: recorded.n,
+            kind: body.kind.clone(),
+            urgency: body.urgency,
+            device: body.device.clone(),
+            epoch: press.map_or(0, |(epoch, _)| epoch),
+            seqs: press.map(|(_, seq)| seq).into_iter().collect(),
+            presses: 1,
+            opened_at: now.civil.to_string(),
+            state: AlarmState::Raised,
+            cancelled: false,
+            told: None,
+            history: Vec::new(),
+            shown: None,
+        };
+        let id = alarm.id.clone();
+        self.save_alarm(&alarm);
+        self.alarms.insert(alarm);
+        self.after_durable(Held::ShowAlarm { alarm: id.clone(), state: AlarmState::Raised });
+        self.tell_alarm(&id);
+    }
+
+    /// Folds a further press into an open alarm.
+    pub(crate) fn fold_alarm(
+        &mut self,
+        id: &str,
+        identity: Identity,
+        body: &AlarmBody,
+        fingerprint: u64,
+        press: Option<(u32, Seq)>,
+        now: &Now,
+    ) {
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        alarm.fold(press);
+        let state = alarm.state;
+        let alarm = alarm.clone();
+        self.journal.record(
+            Draft {
+                identity,
+                kind: kind::ALARM_REPEATED,
+                about: Some(&alarm.origin),
+                body,
+                fingerprint,
+                lane: OutLane::Alarms,
+                private: None,
+            },
+            now,
+        );
+        self.save_alarm(&alarm);
+        self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
+        self.tell_alarm(id);
+    }
+
+    fn record_cancel(&mut self, device: &DeviceId, report: &EventReport, origin: Origin, fingerprint: u64, now: &Now) {
+        let found = report.of.and_then(|of| self.alarms.with_press(device, report.epoch, of)).map(str::to_owned);
+        let Some(id) = found else {
+            return self.record_plain_report(device, report, origin, fingerprint, now);
+        };
+        let Some(alarm) = self.alarms.get_mut(&id) else { return };
+        alarm.cancelled = true;
+        let alarm = alarm.clone();
+        let body = alarm_body(device, report, alarm.urgency);
+        self.journal.record(
+            Draft {
+                identity: Identity::Given(origin),
+                kind: kind::ALARM_CANCELLED,
+                about: Some(&alarm.origin),
+                body: &body,
+                fingerprint,
+                lane: OutLane::Alarms,
+                private: None,
+            },
+            now,
+        );
+        self.save_alarm(&alarm);
+        self.after_durable(Held::ShowAlarm { alarm: id, state: alarm.state });
+    }
+
+    fn record_plain_report(
+        &mut self,
+        device: &DeviceId,
+        report: &EventReport,
+        origin: Origin,
+        fingerprint: u64,
+        now: &Now,
+    ) {
+        let body = DeviceReportBody {
+            kind: report.kind.name().to_owned(),
+            device: device.clone(),
+            of: report.of.map(Seq::get),
+            boot: report.boot,
+            up_ms: report.up_ms,
+            at: report.at,
+            battery_mv: report.battery_mv,
+            rssi_dbm: report.rssi_dbm,
+            detail: report.detail.as_ref().map(|detail| detail.as_str().to_owned()),
+        };
+        self.journal.record(
+            Draft {
+                identity: Identity::Given(origin),
+                kind: kind::DEVICE_REPORTED,
+                about: None,
+                body: &body,
+                fingerprint,
+                lane: OutLane::Rest,
+                private: None,
+            },
+            now,
+        );
+    }
+
+    /// A number used twice with different bodies: kept, shown, and an alarm of its own when it could be one.
+    fn record_conflict(&mut self, taken: &Report, now: &Now) {
+        let origin = Origin {
+            source: Source::Device(taken.device.clone()),
+            epoch: Epoch::Number(taken.report.epoch),
+            seq: taken.report.seq,
+        };
+        let urgency = urgency_of(&taken.report.kind).unwrap_or(Urgency::Technical);
+        let mut body = alarm_body(&taken.device, &taken.report, urgency);
+        body.detail = Some(format!("number used twice, now for {}", body.kind));
+        body.kind = "conflict".to_owned();
+        self.emit(Effect::Count { name: "reports_conflicting", label: "device" });
+        self.raise_or_fold_own(&body, Some(&origin), now);
+        self.acknowledge(taken.ack, AckCode::Success);
+    }
+
+    fn take_unreadable(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
+        let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm("unreadable", Some(device)) };
+        self.emit(Effect::Count { name: "reports_refused", label: "unreadable" });
+        self.raise_or_fold_own(&body, None, now);
+        self.acknowledge(ack, AckCode::PayloadFormatInvalid);
+    }
+
+    /// Raises an alarm of the gateway's own, or folds it into the open one of its kind and device.
+    pub(crate) fn raise_or_fold_own(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
+        let open = self.alarms.open_of(body.device.as_ref(), &body.kind).map(str::to_owned);
+        match open {
+            Some(id) => self.fold_alarm(&id, Identity::Own, body, 0, None, now),
+            None => self.raise_alarm(Identity::Own, about, body, 0, None, now),
+        }
+    }
+
+    pub(crate) fn refuse_report(
+        &mut self,
+        device: Option<&DeviceId>,
+        reason: &'static str,
+        ack: Option<AckToken>,
+        code: AckCode,
+        payload: &[u8],
+        now: &Now,
+    ) {
+        let body = ReportRefusedBody {
+            device: device.cloned(),
+            reason: reason.to_owned(),
+            size: payload.len() as u64,
+            sample: (!payload.is_empty()).then(|| sample(payload)),
+        };
+        self.record_refusal(&body, reason, ack, code, now);
+    }
+
+    fn link_refused(
+        &mut self,
+        device: Option<&DeviceId>,
+        reason: LinkRefusal,
+        ack: Option<AckToken>,
+        size: u64,
+        first: &[u8],
+        now: &Now,
+    ) {
+        let code = match reason {
+            LinkRefusal::Oversize => AckCode::QuotaExceeded,
+            LinkRefusal::Login
+            | LinkRefusal::ForeignTopic
+            | LinkRefusal::ForeignSubscription
+            | LinkRefusal::Malformed
+            | LinkRefusal::Limit => AckCode::NotAuthorized,
+        };
+        let body = ReportRefusedBody {
+            device: device.cloned(),
+            reason: reason.word().to_owned(),
+            size,
+            sample: (!first.is_empty()).then(|| sample(first)),
+        };
+        // What nobody authenticated leaves no rows behind: it is counted only, so that strangers cannot fill the disk.
+        if device.is_none() {
+            self.emit(Effect::Count { name: "reports_refused", label: reason.word() });
+            return;
+        }
+        self.record_refusal(&body, reason.word(), ack, code, now);
+    }
+
+    fn record_refusal(
+        &mut self,
+        body: &ReportRefusedBody,
+        reason: &'static str,
+        ack: Option<AckToken>,
+        code: AckCode,
+        now: &Now,
+    ) {
+        self.emit(Effect::Count { name: "reports_refused", label: reason });
+        if self.config.storage == Storage::Journal {
+            self.journal.record(
+                Draft {
+                    identity: Identity::Own,
+                    kind: kind::REPORT_REFUSED,
+                    about: None,
+                    body,
+                    fingerprint: 0,
+                    lane: OutLane::Rest,
+                    private: None,
+                },
+                now,
+            );
+            self.acknowledge(ack, code);
+        }
+    }
+
+    fn take_heartbeat(&mut self, id: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
+        self.device_heard(id, now);
+        match serde_json::from_slice::<Heartbeat>(payload) {
+            Ok(heartbeat) if version::is_supported(heartbeat.v) => {
+                self.judge_heartbeat(id, heartbeat, now);
+                if let Some(token) = ack {
+                    self.emit(Effect::Ack { token, code: AckCode::Success });
+                }
+            }
+            Ok(_) | Err(_) => {
+                self.refuse_report(Some(id), "unreadable_heartbeat", ack, AckCode::PayloadFormatInvalid, payload, now);
+            }
+        }
+    }
+}
+
+/// The body of an alarm that a report raises.
+pub(crate) fn alarm_body(device: &DeviceId, report: &EventReport, urgency: Urgency) -> AlarmBody {
+    let (kind, detail) = match &report.kind {
+        Kind::Unknown(name) => ("unknown".to_owned(), Some(name.as_str().to_owned())),
+        Kind::Sos
+        | Kind::Cancel
+        | Kind::Fall
+        | Kind::PullCord
+        | Kind::Smoke
+        | Kind::Gas
+        | Kind::Co
+        | Kind::Water
+        | Kind::BedExit
+        | Kind::Inactivity
+        | Kind::Wander
+        | Kind::Tamper
+        | Kind::LowBattery
+        | Kind::MainsLost
+        | Kind::MainsRestored
+        | Kind::Restored
+        | Kind::Fault
+        | Kind::Service
+        | Kind::Test => (report.kind.name().to_owned(), None),
+    };
+    AlarmBody {
+        kind,
+        urgency,
+        device: Some(device.clone()),
+        boot: report.boot,
+        up_ms: report.up_ms,
+        at: report.at,
+        battery_mv: report.battery_mv,
+        rssi_dbm: report.rssi_dbm,
+        detail: detail.or_else(|| report.detail.as_ref().map(|detail| detail.as_str().to_owned())),
+    }
+}
+
+/// The body of a technical alarm of the gateway's own.
+pub(crate) fn own_alarm(kind: &str, device: Option<&DeviceId>) -> AlarmBody {
+    AlarmBody {
+        kind: kind.to_owned(),
+        urgency: Urgency::Technical,
+        device: device.cloned(),
+        boot: None,
+        up_ms: None,
+        at: None,
+        battery_mv: None,
+        rssi_dbm: None,
+        detail: None,
+    }
+}
+
+/// The first bytes of a payload, as text where they are text, else as hex.
+fn sample(payload: &[u8]) -> String {
+    let first = payload.get(..SAMPLE_LEN_MAX).unwrap_or(payload);
+    match std::str::from_utf8(payload) {
+        Ok(text) => text.chars().filter(|c| !c.is_control()).take(SAMPLE_LEN_MAX).collect(),
+        Err(_) => hex_lower(first),
+    }
+}

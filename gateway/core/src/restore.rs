@@ -1,0 +1,182 @@
+//! The core's start: from what the journal kept, or from nothing.
+//!
+//! **Invariant:** values that every release wrote still load; one that does not load stops the start, with its key.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use protocols::id::DeviceId;
+use protocols::uplink::{CatalogueOrder, HotlistOrder, Lane, PolicyOrder};
+use serde::Deserialize;
+
+use crate::alarms::{Alarm, Alarms};
+use crate::backoff::Backoff;
+use crate::core::{Core, CoreConfig, Quarantined, Storage};
+use crate::devices::{Device, DeviceRecord};
+use crate::input::OutLane;
+use crate::journal::{Head, Journal};
+use crate::limits::RETRY_MS_MAX_ALARMS;
+use crate::orders::{OrdersLane, OrdersRecord};
+use crate::outbox::{LaneRecord, OutboxLane};
+use crate::sales::{Sale, Sales};
+use crate::time::Now;
+use crate::timers::{Timer, Timers};
+
+/// Where the core goes on from.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The journal's head.
+    pub head: Head,
+    /// State keys and their JSON values.
+    pub state: Vec<(String, String)>,
+}
+
+/// Why the state could not be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A value that this release does not understand.
+    #[error(
+        "the state under `{key}` is not readable by this release: install the release that wrote it, or a newer one"
+    )]
+    Value {
+        /// The key.
+        key: String,
+    },
+}
+
+#[derive(Default)]
+struct Parts {
+    alarms: Alarms,
+    sales: Sales,
+    devices: BTreeMap<DeviceId, DeviceRecord>,
+    lanes: BTreeMap<OutLane, LaneRecord>,
+    orders: BTreeMap<Lane, OrdersRecord>,
+    quarantine: BTreeMap<u64, Quarantined>,
+    catalogue: Option<CatalogueOrder>,
+    policy: Option<PolicyOrder>,
+    hotlist: Option<HotlistOrder>,
+}
+
+impl Parts {
+    fn take(&mut self, key: &str, value: &str) -> Result<(), RestoreError> {
+        fn read<'a, T: Deserialize<'a>>(key: &str, value: &'a str) -> Result<T, RestoreError> {
+            serde_json::from_str(value).map_err(|_| RestoreError::Value { key: key.to_owned() })
+        }
+        let unknown = || RestoreError::Value { key: key.to_owned() };
+        match key.split_once('/') {
+            Some(("alarm", _)) => {
+                let mut alarm: Alarm = read(key, value)?;
+                alarm.shown = Some(alarm.state);
+                self.alarms.insert(alarm);
+            }
+            Some(("sale", _)) => {
+                let mut sale: Sale = read(key, value)?;
+                sale.shown = Some(sale.view());
+                self.sales.insert(sale);
+            }
+            Some(("device", name)) => {
+                let id = name.parse().map_err(|_| unknown())?;
+                self.devices.insert(id, read(key, value)?);
+            }
+            Some(("outbox", name)) => {
+                let lane = OutLane::ALL.into_iter().find(|lane| lane.name() == name).ok_or_else(unknown)?;
+                self.lanes.insert(lane, read(key, value)?);
+            }
+            Some(("orders", name)) => {
+                let lane = [Lane::Alarms, Lane::Other].into_iter().find(|l| l.name() == name).ok_or_else(unknown)?;
+                self.orders.insert(lane, read(key, value)?);
+            }
+            Some(("quarantine", _)) => {
+                let entry: Quarantined = read(key, value)?;
+                self.quarantine.insert(entry.n, entry);
+            }
+            Some(_) => return Err(unknown()),
+            None => match key {
+                "catalogue" => self.catalogue = Some(read(key, value)?),
+                "policy" => self.policy = Some(read(key, value)?),
+                "hotlist" => self.hotlist = Some(read(key, value)?),
+                _ => return Err(unknown()),
+            },
+        }
+        Ok(())
+    }
+
+    fn devices(&mut self, config: &CoreConfig) -> BTreeMap<DeviceId, Device> {
+        let mut devices: BTreeMap<DeviceId, Device> = std::mem::take(&mut self.devices)
+            .into_iter()
+            .map(|(id, record)| (id.clone(), Device::new(id, record)))
+            .collect();
+        for (id, silent_after_ms) in &config.devices {
+            devices.entry(id.clone()).or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(*silent_after_ms)));
+        }
+        devices
+    }
+}
+
+impl Core {
+    /// Goes on from what the journal kept. What was under way when the process ended is concluded at once.
+    ///
+    /// # Errors
+    /// [`RestoreError::Value`]: a state value of an unknown key or shape; nothing was changed.
+    pub fn restore(config: CoreConfig, restored: Restored, now: &Now) -> Result<Self, RestoreError> {
+        let mut parts = Parts::default();
+        for (key, value) in &restored.state {
+            parts.take(key, value)?;
+        }
+        let seed = config.jitter_seed;
+        let devices = parts.devices(&config);
+        let lanes = OutLane::ALL.map(|lane| {
+            OutboxLane::new(lane, parts.lanes.remove(&lane).unwrap_or_default(), seed.wrapping_add(lane as u64))
+        });
+        let orders = [Lane::Alarms, Lane::Other].map(|lane| {
+            OrdersLane::new(lane, parts.orders.remove(&lane).unwrap_or_default(), seed.wrapping_add(16 + lane as u64))
+        });
+        let newer = |ours: CatalogueOrder, kept: Option<CatalogueOrder>| match kept {
+            Some(kept) if kept.version >= ours.version => kept,
+            Some(_) | None => ours,
+        };
+        let mut core = Self {
+            journal: Journal::new(config.gateway.clone(), restored.head),
+            out: VecDeque::new(),
+            timers: Timers::default(),
+            devices,
+            alarms: parts.alarms,
+            sales: parts.sales,
+            lanes,
+            orders,
+            quarantine: parts.quarantine,
+            catalogue: newer(config.catalogue.clone(), parts.catalogue),
+            policy: parts.policy.unwrap_or_else(|| config.policy.clone()),
+            hotlist: parts.hotlist,
+            readers: BTreeMap::new(),
+            online: false,
+            storage_low: false,
+            look_ups: BTreeMap::new(),
+            old_reports: BTreeMap::new(),
+            direct: BTreeMap::new(),
+            direct_backoff: Backoff::new(RETRY_MS_MAX_ALARMS, seed.wrapping_add(32)),
+            next_number: 0,
+            config,
+        };
+        core.start(now);
+        Ok(core)
+    }
+
+    fn start(&mut self, now: &Now) {
+        let silences: Vec<(DeviceId, u64)> = self
+            .devices
+            .values()
+            .filter(|device| device.record.assigned && !device.record.silent)
+            .map(|device| (device.id.clone(), device.record.silent_after_ms))
+            .collect();
+        for (device, after_ms) in silences {
+            self.timers.set(Timer::DeviceSilent(device), now.mono.after_ms(after_ms));
+        }
+        match self.config.storage {
+            Storage::Journal => self.conclude_interrupted_sales(now),
+            Storage::Dead => self.report_dead_storage(now),
+        }
+        self.start_uploads();
+        self.poll_orders(Lane::Alarms);
+        self.poll_orders(Lane::Other);
+    }
+}

@@ -1,0 +1,218 @@
+//! Sales: one state machine for both tenders, and the readers on which their cards lie.
+//!
+//! ```text
+//! StartSale ─> AwaitingCard ─card─> Touched ─┬─ account: proof ─> intent recorded ─> Holding ─> Ended(paid | refused)
+//!                   ▲      <─card gone too soon─┤
+//!                   │                           └─ purse: intent recorded ─> Debiting ─> Ended(paid | refused | unknown)
+//!                   └─ cancelled, timed out ─> Ended(cancelled)         Ended(unknown) ─next tap─> Ended(paid | cancelled)
+//! ```
+//!
+//! **Invariant:** no card is debited and no hold is asked for before the sale's intent is durable.
+//! **Invariant:** a sale is debited at most once: DEBIT goes out at most once for each sale.
+//! **Invariant:** people see `paid` only after the outcome is durable.
+
+mod dialogue;
+mod start;
+mod tender;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocols::card::card_file::CardFile;
+use protocols::card::intent::PurchaseIntent;
+use protocols::card::psam::PsamIdentity;
+use protocols::id::{ReaderId, ServiceId};
+use protocols::unit::Points;
+use protocols::uplink::{Origin, SaleItem, SaleOutcome, Tender};
+use serde::{Deserialize, Serialize};
+
+use crate::effect::{Refusal, SaleView, outcome_name};
+use crate::input::{DialogueId, SaleId};
+use crate::limits::CLOSED_SALES_MAX;
+
+/// How far a sale has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "phase")]
+pub(crate) enum Phase {
+    /// Nothing was touched; a card may come.
+    AwaitingCard,
+    /// A dialogue runs; nothing binds yet.
+    Touched,
+    /// Account: the intent is recorded, the centre is asked.
+    Holding,
+    /// Purse: the intent is recorded, the debit may go out.
+    Debiting,
+    /// The end, but for `unknown`, which the next tap settles.
+    Ended {
+        /// What became of it.
+        outcome: SaleOutcome,
+    },
+}
+
+/// A sale as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sale {
+    pub id: SaleId,
+    pub key: String,
+    pub reader: ReaderId,
+    pub tender: Tender,
+    pub requested: Vec<(ServiceId, u32)>,
+    pub items: Vec<SaleItem>,
+    pub amount: Points,
+    pub catalogue: u32,
+    pub started_at: String,
+    pub salt: [u8; 32],
+    #[serde(flatten)]
+    pub phase: Phase,
+    pub origin: Option<Origin>,
+    /// Kept until the sale is settled, then dropped: it names the card.
+    pub intent: Option<PurchaseIntent>,
+    pub reason: Option<Refusal>,
+    pub balance: Option<Points>,
+    /// What people are shown: the newest that is durable.
+    #[serde(skip)]
+    pub shown: Option<SaleView>,
+}
+
+impl Sale {
+    /// Whether it has ended for good.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Ended { outcome } if outcome != SaleOutcome::Unknown)
+    }
+
+    /// Whether it was left in doubt.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self.phase, Phase::Ended { outcome: SaleOutcome::Unknown })
+    }
+
+    /// The sale as people may see it once what it says is durable.
+    pub fn view(&self) -> SaleView {
+        SaleView {
+            id: self.id.clone(),
+            state: match self.phase {
+                Phase::AwaitingCard => "awaiting_card",
+                Phase::Touched | Phase::Holding | Phase::Debiting => "in_progress",
+                Phase::Ended { outcome } => outcome_name(outcome),
+            },
+            tender: self.tender,
+            reader: self.reader.clone(),
+            amount: self.amount,
+            items: self.items.clone(),
+            reason: self.reason,
+            balance: self.balance,
+            purse_offered: self.tender == Tender::Account && self.reason == Some(Refusal::Offline),
+            started_at: self.started_at.clone(),
+            origin: self.origin.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// What a dialogue is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To see which card lies there.
+    Identify,
+    /// To settle a sale in doubt.
+    Settle(SaleId),
+    /// To prove the card for a sale.
+    Proof(SaleId),
+    /// To debit the purse for a sale.
+    Purchase(SaleId),
+}
+
+/// A dialogue under way.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub id: DialogueId,
+    pub purpose: Purpose,
+}
+
+/// One card's visit on one reader.
+#[derive(Debug, Default)]
+pub(crate) struct Visit {
+    pub running: Option<Running>,
+    /// The card, once identified.
+    pub card: Option<CardFile>,
+    /// Why the identified card was declined.
+    pub declined: Option<Refusal>,
+    /// The card fell silent or was dealt with: it has to be laid on anew.
+    pub over: bool,
+    /// The reader changed while a dialogue was running.
+    pub renewed: bool,
+    /// Sales in doubt that this visit could not settle.
+    pub tried: BTreeSet<SaleId>,
+}
+
+/// All sales that the gateway remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Sales {
+    pub by_id: BTreeMap<SaleId, Sale>,
+    pub by_key: BTreeMap<String, SaleId>,
+    pub settled: Vec<SaleId>,
+    pub visits: BTreeMap<ReaderId, Visit>,
+    pub psam: Option<PsamIdentity>,
+}
+
+impl Sales {
+    /// Puts a sale in, new or restored.
+    pub fn insert(&mut self, sale: Sale) {
+        self.by_key.insert(sale.key.clone(), sale.id.clone());
+        if sale.is_settled() {
+            self.settled.push(sale.id.clone());
+        }
+        self.by_id.insert(sale.id.clone(), sale);
+    }
+
+    /// The sale that waits or runs at a reader.
+    pub fn active_at(&self, reader: &ReaderId) -> Option<&Sale> {
+        self.by_id.values().find(|sale| {
+            sale.reader == *reader
+                && matches!(sale.phase, Phase::AwaitingCard | Phase::Touched | Phase::Holding | Phase::Debiting)
+        })
+    }
+
+    /// The sale that waits for a card at a reader.
+    pub fn awaiting_at(&self, reader: &ReaderId) -> Option<&Sale> {
+        self.active_at(reader).filter(|sale| sale.phase == Phase::AwaitingCard)
+    }
+
+    /// Whether any sale is in doubt.
+    pub fn any_unknown(&self) -> bool {
+        self.by_id.values().any(Sale::is_unknown)
+    }
+
+    /// The sale in doubt of a card that this visit has not tried to settle yet.
+    pub fn unknown_of(&self, card: &CardFile, tried: &BTreeSet<SaleId>) -> Option<&Sale> {
+        self.by_id.values().find(|sale| {
+            sale.is_unknown()
+                && !tried.contains(&sale.id)
+                && sale.intent.as_ref().is_some_and(|intent| intent.serial_number == card.serial_number)
+        })
+    }
+
+    /// The visit in which a dialogue runs.
+    pub fn visit_of(&self, dialogue: DialogueId) -> Option<(ReaderId, Purpose)> {
+        self.visits.iter().find_map(|(reader, visit)| {
+            let running = visit.running.as_ref()?;
+            (running.id == dialogue).then(|| (reader.clone(), running.purpose.clone()))
+        })
+    }
+
+    /// The dialogue that runs at a reader.
+    pub fn running_at(&self, reader: &ReaderId) -> Option<&Running> {
+        self.visits.get(reader)?.running.as_ref()
+    }
+
+    /// Notes that a sale has ended for good; gives the ids that are remembered no longer.
+    pub fn settle(&mut self, id: &str) -> Vec<SaleId> {
+        self.settled.push(id.to_owned());
+        let mut forgotten = Vec::new();
+        while self.settled.len() > CLOSED_SALES_MAX {
+            let old = self.settled.remove(0);
+            if let Some(sale) = self.by_id.remove(&old) {
+                self.by_key.remove(&sale.key);
+            }
+            forgotten.push(old);
+        }
+        forgotten
+    }
+}

@@ -1,0 +1,241 @@
+//! A person starts a sale, takes it back, or lets it time out.
+
+use std::collections::BTreeSet;
+
+use protocols::id::{ReaderId, ServiceId};
+use protocols::unit::Points;
+use protocols::uplink::{SaleItem, SaleOutcome, Tender};
+
+use super::{Phase, Sale, Visit};
+use crate::core::{Core, Held, Storage};
+use crate::effect::{DeskAnswer, Effect, Notice, Refusal, SaleView};
+use crate::input::{DeskInput, ReaderState, ReplyToken, SaleId};
+use crate::limits::{IDEMPOTENCY_KEY_LEN_MAX, SALE_CARD_WAIT_MS, SALE_ITEMS_MAX, SALE_QUANTITY_MAX};
+use crate::time::Now;
+use crate::timers::Timer;
+
+/// What a person asked for.
+struct Wish {
+    sale: SaleId,
+    key: String,
+    reader: ReaderId,
+    items: Vec<(ServiceId, u32)>,
+    tender: Tender,
+    salt: [u8; 32],
+}
+
+impl Core {
+    pub(crate) fn handle_desk(&mut self, input: DeskInput, now: &Now) {
+        match input {
+            DeskInput::StartSale { reply, sale, key, reader, items, tender, salt } => {
+                let wish = Wish { sale, key, reader, items, tender, salt };
+                self.start_sale(reply, wish, now);
+            }
+            DeskInput::CancelSale { reply, sale } => self.cancel_sale(reply, &sale),
+            DeskInput::StepAlarm { reply, alarm, state, by, cause } => {
+                self.step_alarm(reply, &alarm, state, by, cause, now);
+            }
+        }
+    }
+
+    fn start_sale(&mut self, reply: ReplyToken, wish: Wish, now: &Now) {
+        let answer = match self.try_start_sale(wish, now) {
+            Ok(view) => DeskAnswer::Sale(view),
+            Err(refusal) => {
+                self.emit(Effect::Count { name: "sales_not_started", label: "desk" });
+                DeskAnswer::Refused(refusal)
+            }
+        };
+        self.emit_durable(Effect::Reply { token: reply, answer });
+    }
+
+    fn try_start_sale(&mut self, wish: Wish, now: &Now) -> Result<SaleView, Refusal> {
+        if wish.key.is_empty() || wish.key.len() > IDEMPOTENCY_KEY_LEN_MAX {
+            return Err(Refusal::KeyInvalid);
+        }
+        if let Some(known) = self.sales.by_key.get(&wish.key).and_then(|id| self.sales.by_id.get(id)) {
+            let same = known.requested == wish.items && known.tender == wish.tender && known.reader == wish.reader;
+            return if same {
+                Ok(known.shown.clone().unwrap_or_else(|| known.view()))
+            } else {
+                Err(Refusal::KeyReused)
+            };
+        }
+        let (items, amount) = self.price(&wish.items)?;
+        self.check_site(&wish, amount)?;
+        let sale = Sale {
+            id: wish.sale,
+            key: wish.key,
+            reader: wish.reader.clone(),
+            tender: wish.tender,
+            requested: wish.items,
+            items,
+            amount,
+            catalogue: self.catalogue.version,
+            started_at: now.civil.to_string(),
+            salt: wish.salt,
+            phase: Phase::AwaitingCard,
+            origin: None,
+            intent: None,
+            reason: None,
+            balance: None,
+            shown: None,
+        };
+        let view = sale.view();
+        self.timers.set(Timer::CardWait(sale.id.clone()), now.mono.after_ms(SALE_CARD_WAIT_MS));
+        self.sales.insert(sale);
+        self.save_sale(&view.id);
+        self.show_when_durable(&view.id);
+        // The card may lie there already.
+        self.visit_reader(&wish.reader);
+        Ok(view)
+    }
+
+    /// Prices by the catalogue; a browser never sends one.
+    fn price(&self, wanted: &[(ServiceId, u32)]) -> Result<(Vec<SaleItem>, Points), Refusal> {
+        if wanted.is_empty() || wanted.len() > SALE_ITEMS_MAX {
+            return Err(Refusal::ItemsInvalid);
+        }
+        let distinct: BTreeSet<&ServiceId> = wanted.iter().map(|(service, _)| service).collect();
+        if distinct.len() != wanted.len() {
+            return Err(Refusal::ItemsInvalid);
+        }
+        let mut total = Points::ZERO;
+        let mut items = Vec::with_capacity(wanted.len());
+        for (id, quantity) in wanted {
+            if *quantity == 0 || *quantity > SALE_QUANTITY_MAX {
+                return Err(Refusal::ItemsInvalid);
+            }
+            let service =
+                self.catalogue.services.iter().find(|service| service.id == *id).ok_or(Refusal::ServiceUnknown)?;
+            let line = service.price.checked_mul(*quantity).ok_or(Refusal::AmountTooHigh)?;
+            total = total.checked_add(line).ok_or(Refusal::AmountTooHigh)?;
+            items.push(SaleItem {
+                service: id.clone(),
+                provider: service.provider.clone(),
+                quantity: *quantity,
+                unit_price: service.price,
+            });
+        }
+        if total == Points::ZERO {
+            return Err(Refusal::ItemsInvalid);
+        }
+        if total > self.policy.sale_max {
+            return Err(Refusal::AmountTooHigh);
+        }
+        Ok((items, total))
+    }
+
+    fn check_site(&self, wish: &Wish, amount: Points) -> Result<(), Refusal> {
+        if self.config.storage == Storage::Dead || self.storage_low {
+            return Err(Refusal::StorageDown);
+        }
+        if !self.config.readers.contains(&wish.reader) {
+            return Err(Refusal::ReaderUnknown);
+        }
+        if matches!(self.readers.get(&wish.reader), None | Some(ReaderState::Gone)) {
+            return Err(Refusal::ReaderGone);
+        }
+        if self.sales.psam.is_none() {
+            return Err(Refusal::PsamGone);
+        }
+        if self.sales.active_at(&wish.reader).is_some() {
+            return Err(Refusal::ReaderBusy);
+        }
+        match wish.tender {
+            Tender::Account if !self.online => Err(Refusal::Offline),
+            Tender::Purse if u32::try_from(amount.fen()).is_err() => Err(Refusal::AmountTooHigh),
+            Tender::Account | Tender::Purse => Ok(()),
+        }
+    }
+
+    fn cancel_sale(&mut self, reply: ReplyToken, id: &str) {
+        let refusal = match self.sales.by_id.get(id).map(|sale| &sale.phase) {
+            None => Some(Refusal::SaleUnknown),
+            Some(Phase::AwaitingCard) => None,
+            Some(Phase::Touched | Phase::Holding | Phase::Debiting) => Some(Refusal::SaleUnderWay),
+            Some(Phase::Ended { outcome: SaleOutcome::Cancelled }) => None,
+            Some(Phase::Ended { outcome: SaleOutcome::Paid | SaleOutcome::Refused | SaleOutcome::Unknown }) => {
+                Some(Refusal::SaleEnded)
+            }
+        };
+        if let Some(refusal) = refusal {
+            return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(refusal) });
+        }
+        self.end_untouched(id, SaleOutcome::Cancelled, Refusal::TakenBack);
+        let Some(view) = self.sales.by_id.get(id).map(Sale::view) else { return };
+        self.emit_durable(Effect::Reply { token: reply, answer: DeskAnswer::Sale(view) });
+    }
+
+    pub(crate) fn card_wait_ended(&mut self, id: &str, now: &Now) {
+        match self.sales.by_id.get(id).map(|sale| &sale.phase) {
+            Some(Phase::AwaitingCard) => self.end_untouched(id, SaleOutcome::Cancelled, Refusal::CardWaitEnded),
+            // The dialogue under way decides; if it gives the sale back, the time is up.
+            Some(Phase::Touched) => self.timers.set(Timer::CardWait(id.to_owned()), now.mono.after_ms(1_000)),
+            Some(Phase::Holding | Phase::Debiting | Phase::Ended { .. }) | None => {}
+        }
+    }
+
+    /// Ends a sale that has no intent: nothing was charged, so nothing is journalled but its state.
+    pub(crate) fn end_untouched(&mut self, id: &str, outcome: SaleOutcome, reason: Refusal) {
+        let Some(sale) = self.sales.by_id.get_mut(id) else { return };
+        if sale.is_settled() {
+            return;
+        }
+        sale.phase = Phase::Ended { outcome };
+        sale.reason = Some(reason);
+        self.finish_sale(id);
+    }
+
+    /// Everything that goes with a sale's end: timers, memory, what people see.
+    pub(crate) fn finish_sale(&mut self, id: &str) {
+        self.timers.clear(&Timer::CardWait(id.to_owned()));
+        self.timers.clear(&Timer::HoldWait(id.to_owned()));
+        let Some(sale) = self.sales.by_id.get_mut(id) else { return };
+        let settled = sale.is_settled();
+        if settled {
+            sale.intent = None;
+        }
+        self.save_sale(id);
+        if settled {
+            for forgotten in self.sales.settle(id) {
+                self.journal.delete(format!("sale/{forgotten}"));
+            }
+        }
+        self.show_when_durable(id);
+    }
+
+    /// Keeps a sale, in the transaction of what was recorded with it.
+    pub(crate) fn save_sale(&mut self, id: &str) {
+        if let Some(sale) = self.sales.by_id.get(id) {
+            self.journal.put(format!("sale/{id}"), sale);
+        }
+    }
+
+    /// Shows people what the sale now is, as soon as that is durable.
+    pub(crate) fn show_when_durable(&mut self, id: &str) {
+        if let Some(view) = self.sales.by_id.get(id).map(Sale::view) {
+            self.after_durable(Held::ShowSale(Box::new(view)));
+        }
+    }
+
+    /// What the sale says is durable.
+    pub(crate) fn show_sale(&mut self, view: SaleView) {
+        if let Some(sale) = self.sales.by_id.get_mut(&view.id) {
+            sale.shown = Some(view.clone());
+        }
+        self.out.push_back(Effect::Notify(Notice::Sale { sale: view }));
+    }
+
+    /// Begins to talk to the card on a reader, if one lies there and there is a reason to.
+    pub(crate) fn visit_reader(&mut self, reader: &ReaderId) {
+        if self.readers.get(reader) != Some(&ReaderState::Card) {
+            return;
+        }
+        if self.sales.running_at(reader).is_some() {
+            return;
+        }
+        *self.sales.visits.entry(reader.clone()).or_default() = Visit::default();
+        self.next_in_visit(reader);
+    }
+}

@@ -1,0 +1,305 @@
+//! What is recorded of a sale: intents before anything binds, outcomes before anybody is told.
+
+use protocols::card::crypto::Tac;
+use protocols::card::intent::PurchaseIntent;
+use protocols::card::log_record::LogRecord;
+use protocols::card::octets::Hex;
+use protocols::card::proof::Genuine;
+use protocols::card::purse::{DebitAnswer, TransactionProof};
+use protocols::card::value::CardAmount;
+use protocols::id::Seq;
+use protocols::unit::Points;
+use protocols::uplink::{
+    CardProof, Epoch, HoldAnswer, HoldOutcome, HoldRequest, Origin, PurseIntent, PurseProof, SaleIntentBody,
+    SaleOutcome, SaleOutcomeBody, SalePrivate, Source, kind,
+};
+use protocols::version;
+
+use super::{Phase, Purpose};
+use crate::core::Core;
+use crate::effect::{Effect, Refusal};
+use crate::input::{DialogueId, OutLane, UplinkFailure};
+use crate::journal::{Draft, Identity, seal_private};
+use crate::limits::HOLD_WAIT_MS;
+use crate::time::Now;
+use crate::timers::Timer;
+
+impl Core {
+    /// Account: the card has proved itself. The intent is recorded; the hold goes out once that is durable.
+    pub(crate) fn account_intent(&mut self, id: &str, genuine: &Genuine, now: &Now) {
+        let card = genuine.serial_number.to_hex().as_str().to_owned();
+        let Some(salt) = self.sales.by_id.get(id).map(|sale| sale.salt) else { return };
+        let Some(origin) = self.record_intent(id, Identity::Own, None, &card, &salt, now) else { return };
+        let Some(sale) = self.sales.by_id.get_mut(id) else { return };
+        sale.phase = Phase::Holding;
+        let request = HoldRequest {
+            v: version::CURRENT,
+            origin,
+            card,
+            proof: CardProof {
+                challenge: genuine.challenge.to_hex().as_str().to_owned(),
+                response: genuine.response.to_hex().as_str().to_owned(),
+            },
+            items: sale.items.clone(),
+            amount: sale.amount,
+        };
+        self.save_sale(id);
+        self.timers.set(Timer::HoldWait(id.to_owned()), now.mono.after_ms(HOLD_WAIT_MS));
+        self.emit_durable(Effect::Hold { sale: id.to_owned(), request });
+    }
+
+    /// Purse: MAC1 is there. The intent is recorded; the debit goes out once that is durable.
+    pub(crate) fn purse_intent(&mut self, dialogue: DialogueId, intent: PurchaseIntent, salt: &[u8; 32], now: &Now) {
+        let Some((reader, Purpose::Purchase(id))) = self.sales.visit_of(dialogue) else { return };
+        let expected = self.sales.visits.get(&reader).and_then(|visit| visit.card).map(|card| card.serial_number);
+        let fits =
+            self.sales.by_id.get(&id).is_some_and(|sale| {
+                sale.phase == Phase::Touched && sale.amount.fen() == u64::from(intent.amount.fen())
+            });
+        let terminal = intent.terminal.to_hex().parse().ok();
+        let seq = Seq::new(u64::from(intent.terminal_sequence.get()));
+        let (true, true, Some(terminal), Some(seq)) = (fits, expected == Some(intent.serial_number), terminal, seq)
+        else {
+            // The thread gives up when nothing comes; without `Proceed` no debit goes out.
+            return;
+        };
+        let origin = Origin {
+            source: Source::Terminal(terminal),
+            epoch: Epoch::Text(intent.psam.to_hex().as_str().to_owned()),
+            seq,
+        };
+        let card = intent.serial_number.to_hex().as_str().to_owned();
+        let purse = purse_intent_body(&intent);
+        if self.record_intent(&id, Identity::Given(origin), Some(purse), &card, salt, now).is_none() {
+            return;
+        }
+        if let Some(sale) = self.sales.by_id.get_mut(&id) {
+            sale.phase = Phase::Debiting;
+            sale.intent = Some(intent);
+        }
+        self.save_sale(&id);
+        self.emit_durable(Effect::Proceed { dialogue });
+    }
+
+    fn record_intent(
+        &mut self,
+        id: &str,
+        identity: Identity,
+        purse: Option<PurseIntent>,
+        card: &str,
+        salt: &[u8; 32],
+        now: &Now,
+    ) -> Option<Origin> {
+        let sale = self.sales.by_id.get_mut(id)?;
+        let (private, private_hmac) = seal_private(salt, &SalePrivate { card: card.to_owned() });
+        let body = SaleIntentBody {
+            sale: id.to_owned(),
+            tender: sale.tender,
+            items: sale.items.clone(),
+            amount: sale.amount,
+            catalogue: sale.catalogue,
+            purse,
+            private_hmac,
+        };
+        let recorded = self.journal.record(
+            Draft {
+                identity,
+                kind: kind::SALE_INTENT,
+                about: None,
+                body: &body,
+                fingerprint: 0,
+                lane: OutLane::Sales,
+                private: Some(private),
+            },
+            now,
+        );
+        sale.origin = Some(recorded.origin.clone());
+        Some(recorded.origin)
+    }
+
+    /// Records what became of a sale that has an intent.
+    fn record_outcome(
+        &mut self,
+        id: &str,
+        outcome: SaleOutcome,
+        reason: Option<Refusal>,
+        word: Option<&str>,
+        purse: Option<PurseProof>,
+        now: &Now,
+    ) {
+        let Some(sale) = self.sales.by_id.get_mut(id) else { return };
+        sale.phase = Phase::Ended { outcome };
+        sale.reason = reason;
+        if let Some(left) = purse.as_ref().and_then(|proof| proof.new_balance) {
+            sale.balance = Points::from_fen(u64::from(left));
+        }
+        let about = sale.origin.clone();
+        let word = word.map(str::to_owned).or_else(|| reason.and_then(reason_word));
+        let body = SaleOutcomeBody { sale: id.to_owned(), outcome, reason: word, purse };
+        self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::SALE_OUTCOME,
+                about: about.as_ref(),
+                body: &body,
+                fingerprint: 0,
+                lane: OutLane::Sales,
+                private: None,
+            },
+            now,
+        );
+        self.finish_sale(id);
+    }
+
+    /// The centre answered a hold, or did not.
+    pub(crate) fn handle_hold(&mut self, id: &str, result: Result<HoldAnswer, UplinkFailure>, now: &Now) {
+        if self.sales.by_id.get(id).is_none_or(|sale| sale.phase != Phase::Holding) {
+            return;
+        }
+        match result {
+            Ok(answer) => {
+                self.note_success();
+                if let (Some(sale), Some(account)) = (self.sales.by_id.get_mut(id), answer.account) {
+                    sale.balance = Some(account.available);
+                }
+                match answer.outcome {
+                    HoldOutcome::Held | HoldOutcome::Duplicate => {
+                        self.record_outcome(id, SaleOutcome::Paid, None, None, None, now);
+                    }
+                    HoldOutcome::Refused => {
+                        let reason = hold_refusal(answer.reason.as_deref());
+                        self.record_outcome(
+                            id,
+                            SaleOutcome::Refused,
+                            Some(reason),
+                            answer.reason.as_deref(),
+                            None,
+                            now,
+                        );
+                    }
+                }
+            }
+            Err(failure) => {
+                self.note_failure(failure);
+                self.hold_wait_ended(id, now);
+            }
+        }
+    }
+
+    /// No usable answer to a hold: the sale is refused, and its entry voids the hold if there is one.
+    pub(crate) fn hold_wait_ended(&mut self, id: &str, now: &Now) {
+        if self.sales.by_id.get(id).is_some_and(|sale| sale.phase == Phase::Holding) {
+            self.record_outcome(id, SaleOutcome::Refused, Some(Refusal::Offline), None, None, now);
+        }
+    }
+
+    pub(crate) fn purse_paid(&mut self, id: &str, debit: &DebitAnswer, new_balance: CardAmount, now: &Now) {
+        let proof = PurseProof {
+            tac: Some(debit.tac.to_hex().as_str().to_owned()),
+            mac2: Some(debit.mac2.to_hex().as_str().to_owned()),
+            transaction_proof: None,
+            log_record: None,
+            new_balance: Some(new_balance.fen()),
+        };
+        self.record_outcome(id, SaleOutcome::Paid, None, None, Some(proof), now);
+    }
+
+    pub(crate) fn purse_refused(&mut self, id: &str, reason: Refusal, now: &Now) {
+        self.record_outcome(id, SaleOutcome::Refused, Some(reason), None, None, now);
+    }
+
+    pub(crate) fn purse_unknown(&mut self, id: &str, debit: Option<&DebitAnswer>, why: &str, now: &Now) {
+        let proof = debit.map(|debit| PurseProof {
+            tac: Some(debit.tac.to_hex().as_str().to_owned()),
+            mac2: None,
+            transaction_proof: None,
+            log_record: None,
+            new_balance: None,
+        });
+        self.record_outcome(id, SaleOutcome::Unknown, Some(Refusal::Unsettled), Some(why), proof, now);
+    }
+
+    pub(crate) fn purse_proved(
+        &mut self,
+        id: &str,
+        record: &LogRecord,
+        proof: Option<&TransactionProof>,
+        tac: Option<&Tac>,
+        balance: Option<CardAmount>,
+        now: &Now,
+    ) {
+        let proof = PurseProof {
+            tac: tac.map(|tac| tac.to_hex().as_str().to_owned()),
+            mac2: None,
+            transaction_proof: proof.map(|proof| proof.to_hex().as_str().to_owned()),
+            log_record: Some(Hex(&record.to_bytes()).to_string()),
+            new_balance: balance.map(CardAmount::fen),
+        };
+        self.record_outcome(id, SaleOutcome::Paid, None, None, Some(proof), now);
+    }
+
+    pub(crate) fn purse_not_debited(&mut self, id: &str, balance: Option<CardAmount>, now: &Now) {
+        if let (Some(sale), Some(balance)) = (self.sales.by_id.get_mut(id), balance) {
+            sale.balance = Points::from_fen(u64::from(balance.fen()));
+        }
+        self.record_outcome(id, SaleOutcome::Cancelled, Some(Refusal::NotDebited), None, None, now);
+    }
+
+    /// After a restart: what was under way when the process ended.
+    pub(crate) fn conclude_interrupted_sales(&mut self, now: &Now) {
+        let open: Vec<(String, Phase)> = self
+            .sales
+            .by_id
+            .values()
+            .filter(|sale| !matches!(sale.phase, Phase::Ended { .. }))
+            .map(|sale| (sale.id.clone(), sale.phase.clone()))
+            .collect();
+        for (id, phase) in open {
+            match phase {
+                Phase::AwaitingCard | Phase::Touched => {
+                    self.end_untouched(&id, SaleOutcome::Cancelled, Refusal::Interrupted);
+                }
+                Phase::Holding => {
+                    self.record_outcome(&id, SaleOutcome::Cancelled, Some(Refusal::Interrupted), None, None, now);
+                }
+                Phase::Debiting => self.purse_unknown(&id, None, "interrupted", now),
+                Phase::Ended { .. } => {}
+            }
+        }
+    }
+}
+
+/// The snake-case word of a refusal, as in the local interface.
+fn reason_word(refusal: Refusal) -> Option<String> {
+    match serde_json::to_value(refusal) {
+        Ok(serde_json::Value::String(word)) => Some(word),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn hold_refusal(reason: Option<&str>) -> Refusal {
+    match reason {
+        Some("insufficient") => Refusal::Insufficient,
+        Some("no_account") => Refusal::NoAccount,
+        Some("card_blocked") => Refusal::CardBlocked,
+        Some("not_genuine") => Refusal::CardNotGenuine,
+        Some("closed") => Refusal::Closed,
+        Some(_) | None => Refusal::CentreRefused,
+    }
+}
+
+fn purse_intent_body(intent: &PurchaseIntent) -> PurseIntent {
+    PurseIntent {
+        counter: intent.counter.get(),
+        old_balance: intent.old_balance.fen(),
+        transaction_type: intent.kind.get(),
+        terminal: intent.terminal.to_hex().as_str().to_owned(),
+        psam: intent.psam.to_hex().as_str().to_owned(),
+        terminal_seq: intent.terminal_sequence.get(),
+        date: intent.date.to_hex().as_str().to_owned(),
+        time: intent.time.to_hex().as_str().to_owned(),
+        mac1: intent.mac1.to_hex().as_str().to_owned(),
+        key_version: intent.key_version.get(),
+        algorithm: intent.algorithm.get(),
+    }
+}

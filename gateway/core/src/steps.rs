@@ -1,0 +1,94 @@
+//! Steps of alarms: taken by people here, ordered by people at the centre, or reached by delivery.
+//!
+//! **Invariant:** a step that was taken before is a success and records nothing.
+
+use protocols::device::AlarmState;
+use protocols::id::ActorId;
+use protocols::uplink::{AlarmStateOrder, AlarmStepBody, kind};
+
+use crate::alarms::AlarmStep;
+use crate::core::{Core, Held};
+use crate::effect::{DeskAnswer, Effect, Refusal};
+use crate::input::{OutLane, ReplyToken};
+use crate::journal::{Draft, Identity};
+use crate::limits::CAUSE_LEN_MAX;
+use crate::time::Now;
+
+impl Core {
+    /// A person at this site takes an alarm further.
+    pub(crate) fn step_alarm(
+        &mut self,
+        reply: ReplyToken,
+        id: &str,
+        state: AlarmState,
+        by: ActorId,
+        cause: Option<String>,
+        now: &Now,
+    ) {
+        let cause = cause.filter(|cause| !cause.trim().is_empty() && cause.len() <= CAUSE_LEN_MAX);
+        if state == AlarmState::Resolved && cause.is_none() {
+            return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::CauseMissing) });
+        }
+        let Some(alarm) = self.alarms.get(id) else {
+            return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::AlarmUnknown) });
+        };
+        if state > alarm.state {
+            let about = alarm.origin.clone();
+            let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
+            self.journal.record(
+                Draft {
+                    identity: Identity::Own,
+                    kind: kind::ALARM_STATE,
+                    about: Some(&about),
+                    body: &body,
+                    fingerprint: 0,
+                    lane: OutLane::Alarms,
+                    private: None,
+                },
+                now,
+            );
+            self.advance_alarm(id, AlarmStep { state, by: Some(by), at: now.civil.to_string(), cause });
+        }
+        let state = self.alarms.get(id).map_or(state, |alarm| alarm.state);
+        let answer = DeskAnswer::Alarm { id: id.to_owned(), state };
+        self.emit_durable(Effect::Reply { token: reply, answer });
+    }
+
+    /// A person at the centre took an alarm further. False when the alarm is not known here.
+    pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder) -> Option<bool> {
+        let id = order.alarm.alarm_id();
+        self.alarms.get(&id)?;
+        Some(
+            self.advance_alarm(
+                &id,
+                AlarmStep { state: order.state, by: Some(order.by), at: order.at, cause: order.cause },
+            ),
+        )
+    }
+
+    /// The centre has accepted an alarm.
+    pub(crate) fn alarm_accepted(&mut self, id: &str, now: &Now) {
+        self.advance_alarm(
+            id,
+            AlarmStep { state: AlarmState::Accepted, by: None, at: now.civil.to_string(), cause: None },
+        );
+    }
+
+    fn advance_alarm(&mut self, id: &str, step: AlarmStep) -> bool {
+        let state = step.state;
+        let Some(alarm) = self.alarms.get_mut(id) else { return false };
+        if !alarm.advance(step) {
+            return false;
+        }
+        let alarm = alarm.clone();
+        self.save_alarm(&alarm);
+        if state == AlarmState::Resolved {
+            for forgotten in self.alarms.close(id) {
+                self.journal.delete(format!("alarm/{forgotten}"));
+            }
+        }
+        self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
+        self.tell_alarm(id);
+        true
+    }
+}

@@ -1,0 +1,193 @@
+//! Supervision: silence, battery, faults, lost reports; and commands to devices.
+//!
+//! **Invariant:** silence is an alarm: each assigned device has a moment at which it counts as silent, from the start on.
+
+use protocols::device::{AlarmCommand, AlarmState, Command, Heartbeat, PAYLOAD_LEN_MAX, SettingsCommand, encode};
+use protocols::id::DeviceId;
+use protocols::uplink::{DeviceStateBody, DeviceTrouble, kind};
+
+use crate::alarms::Alarm;
+use crate::core::{Core, Storage};
+use crate::devices::Told;
+use crate::effect::{Effect, Notice};
+use crate::input::{CommandId, OutLane};
+use crate::journal::{Draft, Identity};
+use crate::reports::own_alarm;
+use crate::time::Now;
+use crate::timers::Timer;
+
+impl Core {
+    /// A device gave a sign of life.
+    pub(crate) fn device_heard(&mut self, id: &DeviceId, now: &Now) {
+        let device = self.device_mut(id);
+        device.heard = Some((now.mono, now.wall));
+        let was_silent = std::mem::replace(&mut device.record.silent, false);
+        let first = !std::mem::replace(&mut device.record.heard_once, true);
+        let (assigned, after_ms) = (device.record.assigned, device.record.silent_after_ms);
+        if assigned {
+            self.timers.set(Timer::DeviceSilent(id.clone()), now.mono.after_ms(after_ms));
+        }
+        if was_silent {
+            self.record_trouble(id, DeviceTrouble::Back, None, now);
+        } else if first {
+            self.save_device(id);
+        }
+    }
+
+    /// A device has not been heard for too long.
+    pub(crate) fn device_is_silent(&mut self, id: &DeviceId, now: &Now) {
+        let device = self.device_mut(id);
+        if !device.record.assigned || device.record.silent {
+            return;
+        }
+        device.record.silent = true;
+        self.record_trouble(id, DeviceTrouble::Silent, None, now);
+        self.raise_or_fold_own(&own_alarm("device_silent", Some(id)), None, now);
+    }
+
+    /// What a heartbeat means; only changes are recorded.
+    pub(crate) fn judge_heartbeat(&mut self, id: &DeviceId, heartbeat: Heartbeat, now: &Now) {
+        let limit = self.config.battery_low_mv;
+        let device = self.device_mut(id);
+        let mut found = Vec::new();
+        if let Some(mv) = heartbeat.battery_mv {
+            let low = mv < limit;
+            if low != device.record.battery_low {
+                device.record.battery_low = low;
+                let trouble = if low { DeviceTrouble::BatteryLow } else { DeviceTrouble::BatteryOk };
+                found.push((trouble, Some(format!("{mv} mV"))));
+            }
+        }
+        if heartbeat.lost > device.record.lost {
+            let lost = heartbeat.lost.saturating_sub(device.record.lost);
+            device.record.lost = heartbeat.lost;
+            found.push((DeviceTrouble::LostReports, Some(lost.to_string())));
+        }
+        let faults: Vec<String> = heartbeat.faults.iter().map(|fault| fault.as_str().to_owned()).collect();
+        if faults != device.record.faults {
+            let trouble = if faults.is_empty() { DeviceTrouble::FaultOver } else { DeviceTrouble::Fault };
+            found.push((trouble, (!faults.is_empty()).then(|| faults.join(", "))));
+            device.record.faults = faults;
+        }
+        let wanted = device.record.settings;
+        let stale = wanted.is_some_and(|(version, _)| version > heartbeat.settings);
+        device.heartbeat = Some(heartbeat);
+        for (trouble, detail) in found {
+            self.record_trouble(id, trouble, detail, now);
+            let alarm = match trouble {
+                DeviceTrouble::BatteryLow => "device_battery_low",
+                DeviceTrouble::Fault => "device_fault",
+                DeviceTrouble::LostReports => "device_lost_reports",
+                DeviceTrouble::Silent | DeviceTrouble::Back | DeviceTrouble::BatteryOk | DeviceTrouble::FaultOver => {
+                    continue;
+                }
+            };
+            self.raise_or_fold_own(&own_alarm(alarm, Some(id)), None, now);
+        }
+        if stale {
+            self.tell_settings(id);
+        }
+    }
+
+    fn record_trouble(&mut self, id: &DeviceId, trouble: DeviceTrouble, detail: Option<String>, now: &Now) {
+        if self.config.storage == Storage::Dead {
+            return;
+        }
+        let body = DeviceStateBody { device: id.clone(), trouble, detail };
+        self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::DEVICE_STATE,
+                about: None,
+                body: &body,
+                fingerprint: 0,
+                lane: OutLane::Rest,
+                private: None,
+            },
+            now,
+        );
+        self.save_device(id);
+        self.emit_durable(Effect::Notify(Notice::Device { device: id.clone() }));
+    }
+
+    /// Keeps a device's record, in the transaction of what was recorded with it.
+    pub(crate) fn save_device(&mut self, id: &DeviceId) {
+        if self.config.storage == Storage::Dead {
+            return;
+        }
+        if let Some(device) = self.devices.get(id) {
+            self.journal.put(format!("device/{id}"), &device.record);
+        }
+    }
+
+    /// Keeps an alarm, in the transaction of what was recorded with it.
+    pub(crate) fn save_alarm(&mut self, alarm: &Alarm) {
+        self.journal.put(format!("alarm/{}", alarm.id), alarm);
+    }
+
+    /// Sends everything that a device has to be told, on its new connection.
+    pub(crate) fn tell_device(&mut self, id: &DeviceId) {
+        self.device_mut(id).commands.clear();
+        for alarm in self.alarms.to_tell(id) {
+            self.tell_alarm(&alarm);
+        }
+    }
+
+    /// Tells the device how far its alarm has come, once that is durable. At most one command about an alarm is under
+    /// way; what changed meanwhile is told when it was taken.
+    pub(crate) fn tell_alarm(&mut self, id: &str) {
+        let Some(alarm) = self.alarms.get(id) else { return };
+        let (Some(device), false) = (alarm.device.clone(), alarm.seqs.is_empty()) else { return };
+        let (state, presses) = (alarm.state, alarm.presses);
+        let command = AlarmCommand { epoch: alarm.epoch, seqs: alarm.seqs.iter().copied().collect(), state };
+        let name = CommandId(self.fresh_number());
+        let found = self.device_mut(&device);
+        let Some(session) = found.session else { return };
+        if found.is_being_told(id) {
+            return;
+        }
+        found.commands.insert(name, Told::Alarm { alarm: id.to_owned(), state, presses });
+        let payload = encoded(&Command::alarm(command));
+        self.emit_durable(Effect::Command { device, session, command: name, payload });
+    }
+
+    /// Tells a device its settings.
+    pub(crate) fn tell_settings(&mut self, id: &DeviceId) {
+        let name = CommandId(self.fresh_number());
+        let device = self.device_mut(id);
+        let (Some((version, heartbeat_s)), Some(session)) = (device.record.settings, device.session) else { return };
+        if device.commands.values().any(|told| *told == Told::Settings) {
+            return;
+        }
+        device.commands.insert(name, Told::Settings);
+        let payload = encoded(&Command::settings(SettingsCommand { version, heartbeat_s }));
+        self.emit_durable(Effect::Command { device: id.clone(), session, command: name, payload });
+    }
+
+    /// A device took a command: what changed since is told next.
+    pub(crate) fn command_taken(&mut self, id: &DeviceId, command: CommandId) {
+        let Some(Told::Alarm { alarm: alarm_id, state, presses }) = self.device_mut(id).commands.remove(&command)
+        else {
+            return;
+        };
+        let Some(alarm) = self.alarms.get_mut(&alarm_id) else { return };
+        let behind = alarm.state > state || alarm.presses > presses;
+        alarm.told = Some(alarm.told.map_or(state, |told| told.max(state)));
+        let ended = (alarm.told == Some(AlarmState::Resolved)).then(|| alarm.clone());
+        if let Some(ended) = ended {
+            if self.config.storage == Storage::Journal {
+                self.save_alarm(&ended);
+            }
+        } else if behind {
+            self.tell_alarm(&alarm_id);
+        }
+    }
+}
+
+fn encoded(command: &Command) -> Vec<u8> {
+    let mut buffer = [0; PAYLOAD_LEN_MAX];
+    let len = encode(command, &mut buffer).expect("a command with the most numbers fits the payload's limit");
+    buffer.get(..len).map(<[u8]>::to_vec).unwrap_or_default()
+}
+
+const _: () = assert!(crate::limits::ALARM_PRESSES_MAX <= protocols::device::SEQS_PER_COMMAND_MAX);

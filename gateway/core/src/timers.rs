@@ -1,0 +1,83 @@
+//! The core's alarm clock: at most one moment for each purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocols::id::DeviceId;
+use protocols::uplink::Lane;
+
+use crate::input::{OutLane, SaleId, Ticket};
+use crate::time::Mono;
+
+/// What a moment is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A lane may try again.
+    UploadRetry(OutLane),
+    /// Orders may be asked for again.
+    OrdersRetry(Lane),
+    /// A device has been silent for too long.
+    DeviceSilent(DeviceId),
+    /// Nobody laid a card on.
+    CardWait(SaleId),
+    /// The centre did not answer a hold.
+    HoldWait(SaleId),
+    /// An alarm without a journal may be sent again.
+    DirectRetry(Ticket),
+}
+
+impl Timer {
+    /// The reason of the wake-up, for logs and the simulator.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::UploadRetry(_) => "upload retry",
+            Self::OrdersRetry(_) => "orders retry",
+            Self::DeviceSilent(_) => "device silent",
+            Self::CardWait(_) => "card wait",
+            Self::HoldWait(_) => "hold wait",
+            Self::DirectRetry(_) => "direct alarm retry",
+        }
+    }
+}
+
+/// All moments that are set.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    by_time: BTreeSet<(Mono, Timer)>,
+    by_purpose: BTreeMap<Timer, Mono>,
+}
+
+impl Timers {
+    /// Sets the moment for a purpose, in place of the one before.
+    pub fn set(&mut self, timer: Timer, at: Mono) {
+        self.clear(&timer);
+        self.by_time.insert((at, timer.clone()));
+        self.by_purpose.insert(timer, at);
+    }
+
+    /// Takes a moment away.
+    pub fn clear(&mut self, timer: &Timer) {
+        if let Some(at) = self.by_purpose.remove(timer) {
+            self.by_time.remove(&(at, timer.clone()));
+        }
+    }
+
+    /// Whether a moment is set for a purpose.
+    pub fn is_set(&self, timer: &Timer) -> bool {
+        self.by_purpose.contains_key(timer)
+    }
+
+    /// The next moment and its reason.
+    pub fn next(&self) -> Option<(Mono, &'static str)> {
+        self.by_time.first().map(|(at, timer)| (*at, timer.name()))
+    }
+
+    /// Takes the first purpose whose moment has come.
+    pub fn pop_due(&mut self, now: Mono) -> Option<Timer> {
+        if self.by_time.first()?.0 > now {
+            return None;
+        }
+        let (_, timer) = self.by_time.pop_first()?;
+        self.by_purpose.remove(&timer);
+        Some(timer)
+    }
+}
