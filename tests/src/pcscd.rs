@@ -104,7 +104,7 @@ impl Pcscd {
 
     /// The same in a directory that the caller owns, so that the socket's path can be known beforehand (see [`socket_in`]).
     pub fn start_at(directory: &Path, readers: &[&str]) -> Result<Self, PcscdError> {
-        Self::start_in(directory, readers, false)
+        Self::start_in(&std::path::absolute(directory)?, readers, false)
     }
 
     fn start_in(directory: &Path, readers: &[&str], own: bool) -> Result<Self, PcscdError> {

@@ -128,7 +128,7 @@ impl CardState {
         let [a, b, c, d, e, f, g, h] = serial;
         Self {
             atr: contactless_atr(b"CITIZEN"),
-            issuer: [0x07, 0x31, 0x31, 0x00, 0, 0, 0, 0],
+            issuer: [0x05, 0x71, 0x31, 0x00, 0, 0, 0, 0],
             application_type: 0x01,
             application_version: 0x01,
             serial: [0, 0, a, b, c, d, e, f, g, h],

@@ -210,6 +210,15 @@ fn other_applications_and_files_are_not_there() {
 }
 
 #[test]
+fn reading_the_holder_is_noticed() {
+    let mut card = selected();
+    say(&mut card, "00B095001E");
+    assert_eq!(card.holder_reads(), 0);
+    assert!(say(&mut card, "00B0960027").ends_with("9000"));
+    assert_eq!(card.holder_reads(), 1);
+}
+
+#[test]
 fn the_habits_show_on_the_wire() {
     let mut card = selected();
     card.alter(|state| (state.quirks.t0, state.quirks.junk_top_bit) = (true, true)).expect("no file");

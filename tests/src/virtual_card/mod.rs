@@ -1,6 +1,6 @@
 //! A citizen card and a PSAM made of software, on two slots of a virtual reader that the real pcscd drives.
 //!
-//! Owns: the wire to vpcd (`vpcd`), the reader with its faults and its trace (`reader`, `fault`), the card
+//! Owns: the wire to vpcd (`vpcd`), the reader with its faults and its trace (`reader`, `fault`), their handling by lines (`control`), the card
 //! (`purse`, `transaction`, `card_state`), the PSAM (`psam`) and the made-up keys of both (`keys`).
 //!
 //! **Invariant:** a chip answers from its own state only, and what it answered is in its state file before the answer leaves.
@@ -9,6 +9,7 @@
 mod apdu;
 mod bench;
 pub mod card_state;
+pub mod control;
 pub mod fault;
 pub mod keys;
 pub mod limits;

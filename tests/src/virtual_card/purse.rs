@@ -26,12 +26,13 @@ pub struct CitizenCard {
     line: Line,
     selected: bool,
     begun: Option<Begun>,
+    holder_reads: u32,
 }
 
 impl CitizenCard {
     /// A card that forgets everything with its owner.
     pub fn new(state: CardState) -> Self {
-        Self { state, file: None, line: Line::default(), selected: false, begun: None }
+        Self { state, file: None, line: Line::default(), selected: false, begun: None, holder_reads: 0 }
     }
 
     /// A card that lives in this file, which must exist.
@@ -42,6 +43,12 @@ impl CitizenCard {
     /// What it remembers.
     pub fn state(&self) -> &CardState {
         &self.state
+    }
+
+    /// How often the file with the holder's name and identity number was read since this card was made or opened; a terminal has no
+    /// business there.
+    pub fn holder_reads(&self) -> u32 {
+        self.holder_reads
     }
 
     /// Changes what it remembers, behind its back: a block, a load elsewhere, another habit.
@@ -102,11 +109,14 @@ impl CitizenCard {
         Ok(Reply { data: tlv(0x6F, &template), sw })
     }
 
-    fn read_binary(&self, command: &CommandApdu) -> Result<Reply, Sw> {
+    fn read_binary(&mut self, command: &CommandApdu) -> Result<Reply, Sw> {
         let public = self.state.public_file();
         let file: &[u8] = match command.p1 {
             0x95 => &public,
-            0x96 => &self.state.holder,
+            0x96 => {
+                self.holder_reads = self.holder_reads.saturating_add(1);
+                &self.state.holder
+            }
             p1 if p1 & 0x80 != 0 => return Err(Sw::NOT_FOUND),
             _ => return Err(Sw::WRONG_P1P2),
         };
