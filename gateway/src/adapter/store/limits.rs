@@ -1,0 +1,28 @@
+//! Every bound of the journal, with its reason.
+
+/// Rows in one INSERT: larger statements gain nothing and bind more variables than a prepared statement should keep.
+pub const INSERT_ROWS_MAX: usize = 100;
+/// Entries in one block of the origin index, as a shift: 4,096, whose index pages stay in the cache.
+pub const ORIGIN_BLOCK_SHIFT: u32 = 12;
+/// How long a foreign lock on the file is waited for: an alarm's local bound is 2 s.
+pub const BUSY_WAIT_MS: u64 = 2_000;
+/// Connections that read: three lanes, a look-up by origin, a page for staff.
+pub const READERS_MAX: u32 = 5;
+/// How long a read waits for a free connection.
+pub const READER_WAIT_MS: u64 = 5_000;
+/// Groups between the core and the writer. The core keeps one under way; one more may be handed over meanwhile.
+pub const GROUPS_MAX: usize = 2;
+/// Page cache of the writer, KiB: the pages that a commit changes at 2,000 devices.
+pub const WRITER_CACHE_KIB: u32 = 8_192;
+/// Page cache of each reading connection, KiB.
+pub const READER_CACHE_KIB: u32 = 1_024;
+/// Commits between two looks at the length of the write-ahead log.
+pub const COMMITS_PER_LOOK: u32 = 32;
+/// Rows between two looks at the length of the write-ahead log.
+pub const ROWS_PER_LOOK: usize = 1_024;
+/// Pages in the write-ahead log from which it is brought into the file: 4 MiB.
+pub const WAL_PAGES: i64 = 1_024;
+/// Entries whose chain is verified when the journal is opened; the older ones are left to `verify`. A second's work.
+pub const CHAIN_AT_OPEN_MAX: u64 = 1_000_000;
+/// Entries that one read of a chain walk takes, so that no walk keeps the write-ahead log from being reused.
+pub const WALK_ROWS: u64 = 20_000;

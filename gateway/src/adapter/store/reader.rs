@@ -1,0 +1,152 @@
+//! Reads beside the writer.
+//!
+//! **Invariant:** an entry is given out only when its bytes give its hash (see [`chain`](super::chain)).
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use gateway_core::OutLane;
+use protocols::uplink::{EntryUpload, PrivateRecord};
+use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
+use sqlx::{Row as _, SqlitePool};
+
+use super::chain::{Fault, Hash, link};
+use super::commit::lane_number;
+use super::connect;
+use super::failure::StoreFailure;
+use super::limits::{ORIGIN_BLOCK_SHIFT, READER_WAIT_MS, READERS_MAX};
+
+/// A row that is not given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("entry {n} is damaged: {fault}")]
+pub struct DamagedRow {
+    /// Its number.
+    pub n: u64,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What a lane has to send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LaneBatch {
+    /// The entries, ascending.
+    pub entries: Vec<EntryUpload>,
+    /// Rows in the same range that are damaged: never sent, to be put into quarantine.
+    pub damaged: Vec<DamagedRow>,
+}
+
+/// What of a lane is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneQuery<'a> {
+    /// The lane.
+    pub lane: OutLane,
+    /// Everything up to here is done.
+    pub after: u64,
+    /// Done above it, ascending.
+    pub except: &'a [u64],
+    /// How many at most.
+    pub max: usize,
+    /// Bytes of entries and private records at most; one entry always goes.
+    pub max_bytes: usize,
+}
+
+/// Reads the journal; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: SqlitePool,
+}
+
+impl Reader {
+    pub(super) fn new(path: &Path) -> Self {
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(Duration::from_millis(READER_WAIT_MS))
+            .connect_lazy_with(connect::reading(path));
+        Self { pool }
+    }
+
+    /// The entries of a lane that are to be sent next, each checked against its hash.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn read_lane(&self, query: LaneQuery<'_>) -> Result<LaneBatch, StoreFailure> {
+        let mut batch = LaneBatch::default();
+        let mut bytes_left = query.max_bytes;
+        let mut rows = sqlx::query(
+            "SELECT e.n, e.hash, e.bytes, before.hash, p.salt, p.bytes FROM entry e \
+             LEFT JOIN entry before ON before.n = e.n - 1 LEFT JOIN private p ON p.n = e.n \
+             WHERE e.lane = ? AND e.n > ? ORDER BY e.n LIMIT ?",
+        )
+        .bind(lane_number(query.lane))
+        .bind(query.after.cast_signed())
+        .bind(i64::try_from(query.max.saturating_add(query.except.len())).unwrap_or(i64::MAX))
+        .fetch(&self.pool);
+        while batch.entries.len() < query.max
+            && let Some(row) = rows.try_next().await?
+        {
+            let n = row.try_get::<i64, _>(0)?.cast_unsigned();
+            if query.except.binary_search(&n).is_ok() {
+                continue;
+            }
+            match upload(n, &row)? {
+                Ok(entry) => {
+                    let size = entry.entry.len().saturating_add(entry.private.as_ref().map_or(0, |p| p.bytes.len()));
+                    if size > bytes_left && !batch.entries.is_empty() {
+                        break;
+                    }
+                    bytes_left = bytes_left.saturating_sub(size);
+                    batch.entries.push(entry);
+                }
+                Err(fault) => batch.damaged.push(DamagedRow { n, fault }),
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The fingerprint of the body that the journal holds for a report: of the first entry with that origin.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn find_origin(&self, source: &str, epoch: &str, seq: u64) -> Result<Option<u64>, StoreFailure> {
+        let sql = const {
+            assert!(ORIGIN_BLOCK_SHIFT == 12, "the index in the migration has this shift");
+            "WITH RECURSIVE block (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM block \
+             WHERE i < (SELECT coalesce(max(n), 0) >> 12 FROM entry)) \
+             SELECT e.body FROM block CROSS JOIN entry e \
+             WHERE e.n >> 12 = block.i AND e.source = ? AND e.epoch = ? AND e.seq = ? LIMIT 1"
+        };
+        let body = sqlx::query_scalar::<_, i64>(sql)
+            .bind(source.to_owned())
+            .bind(epoch.to_owned())
+            .bind(seq.cast_signed())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(body.map(i64::cast_unsigned))
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// One row as it is sent, or what is wrong with it.
+fn upload(n: u64, row: &SqliteRow) -> Result<Result<EntryUpload, Fault>, StoreFailure> {
+    let bytes = row.try_get::<&[u8], _>(2)?;
+    let Ok(hash) = Hash::try_from(row.try_get::<&[u8], _>(1)?) else { return Ok(Err(Fault::HashLength)) };
+    let before = match row.try_get::<Option<&[u8]>, _>(3)? {
+        Some(before) => Hash::try_from(before).ok(),
+        None if n == 1 => Some(Hash::default()),
+        None => return Ok(Err(Fault::Gap { first: n.saturating_sub(1) })),
+    };
+    if before.is_none_or(|before| link(&before, bytes) != hash) {
+        return Ok(Err(Fault::Hash));
+    }
+    let Ok(entry) = std::str::from_utf8(bytes) else { return Ok(Err(Fault::NotAnEntry)) };
+    let private = match (row.try_get::<Option<String>, _>(4)?, row.try_get::<Option<String>, _>(5)?) {
+        (Some(salt), Some(bytes)) => Some(PrivateRecord { salt, bytes }),
+        (None, _) | (_, None) => None,
+    };
+    Ok(Ok(EntryUpload { n: Some(n), entry: entry.to_owned(), hash: hex::encode(hash), private }))
+}

@@ -1,0 +1,80 @@
+//! What a restart finds: the end of the chain and the state from which the core restores itself.
+
+use futures_util::TryStreamExt;
+use protocols::unit::UnixMs;
+use protocols::uplink::Entry;
+use sqlx::{Row as _, SqliteConnection};
+
+use super::chain::{Hash, Tip, state_sum};
+use super::error::OpenError;
+use super::failure::StoreFailure;
+use super::limits::CHAIN_AT_OPEN_MAX;
+use super::walk;
+
+/// What a restart found. Everything in it is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// The journal's id: 32 hex digits.
+    pub journal: String,
+    /// The number of the last entry; 0 in a new journal.
+    pub last_n: u64,
+    /// Its hash; zeros in a new journal.
+    pub last_hash: Hash,
+    /// When the last entry was recorded, Unix milliseconds, by the clock of then.
+    pub last_recorded: Option<UnixMs>,
+    /// Every state record, ascending by key.
+    pub state: Vec<(String, String)>,
+    /// Keys of state records whose checksum does not fit; they are left out of `state`.
+    pub state_damaged: Vec<String>,
+    /// The first number whose chain was verified while opening.
+    pub verified_from: u64,
+}
+
+/// Reads it all, and verifies the chain of the last [`CHAIN_AT_OPEN_MAX`] entries.
+pub async fn restore(connection: &mut SqliteConnection) -> Result<Restored, OpenError> {
+    let journal = sqlx::query_scalar("SELECT id FROM journal").fetch_one(&mut *connection).await?;
+    let last = last_entry(connection).await?;
+    let verified_from = last.tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
+    let tip = walk::chain(connection, verified_from, last.tip.n).await?;
+    debug_assert_eq!(tip.n, last.tip.n, "the walk ends at the last entry or with an error");
+    let (state, state_damaged) = state(connection).await?;
+    Ok(Restored {
+        journal,
+        last_n: last.tip.n,
+        last_hash: last.tip.hash,
+        last_recorded: last.recorded,
+        state,
+        state_damaged,
+        verified_from,
+    })
+}
+
+struct Last {
+    tip: Tip,
+    recorded: Option<UnixMs>,
+}
+
+async fn last_entry(connection: &mut SqliteConnection) -> Result<Last, OpenError> {
+    let row =
+        sqlx::query("SELECT n, hash, bytes FROM entry ORDER BY n DESC LIMIT 1").fetch_optional(connection).await?;
+    let Some(row) = row else { return Ok(Last { tip: Tip::default(), recorded: None }) };
+    let n = row.try_get::<i64, _>(0)?.cast_unsigned();
+    let chain = |fault| OpenError::Chain { n, fault };
+    let hash = row.try_get::<&[u8], _>(1)?;
+    let hash = hash.try_into().map_err(|_| chain(super::chain::Fault::HashLength))?;
+    let entry = serde_json::from_slice::<Entry>(row.try_get(2)?).map_err(|_| chain(super::chain::Fault::NotAnEntry))?;
+    let recorded = entry.recorded_at.parse::<jiff::Timestamp>().ok().map(|at| UnixMs(at.as_millisecond()));
+    Ok(Last { tip: Tip { n, hash }, recorded })
+}
+
+async fn state(connection: &mut SqliteConnection) -> Result<(Vec<(String, String)>, Vec<String>), StoreFailure> {
+    let mut good = Vec::new();
+    let mut damaged = Vec::new();
+    let mut rows = sqlx::query("SELECT key, value, sum FROM state ORDER BY key").fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let text = |column| row.try_get::<&[u8], _>(column).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let (key, value, sum) = (text(0)?, text(1)?, row.try_get::<i64, _>(2)?);
+        if state_sum(&key, &value) == sum { good.push((key, value)) } else { damaged.push(key) }
+    }
+    Ok((good, damaged))
+}

@@ -1,0 +1,158 @@
+//! The one writer: a task that owns the connection and stores group after group.
+//!
+//! **Invariant:** a group is reported durable only after COMMIT returned without an error.
+//! **Invariant:** after a failure the writer stores nothing more: the outcome is unknown until the file is opened anew.
+
+use gateway_core::{Group, StoreInput};
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::chain::Tip;
+use super::commit::commit;
+use super::connect::{Checkpoint, checkpoint};
+use super::failure::{FailureClass, StoreFailure};
+use super::limits::{COMMITS_PER_LOOK, GROUPS_MAX, ROWS_PER_LOOK, WAL_PAGES};
+use super::place::Place;
+
+/// What the writer tells the daemon.
+#[derive(Debug)]
+pub enum StoreEvent {
+    /// For the core.
+    Input(StoreInput),
+    /// A commit failed: its outcome is unknown. Acknowledge nothing more, end the process, open the journal again.
+    Failed(StoreFailure),
+}
+
+/// The writer has ended; a [`StoreEvent::Failed`] said why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal's writer has ended")]
+pub struct WriterGone;
+
+enum Task {
+    Commit(Group),
+    ErasePrivate { n: u64, done: oneshot::Sender<bool> },
+}
+
+/// Hands groups to the writer's task.
+#[derive(Debug)]
+pub struct Writer {
+    tasks: mpsc::Sender<Task>,
+    task: JoinHandle<()>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: SqliteConnection,
+        tip: Tip,
+        place: Place,
+        events: mpsc::Sender<StoreEvent>,
+    ) -> Self {
+        let (tasks, inbox) = mpsc::channel(GROUPS_MAX);
+        let work = Work { connection, tip, events, place, commits: 0, rows: 0 };
+        Self { tasks, task: tokio::spawn(work.run(inbox)) }
+    }
+
+    /// Hands a group over; [`StoreInput::Committed`] or [`StoreEvent::Failed`] follows.
+    ///
+    /// # Errors
+    /// The writer has ended, or more than [`GROUPS_MAX`] groups wait (the core keeps at most one under way).
+    pub fn submit(&self, group: Group) -> Result<(), WriterGone> {
+        self.tasks.try_send(Task::Commit(group)).map_err(|_| WriterGone)
+    }
+
+    /// Erases the personal data beside entry `n`, from the file and its log too; whether there was any.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub async fn erase_private(&self, n: u64) -> Result<bool, WriterGone> {
+        let (done, answer) = oneshot::channel();
+        self.tasks.send(Task::ErasePrivate { n, done }).await.map_err(|_| WriterGone)?;
+        answer.await.map_err(|_| WriterGone)
+    }
+
+    /// Stores what was handed over, brings the log into the file and lets the directory go.
+    pub async fn close(self) {
+        drop(self.tasks);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the journal's writer did not end by itself");
+        }
+    }
+}
+
+struct Work {
+    connection: SqliteConnection,
+    tip: Tip,
+    events: mpsc::Sender<StoreEvent>,
+    place: Place,
+    commits: u32,
+    rows: usize,
+}
+
+impl Work {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Task>) {
+        while let Some(task) = inbox.recv().await {
+            if let Err(failure) = self.step(task).await {
+                tracing::error!(%failure, class = failure.class.word(), "the journal failed");
+                // Nobody listens only when the daemon is ending anyway.
+                let _ended = self.events.send(StoreEvent::Failed(failure)).await;
+                return;
+            }
+        }
+        if let Err(failure) = self.end().await {
+            tracing::warn!(%failure, "the journal was not closed cleanly; the next start mends it");
+        }
+    }
+
+    async fn step(&mut self, task: Task) -> Result<(), StoreFailure> {
+        match task {
+            Task::Commit(group) => {
+                let (id, rows) = (group.id, group.rows.len());
+                commit(&mut self.connection, &mut self.tip, group).await?;
+                let told = self.events.send(StoreEvent::Input(StoreInput::Committed { group: id })).await;
+                if told.is_err() {
+                    tracing::debug!("nobody waits for the journal any more");
+                }
+                self.commits = self.commits.saturating_add(1);
+                self.rows = self.rows.saturating_add(rows);
+                self.shorten_log().await
+            }
+            Task::ErasePrivate { n, done } => {
+                let erased = erase_private(&mut self.connection, n).await?;
+                let _gone = done.send(erased);
+                Ok(())
+            }
+        }
+    }
+
+    async fn shorten_log(&mut self) -> Result<(), StoreFailure> {
+        if self.commits < COMMITS_PER_LOOK && self.rows < ROWS_PER_LOOK {
+            return Ok(());
+        }
+        (self.commits, self.rows) = (0, 0);
+        let pages = checkpoint(&mut self.connection, Checkpoint::Noop).await?;
+        if pages.log.saturating_sub(pages.done) < WAL_PAGES {
+            return Ok(());
+        }
+        match checkpoint(&mut self.connection, Checkpoint::Passive).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.class == FailureClass::Busy => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn end(mut self) -> Result<(), StoreFailure> {
+        checkpoint(&mut self.connection, Checkpoint::Truncate).await?;
+        self.connection.close().await?;
+        drop(self.place);
+        Ok(())
+    }
+}
+
+async fn erase_private(connection: &mut SqliteConnection, n: u64) -> Result<bool, StoreFailure> {
+    sqlx::query("PRAGMA secure_delete = ON").execute(&mut *connection).await?;
+    let result = sqlx::query("DELETE FROM private WHERE n = ?").bind(n.cast_signed()).execute(&mut *connection).await?;
+    sqlx::query("PRAGMA secure_delete = OFF").execute(&mut *connection).await?;
+    checkpoint(connection, Checkpoint::Truncate).await?;
+    Ok(result.rows_affected() > 0)
+}
