@@ -1,0 +1,61 @@
+//! What cargo needs beside itself: rustfmt, clippy, cargo-nextest, cargo-deny.
+
+use crate::cargo;
+
+/// Versions that are installed where there is none; any that is there is taken.
+const NEXTEST: Tool = Tool { subcommand: "nextest", package: "cargo-nextest", version: "0.9.143" };
+const DENY: Tool = Tool { subcommand: "deny", package: "cargo-deny", version: "0.20.2" };
+
+/// Components of the toolchain.
+const COMPONENTS: [(&str, &str); 2] = [("fmt", "rustfmt"), ("clippy", "clippy")];
+
+struct Tool {
+    subcommand: &'static str,
+    package: &'static str,
+    version: &'static str,
+}
+
+/// A tool that is missing and could not be installed.
+#[derive(Debug)]
+pub struct ToolError {
+    line: String,
+}
+
+impl std::fmt::Display for ToolError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "failed (see above): {}", self.line)
+    }
+}
+
+/// Installs what is missing, into cargo's home, so that it is built once on a machine and not once in a clone.
+pub fn ensure() -> Result<Vec<&'static str>, ToolError> {
+    let mut installed = Vec::new();
+    for (subcommand, component) in COMPONENTS {
+        if !is_there(subcommand) {
+            run("rustup", &["component", "add", component])?;
+            installed.push(component);
+        }
+    }
+    for tool in [NEXTEST, DENY] {
+        if !is_there(tool.subcommand) {
+            println!("{} is missing; building it takes some minutes, once on this machine", tool.package);
+            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+            run(&cargo, &["install", "--quiet", "--locked", tool.package, "--version", tool.version])?;
+            installed.push(tool.package);
+        }
+    }
+    Ok(installed)
+}
+
+fn is_there(subcommand: &str) -> bool {
+    cargo::succeeds(cargo::cargo(&[subcommand, "--version"]))
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), ToolError> {
+    let mut command = cargo::command(program);
+    command.args(arguments);
+    if cargo::status(command).is_ok_and(|s| s.success()) {
+        return Ok(());
+    }
+    Err(ToolError { line: format!("{program} {}", arguments.join(" ")) })
+}
