@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use pcsc::{Card, State};
 use protocols::card::value::CardAmount;
+use tests::pcscd::Pcscd;
 use tests::virtual_card::card_state::CardState;
 use tests::virtual_card::psam::{Psam, PsamState};
 use tests::virtual_card::purse::CitizenCard;
 use tests::virtual_card::terminal::{Terminal, transmit};
-use tests::virtual_card::{CARD_READER, CardBench, PSAM_READER, Presence};
+use tests::virtual_card::{CARD_READER, CardBench, PSAM_READER, Presence, VirtualReader, own_process};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const SERIAL: [u8; 8] = [0x31, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x78];
@@ -60,6 +61,24 @@ fn a_removed_card_is_noticed_and_comes_back_with_its_balance() {
     assert_eq!(say(&card, "805C000204"), "6985", "the selection went with the power");
     say(&card, "00A4040009A00000000386980701");
     assert_eq!(say(&card, "805C000204"), "000002BC9000");
+}
+
+#[test]
+fn two_readers_have_four_slots_that_do_not_mix() {
+    let Some(directory) = own_process("two_readers_have_four_slots_that_do_not_mix") else { return };
+    let pcscd = Pcscd::start_at(&directory, &["Kiosk", "Counter"]).expect("pcscd is installed");
+    let [kiosk, counter] = [0, 1].map(|reader| VirtualReader::start(pcscd.addresses(reader)).expect("a thread"));
+    kiosk.card.insert(card_with(1));
+    counter.card.insert(card_with(2));
+    let terminal = Terminal::new().expect("pcscd is ready");
+    for (reader, balance) in [("Kiosk 00 00", "000000019000"), ("Counter 00 00", "000000029000")] {
+        let card = terminal.connect(reader, DEADLINE).expect("a card");
+        say(&card, "00A4040009A00000000386980701");
+        assert_eq!(say(&card, "805C000204"), balance);
+    }
+    for reader in ["Kiosk 00 01", "Counter 00 01"] {
+        assert!(terminal.wait(reader, DEADLINE, |s| s.contains(State::EMPTY)).expect("pcscd runs"), "{reader}");
+    }
 }
 
 fn card_with(balance_fen: u32) -> CitizenCard {

@@ -169,6 +169,23 @@ fn a_killed_pcscd_is_an_error_and_a_new_one_has_the_card_again() {
 }
 
 #[test]
+fn a_mute_card_speaks_again_after_pcscd_was_restarted() {
+    let Some(mut bench) = bench("a_mute_card_speaks_again_after_pcscd_was_restarted", Quirks::default()) else {
+        return;
+    };
+    let terminal = Terminal::new().expect("pcscd is ready");
+    let card = terminal.connect(CARD_READER, DEADLINE).expect("the card");
+    bench.reader.card.arm(Fault::mute(When::Any, Duration::from_secs(600)));
+    let waiting = std::thread::spawn(move || transmit(&card, SELECT));
+    assert!(bench.reader.card.wait_command(0xA4, DEADLINE));
+    bench.pcscd.restart().expect("it starts again");
+    assert!(waiting.join().expect("no panic").is_err());
+    let terminal = Terminal::new().expect("a new context works");
+    let card = terminal.connect(CARD_READER, DEADLINE).expect("the card is still in the field");
+    assert!(say(&card, SELECT).ends_with("9000"));
+}
+
+#[test]
 fn a_garbage_answer_arrives_as_it_is() {
     let Some(bench) = bench("a_garbage_answer_arrives_as_it_is", Quirks::default()) else { return };
     let terminal = Terminal::new().expect("pcscd is ready");

@@ -56,26 +56,30 @@ impl CardBench {
         Ok(Self { reader: VirtualReader::start(pcscd.addresses(0))?, pcscd })
     }
 
-    /// A bench for a test that is itself the PC/SC client. libpcsclite takes the socket from the environment of its process, and a
-    /// process can only be given one at its start, so the test runs itself again: the first call starts that second run,
-    /// waits for it, fails if it failed and returns `None`; in the second run the call returns the bench.
-    ///
-    /// `test` is the test's full name as the harness knows it.
+    /// A bench for a test that is itself the PC/SC client, in a process of its own (see [`own_process`]). The slots are empty.
     pub fn in_own_process(test: &str) -> Option<Self> {
-        match std::env::var_os(DIRECTORY_VARIABLE) {
-            Some(directory) => Some(Self::second_run(Path::new(&directory))),
-            None => {
-                first_run(test);
-                None
-            }
+        let directory = own_process(test)?;
+        match Pcscd::start_at(&directory, &[READER_NAME]).and_then(Self::over) {
+            Ok(bench) => Some(bench),
+            Err(e) => panic!("{e}"),
         }
     }
+}
 
-    fn second_run(directory: &Path) -> Self {
-        fs::write(marker(directory), "").expect("the first run made the directory");
-        match Pcscd::start_at(directory, &[READER_NAME]).and_then(Self::over) {
-            Ok(bench) => bench,
-            Err(e) => panic!("{e}"),
+/// Lets a test be itself the client of a pcscd of its own. libpcsclite takes the socket from the environment of its process, and a
+/// process can only be given one at its start, so the test runs itself again: the first call starts that second run, waits for
+/// it, fails if it failed and returns `None`; in the second run the call returns the directory for [`Pcscd::start_at`].
+///
+/// `test` is the test's full name as the harness knows it.
+pub fn own_process(test: &str) -> Option<PathBuf> {
+    match std::env::var_os(DIRECTORY_VARIABLE).map(PathBuf::from) {
+        Some(directory) => {
+            fs::write(marker(&directory), "").expect("the first run made the directory");
+            Some(directory)
+        }
+        None => {
+            first_run(test);
+            None
         }
     }
 }

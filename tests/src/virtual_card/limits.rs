@@ -8,6 +8,9 @@ pub const TRACE_LEN_MAX: usize = 20_000;
 /// Pause between two tries to reach vpcd while pcscd is away.
 pub const RECONNECT: Duration = Duration::from_millis(20);
 
+/// How often a mute card looks whether anybody still waits for it.
+pub const MUTE_LOOK: Duration = Duration::from_millis(50);
+
 /// How long a slot without a chip sleeps when nothing wakes it.
 pub const IDLE: Duration = Duration::from_secs(60);
 

@@ -21,7 +21,7 @@ pub mod terminal;
 mod transaction;
 pub mod vpcd;
 
-pub use bench::{CARD_READER, CardBench, PSAM_READER, READER_NAME, VirtualReader};
+pub use bench::{CARD_READER, CardBench, PSAM_READER, READER_NAME, VirtualReader, own_process};
 pub use fault::{Act, Fault, When};
 pub use reader::{Exchange, Presence, Slot};
 

@@ -390,13 +390,43 @@ fn execute<C: Chip>(shared: &Shared<C>, generation: u64, command: Vec<u8>) -> Op
             None
         }
         Some(Act::Mute(delay)) => {
-            let waited = shared.changed.wait_timeout_while(state, delay, |s| s.generation == generation);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            (state.generation == generation).then_some(answer)
+            let in_time;
+            (state, in_time) = hold_back(shared, state, generation, delay);
+            in_time.then_some(answer)
         }
         Some(Act::AnswerInstead(bytes) | Act::AnswerWithoutExecuting(bytes)) => Some(bytes),
     };
     state.settle(number, response.as_deref());
     shared.changed.notify_all();
     response
+}
+
+/// Waits with an answer; false when there is nobody left to hear it: the chip was taken away, or pcscd has ended.
+fn hold_back<'a, C>(
+    shared: &'a Shared<C>,
+    mut state: MutexGuard<'a, State<C>>,
+    generation: u64,
+    delay: Duration,
+) -> (MutexGuard<'a, State<C>>, bool) {
+    let started = Instant::now();
+    loop {
+        let left = delay.saturating_sub(started.elapsed());
+        let slice = left.min(limits::MUTE_LOOK);
+        let waited = shared.changed.wait_timeout_while(state, slice, |s| s.generation == generation);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let deserted = state.connection.as_ref().is_none_or(has_ended);
+        if state.generation != generation || deserted {
+            return (state, false);
+        }
+        if left.is_zero() {
+            return (state, true);
+        }
+    }
+}
+
+/// Whether the other end has closed the connection. vpcd says nothing while it waits for an answer.
+fn has_ended(stream: &TcpStream) -> bool {
+    use rustix::net::{RecvFlags, recv};
+    let mut octet = [0_u8; 1];
+    matches!(recv(stream, &mut octet[..], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((_, 0)))
 }
