@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tests::pcscd::{self, Pcscd};
 use tests::virtual_card::card_state::CardState;
 use tests::virtual_card::control::{Alteration, HELP, Order, SlotOrder, Which};
+use tests::virtual_card::limits;
 use tests::virtual_card::psam::{Psam, PsamState};
 use tests::virtual_card::purse::CitizenCard;
 use tests::virtual_card::vpcd::{self, VpcdAddress};
@@ -322,11 +323,8 @@ fn own_pcscd(first: SocketAddr) -> anyhow::Result<[VpcdAddress; 2]> {
     Ok([VpcdAddress::Tcp(first), VpcdAddress::Tcp(second)])
 }
 
-/// Exchanges wait here until they are printed; a terminal that stands still loses some.
-const PRINT_QUEUE_LEN: usize = 1_000;
-
 fn print_exchanges<C: Chip>(name: &'static str, slot: &Slot<C>) {
-    let (watcher, exchanges) = mpsc::sync_channel(PRINT_QUEUE_LEN);
+    let (watcher, exchanges) = mpsc::sync_channel(limits::PRINT_QUEUE_LEN);
     slot.watch(watcher);
     std::thread::spawn(move || {
         for done in exchanges {

@@ -39,8 +39,8 @@ pub struct CardState {
     pub keys: CardKeys,
     /// The electronic purse (EP).
     pub balance_fen: CardAmount,
-    /// The electronic deposit (ED); most citizen cards have none.
-    pub deposit_fen: Option<CardAmount>,
+    /// The electronic deposit (ED), with counters of its own; most citizen cards have none.
+    pub deposit: Option<Account>,
     /// What the next INITIALIZE FOR PURCHASE answers.
     pub offline_counter: CardCounter,
     /// What the next INITIALIZE FOR LOAD answers.
@@ -78,6 +78,18 @@ pub struct LastTransaction {
     pub tac: [u8; 4],
 }
 
+/// A balance with its counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// What it holds.
+    pub balance_fen: CardAmount,
+    /// What the next INITIALIZE FOR PURCHASE answers.
+    pub offline_counter: CardCounter,
+    /// What the next INITIALIZE FOR LOAD answers.
+    pub online_counter: CardCounter,
+}
+
 /// One of the two balances of a purse application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purse {
@@ -113,6 +125,8 @@ pub struct Quirks {
     pub t0: bool,
     /// The top bit of each balance is set.
     pub junk_top_bit: bool,
+    /// INITIALIZE refuses an amount of nothing (6A80).
+    pub refuses_zero: bool,
     /// GET MESSAGE gives this code, and MAC1 of a purchase must cover it (CJ/T).
     #[serde(with = "optional_hex")]
     pub auth_code: Option<[u8; 9]>,
@@ -138,7 +152,7 @@ impl CardState {
             holder: sample_holder(),
             keys: Masters::made_up().diversify(&[DiversificationFactor::from_bytes(serial)]),
             balance_fen: CardAmount::ZERO,
-            deposit_fen: None,
+            deposit: None,
             offline_counter: CardCounter::new(1),
             online_counter: CardCounter::new(1),
             log: Vec::new(),
@@ -167,18 +181,26 @@ impl CardState {
         file
     }
 
-    /// A balance, if the card has that purse.
-    pub fn balance(&self, purse: Purse) -> Option<CardAmount> {
+    /// A balance with its counters, if the card has that purse.
+    pub fn account(&self, purse: Purse) -> Option<Account> {
         match purse {
-            Purse::Ed => self.deposit_fen,
-            Purse::Ep => Some(self.balance_fen),
+            Purse::Ed => self.deposit,
+            Purse::Ep => Some(Account {
+                balance_fen: self.balance_fen,
+                offline_counter: self.offline_counter,
+                online_counter: self.online_counter,
+            }),
         }
     }
 
-    pub(super) fn set_balance(&mut self, purse: Purse, balance: CardAmount) {
+    pub(super) fn set_account(&mut self, purse: Purse, account: Account) {
         match purse {
-            Purse::Ed => self.deposit_fen = Some(balance),
-            Purse::Ep => self.balance_fen = balance,
+            Purse::Ed => self.deposit = Some(account),
+            Purse::Ep => {
+                self.balance_fen = account.balance_fen;
+                self.offline_counter = account.offline_counter;
+                self.online_counter = account.online_counter;
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use protocols::card::value::{CardAmount, CardCounter, TerminalSequence};
 
 use super::Chip;
-use super::card_state::{CardState, Quirks};
+use super::card_state::{Account, CardState, Quirks};
 use super::psam::{Psam, PsamQuirks, PsamState};
 use super::purse::CitizenCard;
 
@@ -72,13 +72,16 @@ fn a_purchase_gives_the_codes_of_vector_set_f() {
 #[test]
 fn a_purchase_from_the_deposit_has_type_05() {
     let (mut card, mut psam) = (selected(), psam());
-    card.alter(|state| state.deposit_fen = Some(fen(1_000))).expect("no file");
+    let (offline_counter, online_counter) = (CardCounter::new(7), CardCounter::new(3));
+    let deposit = Account { balance_fen: fen(1_000), offline_counter, online_counter };
+    card.alter(|state| state.deposit = Some(deposit)).expect("no file");
     say(&mut card, "80500101 0B 01 000003E8 310000000042 0F");
     say(&mut psam, "80700000 1C A1B2C3D4 0007 000003E8 05 20261123 093000 01 00 3100000012345678");
     let answer = say(&mut card, "8054 0100 0F 0000002A 20261123 093000 8DB1FA9F 08");
     assert_eq!(answer, "344CC262BF4EAC969000");
     assert_eq!(say(&mut card, "805C000104"), "000000009000");
     assert_eq!(say(&mut card, "805C000204"), "000027109000");
+    assert_eq!(card.state().offline_counter, CardCounter::new(7), "each balance has counters of its own");
 }
 
 #[test]
@@ -162,6 +165,15 @@ fn a_purchase_above_the_balance_is_refused_at_its_beginning() {
     assert_eq!(say(&mut card, "80500102 0B 01 80000000 310000000042 0F"), "6A80");
     assert_eq!(say(&mut card, "80500102 0B 02 00000001 310000000042 0F"), "9403");
     assert_eq!(say(&mut card, "80500101 0B 01 00000001 310000000042 0F"), "9403", "no deposit on this card");
+}
+
+#[test]
+fn a_purchase_of_nothing_begins_unless_the_card_refuses_it() {
+    let mut card = selected();
+    let nothing = "80500102 0B 01 00000000 310000000042 0F";
+    assert!(say(&mut card, nothing).ends_with("9000"));
+    card.alter(|state| state.quirks.refuses_zero = true).expect("no file");
+    assert_eq!(say(&mut card, nothing), "6A80");
 }
 
 #[test]

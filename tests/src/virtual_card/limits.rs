@@ -25,3 +25,6 @@ pub const SOCKET_PATH_LEN_MAX: usize = 107;
 
 /// Records in the card's transaction log, as on the cards in use.
 pub const LOG_LEN: usize = 10;
+
+/// Exchanges that wait to be printed by the program; a terminal that stands still loses the rest, and `trace` still has them.
+pub const PRINT_QUEUE_LEN: usize = 1_000;

@@ -142,8 +142,8 @@ impl CitizenCard {
             0x0002 => Purse::Ep,
             _ => return Err(Sw::WRONG_P1P2),
         };
-        let balance = self.state.balance(purse).ok_or(Sw::NOT_SUPPORTED)?;
-        Ok(Reply::ok(self.state.balance_bytes(balance)))
+        let account = self.state.account(purse).ok_or(Sw::NOT_SUPPORTED)?;
+        Ok(Reply::ok(self.state.balance_bytes(account.balance_fen)))
     }
 
     /// INTERNAL AUTHENTICATE: the card proves that it holds its key.

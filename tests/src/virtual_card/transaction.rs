@@ -8,7 +8,7 @@ use protocols::card::date::{CardDate, CardTime};
 use protocols::card::value::{CardAmount, CardCounter, TerminalId, TerminalSequence, TransactionType};
 
 use super::apdu::{CommandApdu, Reply, Sw};
-use super::card_state::{CardState, LastTransaction, LogRecord, Purse};
+use super::card_state::{Account, CardState, LastTransaction, LogRecord, Purse};
 use super::limits;
 
 /// The only key index and version of the test cards.
@@ -47,38 +47,37 @@ pub(super) fn initialize(state: &CardState, command: &CommandApdu) -> Result<(Re
         return Err(Sw::NO_SUCH_KEY);
     }
     let amount = CardAmount::new(u32::from_be_bytes([a0, a1, a2, a3])).map_err(|_| Sw::WRONG_DATA)?;
-    let balance = state.balance(purse).ok_or(Sw::NO_SUCH_KEY)?;
+    if amount.is_zero() && state.quirks.refuses_zero {
+        return Err(Sw::WRONG_DATA);
+    }
+    let account = state.account(purse).ok_or(Sw::NO_SUCH_KEY)?;
     let begun = Begun { step, purse, amount, terminal: TerminalId::from_bytes(terminal), random: draw(state)? };
     let answer = match step {
-        Step::Purchase => begin_purchase(state, &begun, balance)?,
-        Step::Load => begin_load(state, &begun, balance)?,
+        Step::Purchase => begin_purchase(state, &begun, account)?,
+        Step::Load => begin_load(state, &begun, account)?,
     };
     Ok((Reply::ok(answer), begun))
 }
 
-fn begin_purchase(state: &CardState, begun: &Begun, balance: CardAmount) -> Result<Vec<u8>, Sw> {
-    if state.offline_counter.next().is_none() {
-        return Err(Sw::COUNTER_AT_END);
-    }
-    balance.checked_sub(begun.amount).ok_or(Sw::INSUFFICIENT)?;
+fn begin_purchase(state: &CardState, begun: &Begun, account: Account) -> Result<Vec<u8>, Sw> {
+    account.offline_counter.next().ok_or(Sw::COUNTER_AT_END)?;
+    account.balance_fen.checked_sub(begun.amount).ok_or(Sw::INSUFFICIENT)?;
     Ok([
-        &state.balance_bytes(balance)[..],
-        &state.offline_counter.to_bytes(),
+        &state.balance_bytes(account.balance_fen)[..],
+        &account.offline_counter.to_bytes(),
         &[0, 0, 0, KEY_VERSION, TRIPLE_DES],
         begun.random.as_bytes(),
     ]
     .concat())
 }
 
-fn begin_load(state: &CardState, begun: &Begun, balance: CardAmount) -> Result<Vec<u8>, Sw> {
-    if state.online_counter.next().is_none() {
-        return Err(Sw::COUNTER_AT_END);
-    }
-    let session = state.keys.load.card().load_session_key(&begun.random, state.online_counter);
-    let mac1 = session.load_mac1(balance, begun.amount, begun.purse.load_type(), &begun.terminal);
+fn begin_load(state: &CardState, begun: &Begun, account: Account) -> Result<Vec<u8>, Sw> {
+    account.online_counter.next().ok_or(Sw::COUNTER_AT_END)?;
+    let session = state.keys.load.card().load_session_key(&begun.random, account.online_counter);
+    let mac1 = session.load_mac1(account.balance_fen, begun.amount, begun.purse.load_type(), &begun.terminal);
     Ok([
-        &state.balance_bytes(balance)[..],
-        &state.online_counter.to_bytes(),
+        &state.balance_bytes(account.balance_fen)[..],
+        &account.online_counter.to_bytes(),
         &[KEY_VERSION, TRIPLE_DES],
         begun.random.as_bytes(),
         mac1.as_bytes(),
@@ -96,19 +95,18 @@ pub(super) fn debit(state: &CardState, begun: Option<Begun>, command: &CommandAp
     let mac1: [u8; 4] = *mac1;
     let sequence = TerminalSequence::new(u32::from_be_bytes([s0, s1, s2, s3]));
     let data = begun.data(begun.purse.purchase_type(), [d0, d1, d2, d3], [t0, t1, t2])?;
-    let session = state.keys.purchase.card().purchase_session_key(&begun.random, state.offline_counter, sequence);
+    let account = state.account(begun.purse).ok_or(Sw::NO_SUCH_KEY)?;
+    let session = state.keys.purchase.card().purchase_session_key(&begun.random, account.offline_counter, sequence);
     let auth_code = state.quirks.auth_code.map(AuthCode::from_bytes);
     if session.purchase_mac1(&data, auth_code.as_ref()) != Mac1::from_bytes(mac1) {
         return Err(Sw::WRONG_MAC);
     }
-    let balance = state.balance(begun.purse).ok_or(Sw::NO_SUCH_KEY)?;
-    let left = balance.checked_sub(begun.amount).ok_or(Sw::INSUFFICIENT)?;
-    let counter = state.offline_counter.next().ok_or(Sw::COUNTER_AT_END)?;
+    let balance_fen = account.balance_fen.checked_sub(begun.amount).ok_or(Sw::INSUFFICIENT)?;
+    let counter = account.offline_counter.next().ok_or(Sw::COUNTER_AT_END)?;
     let tac = state.keys.tac.card().tac_key().purchase_tac(&data, sequence);
     let mac2 = session.purchase_mac2(begun.amount);
     let mut next = state.clone();
-    next.set_balance(begun.purse, left);
-    next.offline_counter = counter;
+    next.set_account(begun.purse, Account { balance_fen, offline_counter: counter, ..account });
     next.record(log_record(counter, &data));
     next.last_purchase = Some(LastTransaction::new(data.kind, counter, mac2, tac));
     Ok((Reply::ok([*tac.as_bytes(), *mac2.as_bytes()].concat()), next))
@@ -123,17 +121,16 @@ pub(super) fn credit(state: &CardState, begun: Option<Begun>, command: &CommandA
     let &[d0, d1, d2, d3, t0, t1, t2, ref mac2 @ ..] = command.exactly::<11>()?;
     let mac2: [u8; 4] = *mac2;
     let data = begun.data(begun.purse.load_type(), [d0, d1, d2, d3], [t0, t1, t2])?;
-    let session = state.keys.load.card().load_session_key(&begun.random, state.online_counter);
+    let account = state.account(begun.purse).ok_or(Sw::NO_SUCH_KEY)?;
+    let session = state.keys.load.card().load_session_key(&begun.random, account.online_counter);
     if session.load_mac2(&data) != Mac2::from_bytes(mac2) {
         return Err(Sw::WRONG_MAC);
     }
-    let balance = state.balance(begun.purse).ok_or(Sw::NO_SUCH_KEY)?;
-    let after = balance.checked_add(begun.amount).ok_or(Sw::CONDITIONS)?;
-    let counter = state.online_counter.next().ok_or(Sw::COUNTER_AT_END)?;
-    let tac = state.keys.tac.card().tac_key().load_tac(after, state.online_counter, &data);
+    let balance_fen = account.balance_fen.checked_add(begun.amount).ok_or(Sw::CONDITIONS)?;
+    let counter = account.online_counter.next().ok_or(Sw::COUNTER_AT_END)?;
+    let tac = state.keys.tac.card().tac_key().load_tac(balance_fen, account.online_counter, &data);
     let mut next = state.clone();
-    next.set_balance(begun.purse, after);
-    next.online_counter = counter;
+    next.set_account(begun.purse, Account { balance_fen, online_counter: counter, ..account });
     next.record(log_record(counter, &data));
     next.last_load = Some(LastTransaction::new(data.kind, counter, Mac2::from_bytes(mac2), tac));
     Ok((Reply::ok(*tac.as_bytes()), next))
