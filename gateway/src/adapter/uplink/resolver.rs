@@ -1,0 +1,156 @@
+//! From the centre's host name to addresses, with the memory of the one that answered last.
+//!
+//! When names cannot be resolved, the address that answered last is tried; after an exchange without an answer it is
+//! tried first, and the resolver's afterwards, in turn: a wrong answer of the resolver does not cut the gateway off.
+//! Who answers there still has to prove the name by its certificate.
+//!
+//! **Invariant:** `localhost` is this machine, whatever the resolver says.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::timeout;
+
+use super::limits::LOOKUP_MS;
+
+type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Why a name has no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the host name has no address")]
+struct NoAddress;
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Memory {
+    good: Option<IpAddr>,
+    good_first: bool,
+}
+
+/// The resolver, shared by all lanes.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    memory: Arc<Mutex<BTreeMap<String, Memory>>>,
+    look_up: fn(String) -> Found,
+    wait: Duration,
+}
+
+fn system(host: String) -> Found {
+    Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect()) })
+}
+
+impl Resolver {
+    /// Asks the system.
+    pub(super) fn new() -> Self {
+        Self::with(system, Duration::from_millis(LOOKUP_MS))
+    }
+
+    fn with(look_up: fn(String) -> Found, wait: Duration) -> Self {
+        Self { memory: Arc::default(), look_up, wait }
+    }
+
+    /// The host answered from that address.
+    pub(super) fn answered(&self, host: &str, from: IpAddr) {
+        self.remember(host, |memory| *memory = Memory { good: Some(from), good_first: false });
+    }
+
+    /// The host gave no answer.
+    pub(super) fn silent(&self, host: &str) {
+        self.remember(host, |memory| memory.good_first = !memory.good_first);
+    }
+
+    fn remember(&self, host: &str, change: impl FnOnce(&mut Memory)) {
+        // A poisoned memory is still a memory: it holds plain values.
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        change(memory.entry(host.to_owned()).or_default());
+    }
+
+    fn memory(&self, host: &str) -> Memory {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied().unwrap_or_default()
+    }
+
+    async fn addresses(self, host: String) -> Result<Vec<IpAddr>, NoAddress> {
+        let found = timeout(self.wait, (self.look_up)(host.clone())).await;
+        let mut addresses = found.ok().and_then(Result::ok).unwrap_or_default();
+        let memory = self.memory(&host);
+        if let Some(good) = memory.good {
+            addresses.retain(|address| *address != good);
+            let place = if memory.good_first { 0 } else { addresses.len() };
+            addresses.insert(place, good);
+        }
+        if host == "localhost" {
+            addresses.retain(IpAddr::is_loopback);
+        }
+        if addresses.is_empty() { Err(NoAddress) } else { Ok(addresses) }
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let addresses = self.clone().addresses(name.as_str().to_ascii_lowercase());
+        Box::pin(async move {
+            let found: Addrs = Box::new(addresses.await?.into_iter().map(|ip| SocketAddr::new(ip, 0)));
+            Ok(found)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const NEW: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    const WAIT: Duration = Duration::from_millis(50);
+
+    fn nothing(_: String) -> Found {
+        Box::pin(std::future::ready(Err(std::io::ErrorKind::NotFound.into())))
+    }
+
+    fn moved(_: String) -> Found {
+        Box::pin(std::future::ready(Ok(vec![NEW])))
+    }
+
+    fn stuck(_: String) -> Found {
+        Box::pin(std::future::pending())
+    }
+
+    async fn found(resolver: &Resolver) -> Result<Vec<IpAddr>, NoAddress> {
+        resolver.clone().addresses(String::from("centre.example")).await
+    }
+
+    #[tokio::test]
+    async fn c10_without_an_answer_of_the_resolver_the_last_good_address_is_tried() {
+        for look_up in [nothing as fn(String) -> Found, stuck] {
+            let resolver = Resolver::with(look_up, WAIT);
+            assert_eq!(found(&resolver).await, Err(NoAddress));
+            resolver.answered("centre.example", OLD);
+            assert_eq!(found(&resolver).await, Ok(vec![OLD]));
+        }
+    }
+
+    #[tokio::test]
+    async fn c10_a_resolver_that_points_elsewhere_does_not_hide_the_last_good_address() {
+        let resolver = Resolver::with(moved, WAIT);
+        resolver.answered("centre.example", OLD);
+        assert_eq!(found(&resolver).await, Ok(vec![NEW, OLD]));
+        resolver.silent("centre.example");
+        assert_eq!(found(&resolver).await, Ok(vec![OLD, NEW]));
+        resolver.silent("centre.example");
+        assert_eq!(found(&resolver).await, Ok(vec![NEW, OLD]));
+        resolver.silent("centre.example");
+        resolver.answered("centre.example", NEW);
+        assert_eq!(found(&resolver).await, Ok(vec![NEW]));
+    }
+
+    #[tokio::test]
+    async fn localhost_is_this_machine_whatever_the_resolver_says() {
+        let resolver = Resolver::with(moved, WAIT);
+        assert_eq!(resolver.clone().addresses(String::from("localhost")).await, Err(NoAddress));
+    }
+}

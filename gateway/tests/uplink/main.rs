@@ -1,0 +1,12 @@
+//! The uplink against real servers on loopback, good ones and bad ones. Numbers such as C3 are those of the project's
+//! list of faults.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod bench;
+mod centre;
+mod faults;
+mod lanes;
+mod paths;
+mod shutdown;
+mod tls;
+mod wire;
