@@ -165,6 +165,12 @@ impl Core {
         self.journal.pending_rows() >= crate::limits::PENDING_ROWS_PAUSE
     }
 
+    /// Whether everything that was recorded is durable, and everything held for it was given out.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.out.is_empty() && self.journal.is_idle()
+    }
+
     /// A number never used before in this process.
     pub(crate) const fn fresh_number(&mut self) -> u64 {
         self.next_number = self.next_number.saturating_add(1);

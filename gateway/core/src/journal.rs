@@ -240,6 +240,11 @@ impl<H> Journal<H> {
         self.under_way.is_none() && (!self.pending.rows.is_empty() || !self.pending.state.is_empty())
     }
 
+    /// Whether nothing waits and nothing is under way.
+    pub const fn is_idle(&self) -> bool {
+        self.under_way.is_none() && self.pending.rows.is_empty() && self.pending.state.is_empty()
+    }
+
     /// Rows that wait in `lane`, not yet in a group.
     pub fn pending_in(&self, lane: OutLane) -> u64 {
         self.pending.rows.iter().filter(|row| row.lane == lane).count() as u64
