@@ -228,7 +228,7 @@ impl Core {
                 self.purse_paid(id, &debit, new_balance, now);
             }
             DialogueOutcome::Purchase(purchase::Outcome::Unknown { debit, why, .. }) if debiting => {
-                self.purse_unknown(id, debit.as_ref(), why.code(), now);
+                self.purse_doubtful(id, debit.as_ref(), why, now);
             }
             DialogueOutcome::Purchase(purchase::Outcome::Refused { refusal, intent: Some(_) }) if debiting => {
                 self.purse_refused(id, card_refusal(&refusal), now);

@@ -10,6 +10,7 @@
 //! **Invariant:** no card is debited and no hold is asked for before the sale's intent is durable.
 //! **Invariant:** a sale is debited at most once: DEBIT goes out at most once for each sale.
 //! **Invariant:** people see `paid` only after the outcome is durable.
+//! **Invariant:** where the PSAM rejected a card's MAC2, the card's own word (proof, log) never makes the sale `paid`.
 
 mod dialogue;
 mod start;
@@ -66,6 +67,9 @@ pub(crate) struct Sale {
     pub origin: Option<Origin>,
     /// Kept until the sale is settled, then dropped: it names the card.
     pub intent: Option<PurchaseIntent>,
+    /// The card's MAC2 did not convince the PSAM: only the issuer's verdict on the TAC can settle it.
+    #[serde(default)]
+    pub mac2_rejected: bool,
     pub reason: Option<Refusal>,
     pub balance: Option<Points>,
     /// What people are shown: the newest that is durable.

@@ -77,6 +77,7 @@ impl Core {
             phase: Phase::AwaitingCard,
             origin: None,
             intent: None,
+            mac2_rejected: false,
             reason: None,
             balance: None,
             shown: None,

@@ -5,13 +5,14 @@ use protocols::card::intent::PurchaseIntent;
 use protocols::card::log_record::LogRecord;
 use protocols::card::octets::Hex;
 use protocols::card::proof::Genuine;
+use protocols::card::purchase::Doubt;
 use protocols::card::purse::{DebitAnswer, TransactionProof};
 use protocols::card::value::CardAmount;
 use protocols::id::Seq;
 use protocols::unit::Points;
 use protocols::uplink::{
     CardProof, Epoch, HoldAnswer, HoldOutcome, HoldRequest, Origin, PurseIntent, PurseProof, SaleIntentBody,
-    SaleOutcome, SaleOutcomeBody, SalePrivate, Source, kind,
+    SaleOutcome, SaleOutcomeBody, SalePrivate, Source, Urgency, kind,
 };
 use protocols::version;
 
@@ -21,6 +22,7 @@ use crate::effect::{Effect, Refusal};
 use crate::input::{DialogueId, OutLane, UplinkFailure};
 use crate::journal::{Draft, Identity, seal_private};
 use crate::limits::HOLD_WAIT_MS;
+use crate::reports::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 
@@ -208,6 +210,19 @@ impl Core {
         self.record_outcome(id, SaleOutcome::Refused, Some(reason), None, None, now);
     }
 
+    pub(crate) fn purse_doubtful(&mut self, id: &str, debit: Option<&DebitAnswer>, why: Doubt, now: &Now) {
+        if why == Doubt::Mac2Rejected {
+            if let Some(sale) = self.sales.by_id.get_mut(id) {
+                sale.mac2_rejected = true;
+            }
+            let mut body = own_alarm("card_mac2_rejected", None);
+            body.urgency = Urgency::Urgent;
+            body.detail = Some(format!("sale {id}"));
+            self.raise_or_fold_own(&body, None, now);
+        }
+        self.purse_unknown(id, debit, why.code(), now);
+    }
+
     pub(crate) fn purse_unknown(&mut self, id: &str, debit: Option<&DebitAnswer>, why: &str, now: &Now) {
         let proof = debit.map(|debit| PurseProof {
             tac: Some(debit.tac.to_hex().as_str().to_owned()),
@@ -235,6 +250,11 @@ impl Core {
             log_record: Some(Hex(&record.to_bytes()).to_string()),
             new_balance: balance.map(CardAmount::fen),
         };
+        let Some(sale) = self.sales.by_id.get(id) else { return };
+        if sale.mac2_rejected {
+            let unsettled = Some(Refusal::Unsettled);
+            return self.record_outcome(id, SaleOutcome::Unknown, unsettled, Some("mac2_rejected"), Some(proof), now);
+        }
         self.record_outcome(id, SaleOutcome::Paid, None, None, Some(proof), now);
     }
 
