@@ -404,11 +404,6 @@ impl Core {
             size,
             sample: (!first.is_empty()).then(|| sample(first)),
         };
-        // What nobody authenticated leaves no rows behind: it is counted only, so that strangers cannot fill the disk.
-        if device.is_none() {
-            self.emit(Effect::Count { name: "reports_refused", label: reason.word() });
-            return;
-        }
         self.record_refusal(&body, reason.word(), ack, code, now);
     }
 

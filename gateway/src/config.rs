@@ -1,0 +1,328 @@
+//! The configuration file: read once, checked wholly before anything is bound.
+//!
+//! Sections belong to the adapters that they set up; this module composes them, finds the line of whatever is wrong and
+//! says what would be right.
+//!
+//! **Invariant:** a mistake is an error with file, line and key, and nothing has been started.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use protocols::id::GatewayId;
+use protocols::uplink::{CatalogueOrder, PolicyOrder};
+use protocols::unit::Points;
+use serde::Deserialize;
+
+use crate::adapter::broker::BrokerSettings;
+use crate::adapter::card_reader::CardReaderSettings;
+use crate::adapter::uplink::UplinkSettings;
+
+/// The largest configuration file that is read, in bytes.
+const CONFIG_LEN_MAX: u64 = 1024 * 1024;
+
+/// The whole configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// This gateway.
+    pub gateway: GatewaySection,
+    /// The MQTT end that devices connect to.
+    pub device_link: DeviceLinkSection,
+    /// An existing broker beside it.
+    #[serde(default)]
+    pub broker: Option<BrokerSettings>,
+    /// The card readers; without them no sales.
+    #[serde(default)]
+    pub card_reader: Option<CardReaderSettings>,
+    /// The way to the centre.
+    pub uplink: UplinkSettings,
+    /// The local interface.
+    #[serde(default)]
+    pub kiosk: KioskSection,
+    /// Rules until the centre sends its own.
+    #[serde(default)]
+    pub policy: PolicySection,
+    /// What can be ordered until the centre sends its own.
+    #[serde(default)]
+    pub catalogue: CatalogueSection,
+}
+
+/// This gateway.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewaySection {
+    /// Its name, unique in the district.
+    pub id: GatewayId,
+    /// The directory of its journal; nobody else may read it.
+    pub state_dir: PathBuf,
+    /// Below this a battery counts as low, millivolts.
+    #[serde(default = "battery_low_mv")]
+    pub battery_low_mv: u16,
+    /// Take the clock for synchronised although the system does not say so.
+    #[serde(default)]
+    pub trust_clock: bool,
+}
+
+const fn battery_low_mv() -> u16 {
+    2_600
+}
+
+/// The MQTT end that devices connect to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceLinkSection {
+    /// Who may log in.
+    pub devices_file: PathBuf,
+    /// Plain TCP; on loopback only.
+    #[serde(default)]
+    pub plain: Option<SocketAddr>,
+    /// TLS.
+    #[serde(default)]
+    pub tls: Option<SocketAddr>,
+    /// PEM file of the certificate with its chain, for TLS.
+    #[serde(default)]
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of its key; nobody else may read it.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
+}
+
+/// The local interface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KioskSection {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Host names with port by which other machines reach it.
+    pub hosts: Vec<String>,
+    /// PINs and tokens of staff; nobody else may read it.
+    pub credentials_file: Option<PathBuf>,
+}
+
+impl Default for KioskSection {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), hosts: Vec::new(), credentials_file: None }
+    }
+}
+
+/// Rules until the centre sends its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PolicySection {
+    /// The most one sale may cost, fen.
+    pub sale_max: Points,
+}
+
+impl Default for PolicySection {
+    fn default() -> Self {
+        Self { sale_max: Points::from_fen(50_000).unwrap_or(Points::ZERO) }
+    }
+}
+
+impl PolicySection {
+    /// As version 0, so that any policy of the centre is newer.
+    #[must_use]
+    pub fn order(&self) -> PolicyOrder {
+        PolicyOrder { version: 0, from: "1970-01-01".to_owned(), sale_max: self.sale_max }
+    }
+}
+
+/// What can be ordered until the centre sends its own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogueSection {
+    /// The services.
+    pub service: Vec<protocols::uplink::CatalogueService>,
+}
+
+impl CatalogueSection {
+    /// As version 0, so that any catalogue of the centre is newer.
+    #[must_use]
+    pub fn order(&self) -> CatalogueOrder {
+        CatalogueOrder { version: 0, services: self.service.clone() }
+    }
+}
+
+/// What is wrong with a configuration file, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{}: {reason}: name an existing file with --config", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        reason: std::io::ErrorKind,
+    },
+    /// Larger than any configuration.
+    #[error("{}: larger than {CONFIG_LEN_MAX} bytes: this is not a configuration file", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No TOML, an unknown key, a missing key, or a value of the wrong type.
+    #[error("{}:{line}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What the reader of the format says.
+        message: String,
+    },
+    /// A value that cannot be used.
+    #[error("{}:{line}: {key}: {problem}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The key, with its section.
+        key: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+/// A configuration with the text it was read from, so that what is found later can still name its line.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    /// What it says.
+    pub config: Config,
+    path: PathBuf,
+    text: String,
+}
+
+impl ConfigFile {
+    /// Reads and checks a file. Paths in it are relative to its directory.
+    ///
+    /// # Errors
+    /// The first mistake, with file, line and key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error: std::io::Error| ConfigError::Unreadable { path: path.to_owned(), reason: error.kind() };
+        if std::fs::metadata(path).map_err(unreadable)?.len() > CONFIG_LEN_MAX {
+            return Err(ConfigError::TooLarge { path: path.to_owned() });
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        Self::parse(path, text)
+    }
+
+    /// Checks a text as if it were the content of `path`.
+    ///
+    /// # Errors
+    /// The first mistake, with file, line and key.
+    pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
+        let mut config: Config = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_at(&text, span.start)),
+            message: error.message().replace('\n', " "),
+        })?;
+        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+        let file = Self { config, path: path.to_owned(), text };
+        file.check()?;
+        Ok(file)
+    }
+
+    /// An error about the value of `key`, with its line.
+    #[must_use]
+    pub fn wrong(&self, key: &str, problem: impl ToString) -> ConfigError {
+        ConfigError::Value {
+            path: self.path.clone(),
+            line: line_of_key(&self.text, key).unwrap_or(1),
+            key: key.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let link = &self.config.device_link;
+        if link.plain.is_none() && link.tls.is_none() {
+            return Err(self.wrong("device_link", "no listener: give `tls`, or `plain` on loopback"));
+        }
+        if let Some(plain) = link.plain
+            && !plain.ip().is_loopback()
+        {
+            return Err(self.wrong("device_link.plain", "plain TCP only on loopback, such as 127.0.0.1:1883; use `tls`"));
+        }
+        if link.tls.is_some() && link.certificate_file.is_none() {
+            return Err(self.wrong("device_link.tls", "TLS needs `certificate_file`, a PEM file"));
+        }
+        if link.tls.is_some() && link.key_file.is_none() {
+            return Err(self.wrong("device_link.tls", "TLS needs `key_file`, a PEM file that only the gateway may read"));
+        }
+        if let Err(error) = self.config.uplink.check() {
+            return Err(self.wrong(&format!("uplink.{}", error.key()), error));
+        }
+        if let Some(readers) = &self.config.card_reader
+            && let Err(error) = readers.check()
+        {
+            return Err(self.wrong(&format!("card_reader.{}", error.key()), error));
+        }
+        if let Some(broker) = &self.config.broker
+            && let Err(error) = broker.check()
+        {
+            return Err(self.wrong(&format!("broker.{}", error.key()), error));
+        }
+        self.check_catalogue()
+    }
+
+    fn check_catalogue(&self) -> Result<(), ConfigError> {
+        if self.config.policy.sale_max == Points::ZERO {
+            return Err(self.wrong("policy.sale_max", "0 would refuse every sale: give the most one sale may cost, in fen"));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for service in &self.config.catalogue.service {
+            if !seen.insert(&service.id) {
+                return Err(self.wrong("catalogue.service", format!("service {} stands there twice", service.id)));
+            }
+            if service.price == Points::ZERO {
+                return Err(self.wrong("catalogue.service", format!("service {} has the price 0: give it in fen", service.id)));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn resolve_paths(&mut self, base: &Path) {
+        let resolve = |path: &mut PathBuf| *path = base.join(&*path);
+        resolve(&mut self.gateway.state_dir);
+        resolve(&mut self.device_link.devices_file);
+        resolve(&mut self.uplink.token_file);
+        for path in [
+            &mut self.device_link.certificate_file,
+            &mut self.device_link.key_file,
+            &mut self.uplink.ca_file,
+            &mut self.uplink.client_cert_file,
+            &mut self.uplink.client_key_file,
+            &mut self.kiosk.credentials_file,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            resolve(path);
+        }
+    }
+}
+
+/// The line, from 1, of a byte.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
+}
+
+/// The line of a dotted key; of the deepest part of it that the text has.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut line = None;
+    let mut table = Some(document.get_ref());
+    for part in key.split('.') {
+        let Some((found, value)) = table.and_then(|table| table.get_key_value(part)) else { break };
+        line = Some(line_at(text, found.span().start));
+        table = value.get_ref().as_table();
+    }
+    line
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;
