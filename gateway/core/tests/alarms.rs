@@ -1,0 +1,308 @@
+//! Promises about alarms, on the core alone: durable before acknowledged, once by origin, never closed by themselves.
+
+mod bench;
+
+use bench::{Bench, device};
+use gateway_core::{
+    DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, Storage, UplinkFailure,
+    UplinkInput,
+};
+use protocols::device::{AlarmState, Command};
+use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source, UploadResult};
+use serde_json::value::RawValue;
+
+fn states(bench: &Bench) -> Vec<(String, AlarmState)> {
+    bench.core.alarms(true).into_iter().map(|alarm| (alarm.id, alarm.state)).collect()
+}
+
+fn commands(effects: &[Effect]) -> Vec<Command> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Command { payload, .. } => serde_json::from_slice(payload).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+fn kinds(bench: &Bench) -> Vec<&str> {
+    bench.rows.iter().map(|row| row.kind.as_str()).collect()
+}
+
+#[test]
+fn a_press_is_acknowledged_and_shown_only_after_the_commit() {
+    let mut bench = Bench::new();
+    let token = bench.press(42);
+    assert!(!bench.acked(token));
+    assert_eq!(bench.core.alarms(true).len(), 0);
+    bench.commit();
+    assert!(bench.acked(token));
+    assert_eq!(states(&bench), [("btn-0001.1.42".to_owned(), AlarmState::Raised)]);
+}
+
+#[test]
+fn d9_a_repeat_of_the_same_report_is_acknowledged_and_counts_once() {
+    let mut bench = Bench::new();
+    let first = bench.press(42);
+    let second = bench.press(42);
+    assert!(!bench.acked(second), "the first is not durable yet");
+    bench.settle();
+    let third = bench.press(42);
+    assert!(bench.acked(first) && bench.acked(second) && bench.acked(third));
+    assert_eq!(kinds(&bench).iter().filter(|kind| **kind == "alarm.raised").count(), 1);
+}
+
+#[test]
+fn a_repeat_after_a_restart_is_still_a_repeat_however_old() {
+    let mut bench = Bench::new();
+    for seq in 1..=100 {
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"test"}}"#));
+    }
+    bench.settle();
+    let rows = bench.rows.len();
+    let mut bench = bench.restart();
+    for seq in [1, 50, 100] {
+        let token = bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"test"}}"#));
+        bench.settle();
+        assert!(bench.acked(token), "{seq}");
+    }
+    assert_eq!(bench.rows.iter().skip(rows).filter(|row| row.source == "device:btn-0001").count(), 0);
+}
+
+#[test]
+fn the_same_number_for_something_else_raises_an_alarm_of_its_own() {
+    let mut bench = Bench::new();
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":7,"kind":"test"}"#);
+    bench.settle();
+    let token = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":7,"kind":"sos"}"#);
+    bench.settle();
+    assert!(bench.acked(token));
+    let alarm = &bench.core.alarms(false)[0];
+    assert_eq!((alarm.kind.as_str(), alarm.urgency), ("conflict", protocols::uplink::Urgency::Emergency));
+}
+
+#[test]
+fn d10_a_cancel_never_closes_an_alarm() {
+    let mut bench = Bench::new();
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":2,"kind":"cancel","of":1}"#);
+    bench.settle();
+    bench.press(1);
+    bench.settle();
+    assert!(bench.core.alarms(false)[0].is_open());
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":3,"kind":"cancel","of":1}"#);
+    bench.settle();
+    let alarm = &bench.core.alarms(false)[0];
+    assert!(alarm.is_open() && alarm.cancelled);
+}
+
+#[test]
+fn a_new_press_on_an_open_alarm_is_folded_in_and_told_with_all_its_numbers() {
+    let mut bench = Bench::new();
+    bench.connect("btn-0001", 1);
+    bench.press(1);
+    bench.settle();
+    let Some(Effect::Command { command, .. }) =
+        bench.take().into_iter().find(|effect| matches!(effect, Effect::Command { .. }))
+    else {
+        panic!("the device is told that its alarm is raised")
+    };
+    bench.press(2);
+    bench.settle();
+    assert!(commands(&bench.take()).is_empty(), "one command about an alarm at a time");
+    bench.input(Input::Link(LinkInput::CommandTaken { device: device("btn-0001"), command }));
+    let told = commands(&bench.take());
+    let seqs: Vec<u64> = told[0].alarm.as_ref().expect("about the alarm").seqs.iter().map(|seq| seq.get()).collect();
+    assert_eq!(seqs, [1, 2]);
+    assert_eq!(bench.core.alarms(false).len(), 1);
+    assert_eq!(bench.core.alarms(false)[0].presses, 2);
+    assert_eq!(kinds(&bench), ["alarm.raised", "alarm.repeated"]);
+}
+
+#[test]
+fn another_kind_of_alarm_is_not_folded() {
+    let mut bench = Bench::new();
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"low_battery"}"#);
+    bench.press(2);
+    bench.settle();
+    assert_eq!(bench.core.alarms(false).len(), 2);
+}
+
+#[test]
+fn steps_in_any_order_leave_the_highest_and_the_device_hears_of_it() {
+    let mut bench = Bench::new();
+    bench.connect("btn-0001", 1);
+    bench.press(1);
+    bench.settle();
+    bench.take();
+    step(&mut bench, AlarmState::OnSite, None);
+    bench.settle();
+    step(&mut bench, AlarmState::Acknowledged, None);
+    bench.settle();
+    assert_eq!(states(&bench), [("btn-0001.1.1".to_owned(), AlarmState::OnSite)]);
+    assert_eq!(
+        kinds(&bench).iter().filter(|kind| **kind == "alarm.state").count(),
+        1,
+        "a step taken before records nothing"
+    );
+    bench.connect("btn-0001", 2);
+    let told = commands(&bench.take());
+    assert_eq!(told[0].alarm.as_ref().map(|alarm| alarm.state), Some(AlarmState::OnSite));
+}
+
+fn step(bench: &mut Bench, state: AlarmState, cause: Option<&str>) {
+    bench.input(Input::Desk(DeskInput::StepAlarm {
+        reply: ReplyToken(900),
+        alarm: "btn-0001.1.1".to_owned(),
+        state,
+        by: "nurse-1".parse().expect("a name"),
+        cause: cause.map(str::to_owned),
+    }));
+}
+
+#[test]
+fn closing_needs_a_cause_and_is_answered_only_when_durable() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.take();
+    step(&mut bench, AlarmState::Resolved, None);
+    assert!(
+        bench
+            .take()
+            .contains(&Effect::Reply { token: ReplyToken(900), answer: DeskAnswer::Refused(Refusal::CauseMissing) })
+    );
+    step(&mut bench, AlarmState::Resolved, Some("fall"));
+    assert!(!bench.take().iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+    assert!(bench.core.alarms(false)[0].is_open(), "people see what is durable");
+    bench.settle();
+    assert!(bench.take().iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+    assert!(bench.core.alarms(false).is_empty());
+    bench.press(2);
+    bench.settle();
+    assert_eq!(bench.core.alarms(false).len(), 1, "a press after the end is a new alarm");
+}
+
+#[test]
+fn what_nobody_understands_raises_an_alarm_and_is_acknowledged() {
+    let mut bench = Bench::new();
+    let unknown = bench.publish("btn-0001", r#"{"v":1,"seq":1,"kind":"earthquake"}"#);
+    let broken = bench.publish("btn-0001", r#"{"v":1,"seq":"#);
+    let newer = bench.publish("btn-0001", r#"{"v":9,"seq":3,"kind":"sos"}"#);
+    bench.settle();
+    assert!(bench.acked(unknown) && bench.acked(broken) && bench.acked(newer));
+    let mut found: Vec<String> = bench.core.alarms(false).into_iter().map(|alarm| alarm.kind).collect();
+    found.sort();
+    assert_eq!(found, ["unknown", "unreadable"]);
+}
+
+#[test]
+fn d8_a_retained_event_is_recorded_as_refused_and_raises_nothing() {
+    let mut bench = Bench::new();
+    let payload = br#"{"v":1,"seq":1,"kind":"sos"}"#.to_vec();
+    bench.input(Input::Link(LinkInput::Event { device: device("btn-0001"), ack: None, payload, retained: true }));
+    bench.settle();
+    assert!(bench.core.alarms(true).is_empty());
+    assert_eq!(kinds(&bench), ["report.refused"]);
+}
+
+#[test]
+fn d17_silence_is_an_alarm_and_a_sign_of_life_is_recorded() {
+    let mut bench = Bench::new();
+    bench.advance(59_000);
+    assert!(bench.waiting.is_none());
+    bench.advance(2_000);
+    bench.settle();
+    assert_eq!(bench.core.alarms(false)[0].kind, "device_silent");
+    bench.connect("btn-0001", 1);
+    bench.settle();
+    assert_eq!(kinds(&bench), ["device.state", "alarm.raised", "device.state"]);
+}
+
+#[test]
+fn the_centre_accepts_an_alarm_and_the_device_is_told() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    assert!(bench.take().iter().any(|effect| matches!(effect, Effect::Upload { lane: OutLane::Alarms, after: 0, .. })));
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    bench.settle();
+    bench.connect("btn-0001", 1);
+    assert_eq!(states(&bench), [("btn-0001.1.1".to_owned(), AlarmState::Accepted)]);
+    let told = commands(&bench.take());
+    assert_eq!(told[0].alarm.as_ref().map(|alarm| alarm.state), Some(AlarmState::Accepted));
+}
+
+#[test]
+fn an_order_of_the_centre_is_carried_out_once_and_answered() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    let origin = Origin {
+        source: Source::Device(device("btn-0001")),
+        epoch: Epoch::Number(1),
+        seq: protocols::id::Seq::new(1).expect("small"),
+    };
+    let body = serde_json::json!({"alarm": origin, "state": "acknowledged", "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": null});
+    let page = || OrderPage {
+        v: 1,
+        stream: "s1".to_owned(),
+        orders: vec![Order {
+            k: 1,
+            kind: "alarm.state".to_owned(),
+            body: RawValue::from_string(body.to_string()).expect("JSON"),
+        }],
+    };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page()) }));
+    bench.settle();
+    let mut bench = bench.restart();
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page()) }));
+    bench.settle();
+    assert_eq!(states(&bench), [("btn-0001.1.1".to_owned(), AlarmState::Acknowledged)]);
+    assert_eq!(kinds(&bench).iter().filter(|kind| **kind == "order.result").count(), 1);
+}
+
+#[test]
+fn a_dead_disk_sends_alarms_to_the_centre_and_acknowledges_when_it_has_them() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"test"}"#);
+    let token = bench.press(2);
+    let tickets: Vec<_> = bench
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::UploadDirect { ticket, .. } => Some(*ticket),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(tickets.len(), 1);
+    assert!(!bench.acked(token) && bench.waiting.is_none());
+    let failed = Direct { ticket: tickets[0], result: Err(UplinkFailure::Unreachable) };
+    bench.input(Input::Uplink(UplinkInput::Direct(failed)));
+    bench.take();
+    bench.advance(10_000);
+    assert!(
+        bench
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::UploadDirect { ticket, .. } if *ticket == tickets[0]))
+    );
+    let result = Ok(UploadResult { n: None, outcome: Outcome::Accepted, reason: None });
+    bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket: tickets[0], result })));
+    assert!(bench.acked(token));
+    assert!(!bench.acked(test), "what cannot be stored is kept by its device");
+}
+
+#[test]
+fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
+    let mut bench = Bench::new();
+    let token = bench.press(1);
+    assert!(!bench.acked(token));
+    let mut bench = bench.restart();
+    let again = bench.press(1);
+    bench.settle();
+    assert!(bench.acked(again));
+    assert_eq!(states(&bench).len(), 1);
+    let numbers: Vec<u64> = bench.rows.iter().map(|row| row.n).collect();
+    assert_eq!(numbers, [1]);
+}

@@ -1,0 +1,472 @@
+//! Promises about sales, on the core alone: intent before money, one debit, unknown shown as unknown.
+
+mod bench;
+
+use bench::{Bench, card, psam, reader, today};
+use gateway_core::{
+    CardInput, CardVerdict, DeskAnswer, DialogueId, DialogueOrder, DialogueOutcome, Effect, Input, ReaderState,
+    Refusal, ReplyToken, SaleView, UplinkFailure, UplinkInput,
+};
+use protocols::card::card_file::CardFile;
+use protocols::card::crypto::{Challenge, Mac1, Mac2, ProofResponse, Tac};
+use protocols::card::date::{CardDate, CardTime};
+use protocols::card::dialogue::Stage;
+use protocols::card::intent::PurchaseIntent;
+use protocols::card::purse::DebitAnswer;
+use protocols::card::value::{AlgorithmId, CardAmount, CardCounter, KeyVersion, TerminalSequence, TransactionType};
+use protocols::card::{proof, purchase, settle};
+use protocols::unit::Points;
+use protocols::uplink::{AccountState, HoldAnswer, HoldOutcome, SaleIntentBody, Tender};
+
+fn started(bench: &mut Bench, tender: Tender) -> SaleView {
+    let reply = bench.start_sale("k1", tender, &[("meal-lunch", 1)]);
+    bench.settle();
+    answer(bench, reply).expect("the sale starts")
+}
+
+fn answer(bench: &mut Bench, reply: ReplyToken) -> Result<SaleView, Refusal> {
+    let found = bench.take().into_iter().find_map(|effect| match effect {
+        Effect::Reply { token, answer } if token == reply => Some(answer),
+        _ => None,
+    });
+    match found.expect("an answer") {
+        DeskAnswer::Sale(view) => Ok(view),
+        DeskAnswer::Refused(refusal) => Err(refusal),
+        DeskAnswer::Alarm { .. } => panic!("no alarm was asked about"),
+    }
+}
+
+fn lay_on(bench: &mut Bench) {
+    bench.input(Input::Card(CardInput::Reader { reader: reader(), state: ReaderState::Card }));
+}
+
+fn take_away(bench: &mut Bench) {
+    bench.input(Input::Card(CardInput::Reader { reader: reader(), state: ReaderState::Empty }));
+}
+
+fn running(bench: &mut Bench) -> Option<(DialogueId, DialogueOrder)> {
+    bench.take().into_iter().find_map(|effect| match effect {
+        Effect::RunDialogue { dialogue, order, .. } => Some((dialogue, order)),
+        _ => None,
+    })
+}
+
+/// The reader identifies the card for the dialogue that is asked for; gives the next dialogue.
+fn identify(bench: &mut Bench, card: CardFile) -> Option<(DialogueId, DialogueOrder)> {
+    let (dialogue, order) = running(bench).expect("the card is identified first");
+    assert_eq!(order, DialogueOrder::Identify);
+    bench.input(Input::Card(CardInput::Identified { dialogue, card, today: today() }));
+    let declined = proof::Outcome::Refused(protocols::card::dialogue::Refusal::Declined);
+    bench.take();
+    bench.input(Input::Card(CardInput::Done { dialogue, outcome: DialogueOutcome::Proof(declined) }));
+    running(bench)
+}
+
+fn approve(bench: &mut Bench, dialogue: DialogueId, card: CardFile) -> CardVerdict {
+    bench.input(Input::Card(CardInput::Identified { dialogue, card, today: today() }));
+    bench
+        .take()
+        .into_iter()
+        .find_map(|effect| match effect {
+            Effect::CardVerdict { verdict, .. } => Some(verdict),
+            _ => None,
+        })
+        .expect("a verdict")
+}
+
+fn done(bench: &mut Bench, dialogue: DialogueId, outcome: DialogueOutcome) {
+    bench.input(Input::Card(CardInput::Done { dialogue, outcome }));
+}
+
+fn intent(card: &CardFile) -> PurchaseIntent {
+    PurchaseIntent {
+        serial_number: card.serial_number,
+        counter: CardCounter::new(7),
+        old_balance: CardAmount::new(5_000).expect("in range"),
+        amount: CardAmount::new(1_250).expect("in range"),
+        kind: TransactionType::EP_PURCHASE,
+        terminal: psam().terminal,
+        psam: psam().serial,
+        terminal_sequence: TerminalSequence::new(42),
+        date: today(),
+        time: CardTime::new(9, 30, 0).expect("a time"),
+        mac1: Mac1::from_bytes([1; 4]),
+        key_version: KeyVersion::new(1),
+        algorithm: AlgorithmId::TRIPLE_DES,
+    }
+}
+
+/// A purse sale up to the recorded, not yet durable intent.
+fn purse_with_intent(bench: &mut Bench) -> DialogueId {
+    bench.equip();
+    started(bench, Tender::Purse);
+    lay_on(bench);
+    let (dialogue, order) = identify(bench, card(0x78)).expect("a purchase");
+    assert_eq!(order, DialogueOrder::Purchase { amount: 1_250 });
+    assert_eq!(approve(bench, dialogue, card(0x78)), CardVerdict::Approved);
+    let intent = intent(&card(0x78));
+    bench.input(Input::Card(CardInput::IntentReady { dialogue, intent, salt: [9; 32] }));
+    dialogue
+}
+
+fn proceeds(bench: &Bench) -> bool {
+    bench.effects.iter().any(|effect| matches!(effect, Effect::Proceed { .. }))
+}
+
+fn state_of(bench: &Bench) -> &'static str {
+    bench.core.sale("sale-k1").expect("remembered").state
+}
+
+fn debited() -> DialogueOutcome {
+    DialogueOutcome::Purchase(purchase::Outcome::Debited {
+        intent: intent(&card(0x78)),
+        debit: DebitAnswer { tac: Tac::from_bytes([7; 4]), mac2: Mac2::from_bytes([8; 4]) },
+        new_balance: CardAmount::new(3_750).expect("in range"),
+    })
+}
+
+fn torn() -> DialogueOutcome {
+    DialogueOutcome::Purchase(purchase::Outcome::Unknown {
+        intent: intent(&card(0x78)),
+        why: purchase::Doubt::Debit(protocols::card::dialogue::Cause::NoAnswer),
+        debit: None,
+    })
+}
+
+#[test]
+fn a_purse_is_debited_only_after_its_intent_is_durable_and_paid_only_after_the_outcome_is() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    assert!(!proceeds(&bench), "no debit before the intent is durable");
+    bench.settle();
+    assert!(proceeds(&bench));
+    done(&mut bench, dialogue, debited());
+    assert_eq!(state_of(&bench), "in_progress", "paid is not durable yet");
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.balance), ("paid", Points::from_fen(3_750)));
+    let kinds: Vec<&str> = bench.rows.iter().map(|row| row.kind.as_str()).collect();
+    assert_eq!(kinds, ["sale.intent", "sale.outcome"]);
+}
+
+#[test]
+fn the_card_number_is_in_the_private_record_and_nowhere_else() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    done(&mut bench, dialogue, debited());
+    bench.settle();
+    let number = card(0x78).serial_number.to_hex();
+    for row in &bench.rows {
+        assert!(!row.bytes.contains(number.as_str()));
+    }
+    assert!(bench.rows[0].private.as_ref().is_some_and(|private| private.bytes.contains(number.as_str())));
+    assert!(bench.state.values().all(|value| !value.contains(number.as_str())), "a settled sale forgets its card");
+    let entry: serde_json::Value = serde_json::from_str(&bench.rows[0].bytes).expect("JSON");
+    let body: SaleIntentBody = serde_json::from_value(entry["body"].clone()).expect("an intent");
+    assert_eq!(body.private_hmac.len(), 64);
+}
+
+#[test]
+fn f1_a_torn_debit_is_unknown_and_the_next_tap_settles_it_as_paid() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    done(&mut bench, dialogue, torn());
+    bench.settle();
+    assert_eq!(state_of(&bench), "unknown");
+    let mut bench = bench.restart();
+    bench.equip();
+    lay_on(&mut bench);
+    let (dialogue, order) = identify(&mut bench, card(0x78)).expect("a settlement");
+    assert!(matches!(order, DialogueOrder::Settle { intent: asked } if asked == intent(&card(0x78))));
+    let record = protocols::card::log_record::LogRecord::parse(&log_bytes()).expect("23 bytes");
+    let outcome = settle::Outcome::Debited { record, proof: None, tac: Some(Tac::from_bytes([7; 4])), balance: None };
+    done(&mut bench, dialogue, DialogueOutcome::Settle(outcome));
+    bench.settle();
+    assert_eq!(state_of(&bench), "paid");
+}
+
+fn log_bytes() -> [u8; 23] {
+    let mut bytes = [0; 23];
+    bytes[1] = 8;
+    bytes[9] = 6;
+    bytes[10..16].copy_from_slice(psam().terminal.as_bytes());
+    bytes[16..20].copy_from_slice(today().as_bytes());
+    bytes
+}
+
+#[test]
+fn f1_a_debit_that_never_happened_is_cancelled_at_the_next_tap() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    done(&mut bench, dialogue, torn());
+    bench.settle();
+    take_away(&mut bench);
+    bench.take();
+    lay_on(&mut bench);
+    let (dialogue, _) = identify(&mut bench, card(0x78)).expect("a settlement");
+    let by = settle::NotDebitedBy::CounterUnchanged;
+    done(&mut bench, dialogue, DialogueOutcome::Settle(settle::Outcome::NotDebited { by, balance: None }));
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("cancelled", Some(Refusal::NotDebited)));
+}
+
+#[test]
+fn another_card_does_not_settle_a_sale_in_doubt() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    done(&mut bench, dialogue, torn());
+    bench.settle();
+    take_away(&mut bench);
+    bench.take();
+    lay_on(&mut bench);
+    assert_eq!(identify(&mut bench, card(0x79)), None);
+    assert_eq!(state_of(&bench), "unknown");
+}
+
+#[test]
+fn a_rejected_mac2_is_not_settled_by_the_cards_own_word() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    let outcome =
+        purchase::Outcome::Unknown { intent: intent(&card(0x78)), why: purchase::Doubt::Mac2Rejected, debit: None };
+    done(&mut bench, dialogue, DialogueOutcome::Purchase(outcome));
+    bench.settle();
+    take_away(&mut bench);
+    bench.take();
+    lay_on(&mut bench);
+    let (dialogue, _) = identify(&mut bench, card(0x78)).expect("a settlement");
+    let record = protocols::card::log_record::LogRecord::parse(&log_bytes()).expect("23 bytes");
+    let outcome = settle::Outcome::Debited { record, proof: None, tac: None, balance: None };
+    done(&mut bench, dialogue, DialogueOutcome::Settle(outcome));
+    bench.settle();
+    assert_eq!(state_of(&bench), "unknown");
+    assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "card_mac2_rejected"));
+}
+
+#[test]
+fn a_restart_in_mid_debit_leaves_the_sale_unknown_and_in_mid_wait_cancelled() {
+    let mut bench = Bench::new();
+    purse_with_intent(&mut bench);
+    bench.settle();
+    let mut bench = bench.restart();
+    bench.settle();
+    assert_eq!(state_of(&bench), "unknown");
+
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    let mut bench = bench.restart();
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("cancelled", Some(Refusal::Interrupted)));
+}
+
+#[test]
+fn f2_a_card_swapped_in_mid_sale_is_declined_and_nothing_is_charged() {
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    lay_on(&mut bench);
+    let (dialogue, _) = identify(&mut bench, card(0x78)).expect("a purchase");
+    assert_eq!(approve(&mut bench, dialogue, card(0x79)), CardVerdict::Declined);
+    let refusal = protocols::card::dialogue::Refusal::Declined;
+    done(&mut bench, dialogue, DialogueOutcome::Purchase(purchase::Outcome::Refused { refusal, intent: None }));
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("refused", Some(Refusal::CardChanged)));
+    assert!(bench.rows.is_empty());
+}
+
+#[test]
+fn f12_an_expired_card_is_refused_before_any_write() {
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    lay_on(&mut bench);
+    let expired = CardFile { expiry: CardDate::new(2025, 1, 1).expect("a date"), ..card(0x78) };
+    assert_eq!(identify(&mut bench, expired), None);
+    bench.settle();
+    assert_eq!(bench.core.sale("sale-k1").expect("remembered").reason, Some(Refusal::CardExpired));
+}
+
+#[test]
+fn a_card_taken_away_too_soon_is_waited_for_again() {
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    lay_on(&mut bench);
+    let (dialogue, _) = running(&mut bench).expect("identify");
+    done(&mut bench, dialogue, DialogueOutcome::Proof(proof::Outcome::NoAnswer(Stage::Select)));
+    assert_eq!(running(&mut bench), None, "a silent card is not asked again and again");
+    assert_eq!(state_of(&bench), "awaiting_card");
+    take_away(&mut bench);
+    bench.take();
+    lay_on(&mut bench);
+    assert!(running(&mut bench).is_some());
+}
+
+fn proved(bench: &mut Bench) -> gateway_core::SaleId {
+    bench.online();
+    bench.equip();
+    let sale = started(bench, Tender::Account).id;
+    lay_on(bench);
+    let (dialogue, order) = identify(bench, card(0x78)).expect("a proof");
+    assert_eq!(order, DialogueOrder::Proof);
+    assert_eq!(approve(bench, dialogue, card(0x78)), CardVerdict::Approved);
+    let genuine = proof::Genuine {
+        serial_number: card(0x78).serial_number,
+        challenge: Challenge::from_bytes([1; 8]),
+        response: ProofResponse::from_bytes([2; 8]),
+    };
+    done(bench, dialogue, DialogueOutcome::Proof(proof::Outcome::Genuine(genuine)));
+    sale
+}
+
+fn held(bench: &Bench) -> bool {
+    bench.effects.iter().any(|effect| matches!(effect, Effect::Hold { .. }))
+}
+
+fn hold_answer(outcome: HoldOutcome, reason: Option<&str>) -> HoldAnswer {
+    let points = |fen| Points::from_fen(fen).expect("in range");
+    let account = Some(AccountState { balance: points(10_000), available: points(8_750) });
+    HoldAnswer { v: 1, outcome, reason: reason.map(str::to_owned), account }
+}
+
+#[test]
+fn an_account_pays_by_intent_hold_and_outcome_each_durable_before_the_next() {
+    let mut bench = Bench::new();
+    let sale = proved(&mut bench);
+    assert!(!held(&bench), "no hold before the intent is durable");
+    bench.settle();
+    assert!(held(&bench));
+    let result = Ok(hold_answer(HoldOutcome::Held, None));
+    bench.input(Input::Uplink(UplinkInput::HoldAnswered { sale, result }));
+    assert_eq!(state_of(&bench), "in_progress");
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.balance), ("paid", Points::from_fen(8_750)));
+}
+
+#[test]
+fn a_hold_without_an_answer_is_voided_and_the_purse_is_offered() {
+    let mut bench = Bench::new();
+    proved(&mut bench);
+    bench.settle();
+    bench.advance(9_000);
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason, sale.purse_offered), ("refused", Some(Refusal::Offline), true));
+    assert!(bench.rows.last().is_some_and(|row| row.kind == "sale.outcome" && row.bytes.contains("\"refused\"")));
+    let late = Ok(hold_answer(HoldOutcome::Held, None));
+    bench.input(Input::Uplink(UplinkInput::HoldAnswered { sale: "sale-k1".to_owned(), result: late }));
+    bench.settle();
+    assert_eq!(state_of(&bench), "refused", "a late answer changes nothing");
+}
+
+#[test]
+fn a_restart_while_a_hold_is_out_voids_it() {
+    let mut bench = Bench::new();
+    proved(&mut bench);
+    bench.settle();
+    let mut bench = bench.restart();
+    bench.settle();
+    assert_eq!(state_of(&bench), "cancelled");
+    assert!(bench.rows.last().is_some_and(|row| row.kind == "sale.outcome" && row.bytes.contains("\"cancelled\"")));
+}
+
+#[test]
+fn a_refused_hold_says_why() {
+    let mut bench = Bench::new();
+    let sale = proved(&mut bench);
+    bench.settle();
+    let result = Ok(hold_answer(HoldOutcome::Refused, Some("insufficient")));
+    bench.input(Input::Uplink(UplinkInput::HoldAnswered { sale, result }));
+    bench.settle();
+    assert_eq!(bench.core.sale("sale-k1").expect("remembered").reason, Some(Refusal::Insufficient));
+}
+
+#[test]
+fn with_the_line_down_the_account_is_refused_and_the_purse_still_pays() {
+    let mut bench = Bench::new();
+    bench.online();
+    bench.equip();
+    bench.offline();
+    let reply = bench.start_sale("k0", Tender::Account, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply), Err(Refusal::Offline));
+    let reply = bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert!(answer(&mut bench, reply).is_ok());
+    let failed = Err(UplinkFailure::Unreachable);
+    bench.input(Input::Uplink(UplinkInput::HoldAnswered { sale: "sale-k0".to_owned(), result: failed }));
+}
+
+#[test]
+fn g6_prices_come_from_the_catalogue_and_odd_wishes_are_refused() {
+    let mut bench = Bench::new();
+    bench.equip();
+    let cases: [(&[(&str, u32)], Refusal); 6] = [
+        (&[], Refusal::ItemsInvalid),
+        (&[("meal-lunch", 0)], Refusal::ItemsInvalid),
+        (&[("meal-lunch", 100)], Refusal::ItemsInvalid),
+        (&[("meal-lunch", 1), ("meal-lunch", 1)], Refusal::ItemsInvalid),
+        (&[("nothing", 1)], Refusal::ServiceUnknown),
+        (&[("dear", 1)], Refusal::AmountTooHigh),
+    ];
+    for (index, (items, expected)) in cases.into_iter().enumerate() {
+        let reply = bench.start_sale(&format!("case-{index}"), Tender::Purse, items);
+        bench.settle();
+        assert_eq!(answer(&mut bench, reply), Err(expected), "{index}");
+    }
+    let reply = bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 3)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply).map(|sale| sale.amount.fen()), Ok(3_750));
+}
+
+#[test]
+fn g8_the_same_key_is_the_same_sale_and_another_wish_under_it_is_refused() {
+    let mut bench = Bench::new();
+    bench.equip();
+    let first = started(&mut bench, Tender::Purse);
+    let reply = bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply).map(|sale| sale.id), Ok(first.id));
+    let reply = bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 2)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply), Err(Refusal::KeyReused));
+    let mut bench = bench.restart();
+    bench.equip();
+    let reply = bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply).map(|sale| sale.state), Ok("cancelled"), "known over a restart too");
+}
+
+#[test]
+fn a_sale_is_answered_only_when_it_is_durable() {
+    let mut bench = Bench::new();
+    bench.equip();
+    bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
+    assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+    bench.commit();
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+}
+
+#[test]
+fn without_reader_psam_or_card_in_time_nothing_is_charged() {
+    let mut bench = Bench::new();
+    let reply = bench.start_sale("k0", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert_eq!(answer(&mut bench, reply), Err(Refusal::ReaderGone));
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    bench.advance(91_000);
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("cancelled", Some(Refusal::CardWaitEnded)));
+}
