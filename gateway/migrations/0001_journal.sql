@@ -4,10 +4,11 @@
 -- "CYJ1": this file is a journal of this program.
 PRAGMA application_id = 1129925169;
 
--- One row: what the file is.
+-- One row: what the file is, and a number to be changed when it is tried whether the disk takes a commit.
 CREATE TABLE journal (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    id  TEXT NOT NULL
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    id    TEXT NOT NULL,
+    probe INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE entry (

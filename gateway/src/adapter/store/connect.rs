@@ -11,6 +11,7 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use super::error::OpenError;
 use super::failure::StoreFailure;
 use super::limits::{BUSY_WAIT_MS, READER_CACHE_KIB, WRITER_CACHE_KIB};
+use super::place::beside;
 
 /// The oldest SQLite without the WAL-reset bug.
 pub const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -26,6 +27,28 @@ fn options(path: &Path, cache_kib: u32) -> SqliteConnectOptions {
 /// How readers connect: they can change nothing.
 pub fn reading(path: &Path) -> SqliteConnectOptions {
     options(path, READER_CACHE_KIB).read_only(true)
+}
+
+/// Connects for reading where the file system may take no writes at all; also gives the options that worked. A file without
+/// a log can then be read as one that nobody changes.
+///
+/// # Errors
+/// The file cannot be opened.
+pub async fn reading_without_writing(path: &Path) -> Result<(SqliteConnectOptions, SqliteConnection), StoreFailure> {
+    let mut tried = reading(path);
+    let mut result = first_read(&tried).await;
+    let log = std::fs::metadata(beside(path, "-wal")).map_or(0, |meta| meta.len());
+    if log == 0 && result.as_ref().is_err_and(StoreFailure::is_of_the_disk) {
+        tried = tried.immutable(true);
+        result = first_read(&tried).await;
+    }
+    result.map(|connection| (tried, connection))
+}
+
+async fn first_read(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreFailure> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT count(*) FROM sqlite_schema").execute(&mut connection).await?;
+    Ok(connection)
 }
 
 /// Connects for writing.
@@ -86,6 +109,8 @@ pub enum Checkpoint {
     Noop,
     /// As much as goes without waiting for anybody.
     Passive,
+    /// Everything, waiting for others.
+    Full,
     /// Everything, and cut the log.
     Truncate,
 }
@@ -98,6 +123,7 @@ pub async fn checkpoint(connection: &mut SqliteConnection, kind: Checkpoint) -> 
     let sql = match kind {
         Checkpoint::Noop => "PRAGMA wal_checkpoint(NOOP)",
         Checkpoint::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        Checkpoint::Full => "PRAGMA wal_checkpoint(FULL)",
         Checkpoint::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     let (_busy, log, done) = sqlx::query_as::<_, (i64, i64, i64)>(sql).fetch_one(connection).await?;

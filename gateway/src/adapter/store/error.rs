@@ -81,6 +81,31 @@ pub enum OpenError {
         /// Which one lies there.
         found: String,
     },
+    /// The journal ends before an entry that was committed: its log was lost, or an older copy was put back.
+    #[error(
+        "the journal ends at entry {found}, but entry {noted} was committed: put the newer file and its -wal file back, \
+         or begin a new journal with `gateway journal init --replace`"
+    )]
+    WentBack {
+        /// The last entry that was noted as committed.
+        noted: u64,
+        /// The last entry in the file.
+        found: u64,
+    },
+    /// Another entry has the number of one that was committed.
+    #[error(
+        "entry {n} is not the one that was committed under this number; `gateway journal init --replace` begins a new journal"
+    )]
+    Forked {
+        /// The number.
+        n: u64,
+    },
+    /// A journal is there already.
+    #[error("{} is there already; `--replace` sets it aside and begins a new one", path.display())]
+    AlreadyThere {
+        /// Where.
+        path: PathBuf,
+    },
     /// An entry does not fit into the chain.
     #[error(
         "entry {n} is damaged: {fault}; look at it with `gateway journal verify`, begin a new journal with `gateway journal init --replace`"
@@ -113,13 +138,19 @@ impl OpenError {
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         match self {
-            Self::Lost { .. } | Self::Foreign { .. } | Self::OtherJournal { .. } | Self::Chain { .. } => true,
+            Self::Lost { .. }
+            | Self::Foreign { .. }
+            | Self::OtherJournal { .. }
+            | Self::WentBack { .. }
+            | Self::Forked { .. }
+            | Self::Chain { .. } => true,
             Self::Store(failure) => matches!(failure.class, FailureClass::Corrupt),
             Self::Place { .. }
             | Self::InUse { .. }
             | Self::SqliteTooOld { .. }
             | Self::PragmaIgnored { .. }
             | Self::NewerSchema { .. }
+            | Self::AlreadyThere { .. }
             | Self::Migration(_)
             | Self::Random(_) => false,
         }

@@ -81,6 +81,18 @@ impl StoreFailure {
         }
     }
 
+    /// Whether the disk, or somebody who locks the file, keeps commits from being made, while the file itself is good.
+    pub(super) const fn is_of_the_disk(&self) -> bool {
+        match self.class {
+            FailureClass::Full
+            | FailureClass::ReadOnly
+            | FailureClass::Io
+            | FailureClass::Busy
+            | FailureClass::Unopenable => true,
+            FailureClass::Corrupt | FailureClass::Disorder | FailureClass::Driver => false,
+        }
+    }
+
     pub(super) const fn of_program(class: FailureClass) -> Self {
         Self { class, code: 0 }
     }

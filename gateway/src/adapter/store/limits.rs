@@ -26,3 +26,13 @@ pub const WAL_PAGES: i64 = 1_024;
 pub const CHAIN_AT_OPEN_MAX: u64 = 1_000_000;
 /// Entries that one read of a chain walk takes, so that no walk keeps the write-ahead log from being reused.
 pub const WALK_ROWS: u64 = 20_000;
+/// Bytes set aside so that alarms can still be stored when the disk is full: some 20,000 entries.
+pub const RESERVE_BYTES: u64 = 16 << 20;
+/// The reserve is never more than this part of the disk.
+pub const RESERVE_PART: u64 = 16;
+/// Free bytes below which sales close, before a card is touched.
+pub const LOW_BYTES: u64 = 64 << 20;
+/// "Low" is never more than this part of the disk.
+pub const LOW_PART: u64 = 8;
+/// Free bytes below which no writer is started: a group that fills the last pages would only end the process again.
+pub const FREE_MIN_BYTES: u64 = 256 << 10;

@@ -5,6 +5,8 @@
 //! | `journal.db`, `-wal`, `-shm` | the journal |
 //! | `journal.db.new` | a journal in the making; left behind by a power cut and made anew |
 //! | `enrolled` | the id of the journal that belongs here: from then on a missing file is a loss, not a first boot |
+//! | `head` | the last entry that was committed |
+//! | `reserve` | room for alarms when the disk is full |
 //! | `lock` | locked by the one gateway that works here; holds its process id |
 //!
 //! **Invariant:** the directory is open to its owner alone (0700), its files too (0600).
@@ -48,6 +50,12 @@ impl Place {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         journal_path(&self.dir)
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The id of the journal that belongs here, if this gateway ever had one.
@@ -118,7 +126,10 @@ fn close_to_others(path: &Path, mode: u32) -> io::Result<()> {
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let path = dir.join(LOCK);
     let failed = |source| OpenError::Place { path: path.clone(), source };
-    let mut file = private_file(&path, OpenOptions::new().read(true)).map_err(failed)?;
+    let opened = private_file(&path, OpenOptions::new().read(true)).or_else(|error| {
+        if error.kind() == io::ErrorKind::ReadOnlyFilesystem { File::open(&path) } else { Err(error) }
+    });
+    let mut file = opened.map_err(failed)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {

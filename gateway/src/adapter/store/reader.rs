@@ -2,18 +2,16 @@
 //!
 //! **Invariant:** an entry is given out only when its bytes give its hash (see [`chain`](super::chain)).
 
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use gateway_core::OutLane;
 use protocols::uplink::{EntryUpload, PrivateRecord};
-use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{Row as _, SqlitePool};
 
 use super::chain::{Fault, Hash, link};
 use super::commit::lane_number;
-use super::connect;
 use super::failure::StoreFailure;
 use super::limits::{ORIGIN_BLOCK_SHIFT, READER_WAIT_MS, READERS_MAX};
 
@@ -58,11 +56,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(path: &Path) -> Self {
+    pub(super) fn new(options: SqliteConnectOptions) -> Self {
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(Duration::from_millis(READER_WAIT_MS))
-            .connect_lazy_with(connect::reading(path));
+            .connect_lazy_with(options);
         Self { pool }
     }
 

@@ -31,9 +31,13 @@ pub struct Restored {
 }
 
 /// Reads it all, and verifies the chain of the last [`CHAIN_AT_OPEN_MAX`] entries.
-pub async fn restore(connection: &mut SqliteConnection) -> Result<Restored, OpenError> {
+/// `noted` is the last entry that was noted as committed.
+pub async fn restore(connection: &mut SqliteConnection, noted: Option<Tip>) -> Result<Restored, OpenError> {
     let journal = sqlx::query_scalar("SELECT id FROM journal").fetch_one(&mut *connection).await?;
     let last = last_entry(connection).await?;
+    if let Some(noted) = noted {
+        compare_head(connection, noted, last.tip.n).await?;
+    }
     let verified_from = last.tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
     let tip = walk::chain(connection, verified_from, last.tip.n).await?;
     debug_assert_eq!(tip.n, last.tip.n, "the walk ends at the last entry or with an error");
@@ -47,6 +51,20 @@ pub async fn restore(connection: &mut SqliteConnection) -> Result<Restored, Open
         state_damaged,
         verified_from,
     })
+}
+
+/// The journal must hold what was noted as committed.
+async fn compare_head(connection: &mut SqliteConnection, noted: Tip, found: u64) -> Result<(), OpenError> {
+    if noted.n > found {
+        return Err(OpenError::WentBack { noted: noted.n, found });
+    }
+    let hash = sqlx::query_scalar::<_, Vec<u8>>("SELECT hash FROM entry WHERE n = ?")
+        .bind(noted.n.cast_signed())
+        .fetch_optional(connection)
+        .await?;
+    // An entry that is missing is found by the walk along the chain, which says more.
+    let same = hash.is_none_or(|hash| hash == noted.hash);
+    if same { Ok(()) } else { Err(OpenError::Forked { n: noted.n }) }
 }
 
 struct Last {

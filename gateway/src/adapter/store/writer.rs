@@ -12,6 +12,7 @@ use super::chain::Tip;
 use super::commit::commit;
 use super::connect::{Checkpoint, checkpoint};
 use super::failure::{FailureClass, StoreFailure};
+use super::head::HeadNote;
 use super::limits::{COMMITS_PER_LOOK, GROUPS_MAX, ROWS_PER_LOOK, WAL_PAGES};
 use super::place::Place;
 
@@ -43,14 +44,21 @@ pub struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        connection: SqliteConnection,
+        writing: Result<SqliteConnection, StoreFailure>,
         tip: Tip,
         place: Place,
         events: mpsc::Sender<StoreEvent>,
     ) -> Self {
         let (tasks, inbox) = mpsc::channel(GROUPS_MAX);
-        let work = Work { connection, tip, events, place, commits: 0, rows: 0 };
-        Self { tasks, task: tokio::spawn(work.run(inbox)) }
+        let task = match writing {
+            Ok(connection) => {
+                let warn = |error: &_| tracing::warn!(%error, "the head cannot be noted");
+                let head = HeadNote::open(place.dir()).inspect_err(warn).ok();
+                tokio::spawn(Work { connection, tip, head, events, place, commits: 0, rows: 0 }.run(inbox))
+            }
+            Err(failure) => tokio::spawn(refuse(failure, place, inbox, events)),
+        };
+        Self { tasks, task }
     }
 
     /// Hands a group over; [`StoreInput::Committed`] or [`StoreEvent::Failed`] follows.
@@ -83,6 +91,7 @@ impl Writer {
 struct Work {
     connection: SqliteConnection,
     tip: Tip,
+    head: Option<HeadNote>,
     events: mpsc::Sender<StoreEvent>,
     place: Place,
     commits: u32,
@@ -109,6 +118,7 @@ impl Work {
             Task::Commit(group) => {
                 let (id, rows) = (group.id, group.rows.len());
                 commit(&mut self.connection, &mut self.tip, group).await?;
+                self.note_head(rows);
                 let told = self.events.send(StoreEvent::Input(StoreInput::Committed { group: id })).await;
                 if told.is_err() {
                     tracing::debug!("nobody waits for the journal any more");
@@ -122,6 +132,16 @@ impl Work {
                 let _gone = done.send(erased);
                 Ok(())
             }
+        }
+    }
+
+    fn note_head(&mut self, rows: usize) {
+        if rows > 0
+            && let Some(head) = &self.head
+            && let Err(error) = head.note(&self.tip)
+        {
+            tracing::warn!(%error, "the head cannot be noted");
+            self.head = None;
         }
     }
 
@@ -146,6 +166,19 @@ impl Work {
         self.connection.close().await?;
         drop(self.place);
         Ok(())
+    }
+}
+
+/// Holds the directory until a group comes, which fails.
+async fn refuse(
+    failure: StoreFailure,
+    _place: Place,
+    mut inbox: mpsc::Receiver<Task>,
+    events: mpsc::Sender<StoreEvent>,
+) {
+    if inbox.recv().await.is_some() {
+        // Nobody listens only when the daemon is ending anyway.
+        let _ended = events.send(StoreEvent::Failed(failure)).await;
     }
 }
 
