@@ -1,5 +1,7 @@
 //! Promises about alarms, on the core alone: durable before acknowledged, once by origin, never closed by themselves.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one effect among many")]
+
 mod bench;
 
 use bench::{Bench, device};
