@@ -1,6 +1,6 @@
 //! What the centre answers: deliveries, holds, orders, and whether it answers at all.
 
-use protocols::uplink::Results;
+use protocols::uplink::{AlarmBody, Outcome, Results, UploadResult};
 
 use crate::core::{Core, Quarantined};
 use crate::effect::{Effect, Notice};
@@ -34,11 +34,6 @@ impl Core {
 
     fn handle_uploaded(&mut self, lane: OutLane, sent: &[u64], result: Result<Results, UplinkFailure>, now: &Now) {
         let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
-        if sent.is_empty() {
-            found.nothing_to_send();
-            self.save_lane(lane);
-            return self.start_uploads();
-        }
         let results = match result {
             Ok(results) => results,
             Err(failure) => {
@@ -47,6 +42,10 @@ impl Core {
                 return self.retry_later(lane, at_least, now);
             }
         };
+        if sent.is_empty() {
+            found.nothing_to_send();
+            return self.save_lane(lane);
+        }
         let progress = found.answered(sent, results.results);
         self.note_success();
         if let Some(head) = results.head
@@ -72,12 +71,27 @@ impl Core {
         self.start_uploads();
     }
 
-    fn put_in_quarantine(&mut self, lane: OutLane, refused: protocols::uplink::UploadResult) {
+    fn put_in_quarantine(&mut self, lane: OutLane, refused: UploadResult) {
         let Some(n) = refused.n else { return };
         let entry = Quarantined { n, lane, outcome: refused.outcome, reason: refused.reason };
         self.journal.put(format!("quarantine/{n:020}"), &entry);
         self.quarantine.insert(n, entry);
         self.emit(Effect::Count { name: "entries_quarantined", label: lane.name() });
+    }
+
+    /// A row of the journal does not fit its hash: it is never sent, people are told, and the rest of its lane flows on.
+    pub(crate) fn row_is_damaged(&mut self, lane: OutLane, n: u64, now: &Now) {
+        if self.quarantine.contains_key(&n) {
+            return;
+        }
+        if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
+            found.set_aside(n);
+        }
+        let reason = Some("damaged".to_owned());
+        self.put_in_quarantine(lane, UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
+        self.save_lane(lane);
+        let body = AlarmBody { detail: Some(format!("entry {n}")), ..own_alarm("journal_damaged", None) };
+        self.raise_or_fold_own(&body, None, now);
     }
 
     fn retry_later(&mut self, lane: OutLane, at_least: Option<u64>, now: &Now) {

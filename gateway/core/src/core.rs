@@ -117,6 +117,7 @@ impl Core {
         match input {
             Input::Link(input) => self.handle_link(input, now),
             Input::Store(StoreInput::Committed { group }) => self.handle_committed(group),
+            Input::Store(StoreInput::RowDamaged { lane, n }) => self.row_is_damaged(lane, n, now),
             Input::Store(StoreInput::SpaceLow(low)) => self.space_is_low(low, now),
             Input::Store(StoreInput::OriginFound { ticket, body }) => self.handle_origin_found(ticket, body, now),
             Input::Store(StoreInput::ReportsLoaded { ticket, epoch, recent }) => {

@@ -208,6 +208,13 @@ pub enum StoreInput {
     },
     /// Whether the disk is so full that sales close.
     SpaceLow(bool),
+    /// A row does not fit its hash; it must not be sent.
+    RowDamaged {
+        /// The lane it waits in.
+        lane: OutLane,
+        /// Its number.
+        n: u64,
+    },
     /// Answer to [`Effect::FindOrigin`](crate::Effect::FindOrigin).
     OriginFound {
         /// The question.

@@ -107,6 +107,13 @@ impl OutboxLane {
         progress
     }
 
+    /// An entry that will never be sent counts as done.
+    pub fn set_aside(&mut self, n: u64) {
+        if n > self.record.cursor && self.record.done.insert(n) {
+            self.record.waiting = self.record.waiting.saturating_sub(1);
+        }
+    }
+
     /// The journal had nothing to send although the count said so.
     pub const fn nothing_to_send(&mut self) {
         self.under_way = false;

@@ -308,3 +308,31 @@ fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
     let numbers: Vec<u64> = bench.rows.iter().map(|row| row.n).collect();
     assert_eq!(numbers, [1]);
 }
+
+#[test]
+fn c2_a_lane_whose_upload_failed_keeps_its_entries_and_tries_again() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.take();
+    let failed = Err(UplinkFailure::Unreachable);
+    bench.input(Input::Uplink(UplinkInput::Uploaded { lane: OutLane::Alarms, sent: Vec::new(), result: failed }));
+    assert_eq!(bench.core.status().lanes[0].waiting, 1);
+    bench.advance(5_000);
+    assert!(bench.take().iter().any(|effect| matches!(effect, Effect::Upload { lane: OutLane::Alarms, .. })));
+}
+
+#[test]
+fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.input(Input::Store(gateway_core::StoreInput::RowDamaged { lane: OutLane::Alarms, n: 1 }));
+    bench.settle();
+    assert_eq!(bench.core.quarantine()[0].n, 1);
+    let alarm =
+        bench.core.alarms(false).into_iter().find(|alarm| alarm.kind == "journal_damaged").expect("people are told");
+    bench.uploaded(OutLane::Alarms, &[alarm.n], Outcome::Accepted);
+    bench.settle();
+    assert_eq!(bench.core.status().lanes[0].waiting, 0);
+}

@@ -123,6 +123,38 @@ impl Reader {
         Ok(body.map(i64::cast_unsigned))
     }
 
+    /// What the journal knows of a device's reports: its newest epoch, and numbers and fingerprints of that epoch's
+    /// reports with the highest numbers, at most `limit`. `None` when it has no report of the device.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn recent_reports(
+        &self,
+        source: &str,
+        limit: usize,
+    ) -> Result<Option<(u32, Vec<(u64, u64)>)>, StoreFailure> {
+        let sql = const {
+            assert!(ORIGIN_BLOCK_SHIFT == 12, "the index in the migration has this shift");
+            "WITH RECURSIVE block (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM block \
+             WHERE i < (SELECT coalesce(max(n), 0) >> 12 FROM entry)) \
+             SELECT e.epoch, e.seq, e.body FROM block CROSS JOIN entry e \
+             WHERE e.n >> 12 = block.i AND e.source = ? \
+             ORDER BY CAST(e.epoch AS INTEGER) DESC, e.seq DESC LIMIT ?"
+        };
+        let rows = sqlx::query_as::<_, (String, i64, i64)>(sql)
+            .bind(source.to_owned())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        let Some(epoch) = rows.first().and_then(|(epoch, _, _)| epoch.parse::<u32>().ok()) else { return Ok(None) };
+        let recent = rows
+            .into_iter()
+            .take_while(|(of, _, _)| of.parse() == Ok(epoch))
+            .map(|(_, seq, body)| (seq.cast_unsigned(), body.cast_unsigned()))
+            .collect();
+        Ok(Some((epoch, recent)))
+    }
+
     /// Closes every connection.
     pub async fn close(&self) {
         self.pool.close().await;
