@@ -1,3 +1,4 @@
 //! The gateway daemon as a library: adapters around the pure core, their wiring, and the command line.
 
 pub mod adapter;
+pub mod devices_file;
