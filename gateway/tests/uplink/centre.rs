@@ -45,6 +45,8 @@ pub enum Act {
     Good,
     /// Takes the request and never answers.
     Silent,
+    /// As it should, but never answers requests whose path ends so.
+    SilentOn(&'static str),
     /// As it should, after a pause.
     Slow(Duration),
     /// Answers with that, whatever was asked.
@@ -141,6 +143,8 @@ async fn serve(State(inner): State<Arc<Inner>>, uri: Uri, headers: HeaderMap, bo
     match act {
         Act::Good => json_response(&answer(&inner, &seen).await),
         Act::Silent => std::future::pending().await,
+        Act::SilentOn(place) if seen.uri.path().ends_with(place) => std::future::pending().await,
+        Act::SilentOn(_) => json_response(&answer(&inner, &seen).await),
         Act::Slow(pause) => {
             sleep(pause).await;
             json_response(&answer(&inner, &seen).await)

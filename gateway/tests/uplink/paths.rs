@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use gateway_core::{Direct, OutLane, Ticket, UplinkFailure, UplinkInput};
+use protocols::uplink::Lane;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
@@ -157,4 +159,21 @@ async fn c4_a_captive_portal_on_one_path_does_not_hide_the_other() {
     let mut bench = Bench::start(&[&first.url, &second.url], both());
     assert!(upload(&mut bench, OutLane::Rest).await.is_ok());
     assert_eq!(first.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_poll_that_ends_late_on_the_address_it_began_with_does_not_lead_alarms_back_there() {
+    let (first, second, _) = two(Act::SilentOn("entries"), Act::Good).await;
+    let mut long = deadlines();
+    long.order_wait_s = 15;
+    let mut bench = Bench::with(&[&first.url, &second.url], both(), long);
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    first.wait_seen(1).await;
+    assert!(upload(&mut bench, OutLane::Alarms).await.is_ok());
+    first.order(json!({"k": 1, "kind": "alarm.state", "body": {}}));
+    assert!(matches!(bench.answer().await, UplinkInput::Orders { result: Ok(_), .. }));
+    let begun = Instant::now();
+    assert!(upload(&mut bench, OutLane::Alarms).await.is_ok());
+    assert!(begun.elapsed() < Duration::from_millis(long.alarm_second_path_ms));
+    assert_eq!(second.seen().len(), 2);
 }

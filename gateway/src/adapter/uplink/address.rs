@@ -28,14 +28,22 @@ impl Centre {
         Self { urls: urls.into(), credentials, resolver, connect, last_good: Arc::default() }
     }
 
+    /// The same for one lane.
+    pub(super) fn for_lane(&self) -> Self {
+        Self { resolver: self.resolver.for_lane(), ..self.clone() }
+    }
+
     /// Which address to begin with.
     pub(super) fn last_good(&self) -> usize {
         self.last_good.load(Ordering::Relaxed)
     }
 
-    /// That address gave a good answer.
-    pub(super) fn answered(&self, address: usize) {
-        self.last_good.store(address, Ordering::Relaxed);
+    /// An exchange that began with `first` was answered by `address`. Where that is the same, another lane may have
+    /// learnt better meanwhile, and nothing changes.
+    pub(super) fn answered(&self, first: usize, address: usize) {
+        if first != address {
+            self.last_good.store(address, Ordering::Relaxed);
+        }
     }
 
     /// Connections for one lane, which no other lane uses.

@@ -23,7 +23,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(centre: Centre, plan: Plan) -> reqwest::Result<Self> {
+    pub(super) fn new(centre: &Centre, plan: Plan) -> reqwest::Result<Self> {
+        let centre = centre.for_lane();
         let client = centre.client()?;
         Ok(Self { centre, client, plan })
     }
@@ -36,7 +37,8 @@ impl Exchange {
     {
         let mut plan = self.plan;
         plan.total = left.map_or(plan.total, |left| plan.total.min(left));
-        let order = plan.order(self.centre.urls.len(), self.centre.last_good());
+        let first = self.centre.last_good();
+        let order = plan.order(self.centre.urls.len(), first);
         let request = Arc::new(request);
         let read = Arc::new(read);
         let attempt = |address: usize| {
@@ -46,19 +48,9 @@ impl Exchange {
                 read(&body).ok_or(UplinkFailure::Garbage)
             }
         };
-        let outcome = race(plan, order, attempt).await;
-        if let Ok((address, _)) = &outcome {
-            self.centre.answered(*address);
-        } else {
-            self.doubt_names();
-        }
-        outcome.map(|(_, answer)| answer)
-    }
-
-    fn doubt_names(&self) {
-        for host in self.centre.urls.iter().filter_map(|url| url.host_str()) {
-            self.centre.resolver.silent(host);
-        }
+        let (address, answer) = race(plan, order, attempt).await?;
+        self.centre.answered(first, address);
+        Ok(answer)
     }
 
     async fn attempt(&self, address: usize, request: &Request) -> Result<Bytes, UplinkFailure> {
@@ -71,16 +63,20 @@ impl Exchange {
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        let response = builder.send().await.map_err(|_| UplinkFailure::Unreachable)?;
+        let host = base.host_str().unwrap_or_default();
+        let response = builder.send().await.map_err(|error| {
+            if error.is_connect() {
+                self.centre.resolver.silent(host);
+            }
+            UplinkFailure::Unreachable
+        })?;
+        if let Some(from) = response.remote_addr() {
+            self.centre.resolver.answered(host, from.ip());
+        }
         if response.status() != StatusCode::OK {
             return Err(answer::failure(response.status(), response.headers(), Timestamp::now()));
         }
-        let from = response.remote_addr();
-        let body = body(response, request.answer_bytes_max).await?;
-        if let (Some(from), Some(host)) = (from, base.host_str()) {
-            self.centre.resolver.answered(host, from.ip());
-        }
-        Ok(body)
+        body(response, request.answer_bytes_max).await
     }
 }
 
@@ -99,3 +95,7 @@ async fn body(mut response: Response, bytes_max: usize) -> Result<Bytes, UplinkF
     }
     Ok(Bytes::from(bytes))
 }
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use gateway_core::{Direct, UplinkFailure, UplinkInput};
+use gateway_core::{Direct, UplinkInput};
 use metrics::{counter, histogram};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -77,9 +77,7 @@ impl Lane {
             // A lane that lost an answer would never be asked again: the daemon ends and starts anew.
             Err(broken) => std::panic::resume_unwind(broken.into_panic()),
         };
-        if !is_without_exchange(&input) {
-            self.note(begun, &input);
-        }
+        self.note(begun, &input);
         tokio::select! {
             biased;
             sent = self.inputs.send(input) => sent.is_ok(),
@@ -106,36 +104,42 @@ impl Lane {
     /// Counts every exchange, and says in the log when the lane begins to fail and when it works again.
     fn note(&mut self, begun: Instant, input: &UplinkInput) {
         let name = self.rule.name;
-        let failing = failure_of(input).map(word);
-        counter!("uplink_exchanges_total", "lane" => name, "outcome" => failing.unwrap_or("answered")).increment(1);
+        let state = match state_of(input) {
+            State::Idle => return,
+            State::Answered => None,
+            State::Failing(reason) => Some(reason),
+        };
+        counter!("uplink_exchanges_total", "lane" => name, "outcome" => state.unwrap_or("answered")).increment(1);
         histogram!("uplink_exchange_seconds", "lane" => name).record(begun.elapsed().as_secs_f64());
-        if failing != self.failing {
-            match failing {
-                Some(reason) => warn!(lane = name, reason, "the centre gives no usable answer"),
+        if state != self.failing {
+            match state {
+                Some(reason) => warn!(lane = name, reason, "nothing gets through to the centre"),
                 None => info!(lane = name, "the centre answers again"),
             }
-            self.failing = failing;
+            self.failing = state;
         }
     }
 }
 
-/// Nothing went out: the journal had nothing, or could not be read.
-const fn is_without_exchange(input: &UplinkInput) -> bool {
-    match input {
-        UplinkInput::Uploaded { sent, .. } => sent.is_empty(),
-        UplinkInput::Direct(_) | UplinkInput::HoldAnswered { .. } | UplinkInput::Orders { .. } => false,
-    }
+/// What an answer says of its lane.
+enum State {
+    /// There was nothing to send.
+    Idle,
+    Answered,
+    Failing(&'static str),
 }
 
-const fn failure_of(input: &UplinkInput) -> Option<UplinkFailure> {
+const fn state_of(input: &UplinkInput) -> State {
     match input {
+        UplinkInput::Uploaded { sent, result: Ok(_), .. } if sent.is_empty() => State::Idle,
+        UplinkInput::Uploaded { sent, result: Err(_), .. } if sent.is_empty() => State::Failing("journal"),
         UplinkInput::Uploaded { result: Err(failure), .. }
         | UplinkInput::Direct(Direct { result: Err(failure), .. })
         | UplinkInput::HoldAnswered { result: Err(failure), .. }
-        | UplinkInput::Orders { result: Err(failure), .. } => Some(*failure),
+        | UplinkInput::Orders { result: Err(failure), .. } => State::Failing(word(*failure)),
         UplinkInput::Uploaded { result: Ok(_), .. }
         | UplinkInput::Direct(Direct { result: Ok(_), .. })
         | UplinkInput::HoldAnswered { result: Ok(_), .. }
-        | UplinkInput::Orders { result: Ok(_), .. } => None,
+        | UplinkInput::Orders { result: Ok(_), .. } => State::Answered,
     }
 }

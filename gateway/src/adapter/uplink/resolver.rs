@@ -1,16 +1,16 @@
 //! From the centre's host name to addresses, with the memory of the one that answered last.
 //!
-//! When names cannot be resolved, the address that answered last is tried; after an exchange without an answer it is
-//! tried first, and the resolver's afterwards, in turn: a wrong answer of the resolver does not cut the gateway off.
+//! When names cannot be resolved, the address that answered last is tried; after a failed connection it is tried
+//! first, and the next time the resolver's, in turn: a wrong answer of the resolver does not cut the gateway off.
 //! Who answers there still has to prove the name by its certificate.
 //!
 //! **Invariant:** `localhost` is this machine, whatever the resolver says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -18,23 +18,19 @@ use tokio::time::timeout;
 
 use super::limits::LOOKUP_MS;
 
-type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<IpAddr>>> + Send>>;
+/// A look-up under way.
+pub(super) type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Why a name has no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the host name has no address")]
 struct NoAddress;
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Memory {
-    good: Option<IpAddr>,
-    good_first: bool,
-}
-
-/// The resolver, shared by all lanes.
+/// One lane's resolver; what it remembers of good addresses is shared by all lanes, what it doubts is the lane's own.
 #[derive(Clone)]
 pub(super) struct Resolver {
-    memory: Arc<Mutex<BTreeMap<String, Memory>>>,
+    good: Arc<Mutex<BTreeMap<String, IpAddr>>>,
+    doubted: Arc<Mutex<BTreeSet<String>>>,
     look_up: fn(String) -> Found,
     wait: Duration,
 }
@@ -49,37 +45,35 @@ impl Resolver {
         Self::with(system, Duration::from_millis(LOOKUP_MS))
     }
 
-    fn with(look_up: fn(String) -> Found, wait: Duration) -> Self {
-        Self { memory: Arc::default(), look_up, wait }
+    pub(super) fn with(look_up: fn(String) -> Found, wait: Duration) -> Self {
+        Self { good: Arc::default(), doubted: Arc::default(), look_up, wait }
+    }
+
+    /// For another lane.
+    pub(super) fn for_lane(&self) -> Self {
+        Self { doubted: Arc::default(), ..self.clone() }
     }
 
     /// The host answered from that address.
     pub(super) fn answered(&self, host: &str, from: IpAddr) {
-        self.remember(host, |memory| *memory = Memory { good: Some(from), good_first: false });
+        held(&self.good).insert(host.to_owned(), from);
+        held(&self.doubted).remove(host);
     }
 
-    /// The host gave no answer.
+    /// There was no connection to the host: next time it is looked for the other way round.
     pub(super) fn silent(&self, host: &str) {
-        self.remember(host, |memory| memory.good_first = !memory.good_first);
-    }
-
-    fn remember(&self, host: &str, change: impl FnOnce(&mut Memory)) {
-        // A poisoned memory is still a memory: it holds plain values.
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        change(memory.entry(host.to_owned()).or_default());
-    }
-
-    fn memory(&self, host: &str) -> Memory {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied().unwrap_or_default()
+        let mut doubted = held(&self.doubted);
+        if !doubted.remove(host) {
+            doubted.insert(host.to_owned());
+        }
     }
 
     async fn addresses(self, host: String) -> Result<Vec<IpAddr>, NoAddress> {
         let found = timeout(self.wait, (self.look_up)(host.clone())).await;
         let mut addresses = found.ok().and_then(Result::ok).unwrap_or_default();
-        let memory = self.memory(&host);
-        if let Some(good) = memory.good {
+        if let Some(good) = held(&self.good).get(&host).copied() {
             addresses.retain(|address| *address != good);
-            let place = if memory.good_first { 0 } else { addresses.len() };
+            let place = if held(&self.doubted).contains(&host) { 0 } else { addresses.len() };
             addresses.insert(place, good);
         }
         if host == "localhost" {
@@ -87,6 +81,11 @@ impl Resolver {
         }
         if addresses.is_empty() { Err(NoAddress) } else { Ok(addresses) }
     }
+}
+
+/// The memory; a poisoned one is still one, since it holds plain values.
+fn held<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Resolve for Resolver {
@@ -146,6 +145,15 @@ mod tests {
         resolver.silent("centre.example");
         resolver.answered("centre.example", NEW);
         assert_eq!(found(&resolver).await, Ok(vec![NEW]));
+    }
+
+    #[tokio::test]
+    async fn what_one_lane_doubts_is_its_own_and_what_it_knows_is_everybodys() {
+        let resolver = Resolver::with(moved, WAIT);
+        let other = resolver.for_lane();
+        resolver.answered("centre.example", OLD);
+        resolver.silent("centre.example");
+        assert_eq!(found(&other).await, Ok(vec![NEW, OLD]));
     }
 
     #[tokio::test]

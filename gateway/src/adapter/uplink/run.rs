@@ -10,7 +10,6 @@ use protocols::uplink::Results;
 use protocols::version::CURRENT;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::error;
 
 use super::address::Centre;
 use super::answer;
@@ -27,7 +26,7 @@ use super::race::Plan;
 use super::request::Request;
 use super::resolver::Resolver;
 use super::settings::{Deadlines, UplinkSettings};
-use super::source::EntrySource;
+use super::source::{EntrySource, ReadError};
 use super::stop::Stop;
 
 /// Who sends, and from which journal.
@@ -93,7 +92,7 @@ impl<S: EntrySource> Uplink<S> {
         let connect = Duration::from_millis(deadlines.connect_ms);
         let centre = Centre::new(settings.addresses()?, credentials, Resolver::new(), connect);
         let plans = Plans::new(&deadlines, centre.urls.len());
-        let exchange = |plan| Exchange::new(centre.clone(), plan);
+        let exchange = |plan| Exchange::new(&centre, plan);
         let (alarms, alarm_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (sales, sale_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (rest, rest_jobs) = mpsc::channel(LANE_QUEUE_LEN);
@@ -230,8 +229,7 @@ async fn upload<S: EntrySource>(
     };
     let entries = match source.read_lane(lane, after, &except, max, bytes_max).await {
         Ok(entries) => entries,
-        Err(reason) => {
-            error!(lane = lane.name(), %reason, "nothing can be sent");
+        Err(ReadError::Unreadable | ReadError::Corrupt) => {
             return UplinkInput::Uploaded { lane, sent: Vec::new(), result: Err(UplinkFailure::Unreachable) };
         }
     };
