@@ -4,6 +4,7 @@
 //! beyond Rust is installed by it.
 //!
 //! **Invariant:** the exit code is 0 only if everything that was asked for was done and passed.
+
 #![allow(clippy::print_stdout)]
 
 mod arguments;
