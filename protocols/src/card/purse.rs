@@ -73,7 +73,7 @@ pub fn read_card_file() -> Command {
     Command::without_data(Header::new([0x00, 0xB0, 0x95, 0x00]), Some(ExpectedLength::from_le(0x1E)))
 }
 
-/// GET BALANCE: `80 5C 00 0X 04`. Its answer is a [`Balance`].
+/// GET BALANCE: `80 5C 00 0X 04`. Its answer is read by [`parse_balance`].
 pub fn get_balance(purse: Purse) -> Command {
     let header = Header::new([0x80, 0x5C, 0x00, purse.parameter()]);
     Command::without_data(header, Some(ExpectedLength::from_le(0x04)))

@@ -32,6 +32,7 @@ pub fn run(long: bool) -> ExitCode {
     let built = report.step("build", || passes(cargo::cargo(&["build", "--workspace", "--lib", "--bins", "--tests"])));
     let ready = built && tools && packages;
     report.step("tests", || if ready { nextest(long) } else { Outcome::NotRun("something is missing, see above") });
+    report.step("documentation", || passes(documentation()));
     report.step("documentation tests", || if built { doc_tests() } else { Outcome::NotRun("nothing was built") });
     println!("\n=== summary\n{}", report.summary());
     if report.tally().failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -60,6 +61,13 @@ fn passes(command: Command) -> Outcome {
 fn clippy(arguments: &[&str]) -> Command {
     let mut command = cargo::cargo(&["clippy", "--quiet"]);
     command.args(arguments).args(["--", "-D", "warnings"]);
+    command
+}
+
+/// Every link between items leads somewhere.
+fn documentation() -> Command {
+    let mut command = cargo::cargo(&["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]);
+    command.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
     command
 }
 
