@@ -1,0 +1,143 @@
+// What both pages share: texts in two languages, requests, live events, small pieces of page.
+// Text comes into the page as text nodes only, never as markup.
+
+const LANGUAGES = { zh: "zh-CN", en: "en" };
+let language = localStorage.getItem("language") === "en" ? "en" : "zh";
+let texts = {};
+
+/** An error answer of the gateway: its code and its message in the page's language. */
+export class Refused extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/** The name of the language in use: `zh` or `en`. */
+export function languageInUse() {
+  return language;
+}
+
+/** The text for a dotted key; `{name}` in it stands for a value. */
+export function say(key, values = {}) {
+  const text = key.split(".").reduce((part, name) => part?.[name], texts) ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+/** The text for a word of the gateway, such as a state; the word itself where there is none. */
+export function word(group, name) {
+  return texts[group]?.[name] ?? String(name);
+}
+
+async function loadTexts() {
+  const response = await fetch(`/page/text/${language}.json`);
+  texts = await response.json();
+  document.documentElement.lang = LANGUAGES[language];
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = say(element.dataset.text);
+  }
+}
+
+/** Loads the texts, wires the language button, and calls `changed` after each change of language. */
+export async function startLanguage(changed) {
+  const button = document.getElementById("language");
+  const show = async () => {
+    await loadTexts();
+    button.textContent = say("common.other_language");
+    changed();
+  };
+  button.addEventListener("click", () => {
+    language = language === "zh" ? "en" : "zh";
+    localStorage.setItem("language", language);
+    show();
+  });
+  await show();
+}
+
+/** Asks the gateway. Throws `Refused` for an error answer, and with status 0 where no answer came. */
+export async function ask(method, path, body, headers = {}) {
+  const options = { method, headers: { "Accept-Language": LANGUAGES[language], ...headers }, credentials: "same-origin" };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  let answer;
+  try {
+    response = await fetch(path, options);
+    answer = response.status === 204 ? null : await response.json();
+  } catch {
+    throw new Refused(0, "no_answer", say("common.no_answer"));
+  }
+  if (!response.ok) {
+    throw new Refused(response.status, answer?.error?.code ?? "", answer?.error?.message ?? say("common.no_answer"));
+  }
+  return answer;
+}
+
+/** Listens to events. `handlers` by event name; `reload` after each connect and when the page lagged behind. */
+export function listen(handlers, reload, connected) {
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("open", () => {
+    connected(true);
+    reload();
+  });
+  source.addEventListener("error", () => {
+    connected(false);
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(() => listen(handlers, reload, connected), 3000);
+    }
+  });
+  source.addEventListener("resync", reload);
+  for (const [name, handler] of Object.entries(handlers)) {
+    source.addEventListener(name, (event) => handler(JSON.parse(event.data)));
+  }
+}
+
+/** An element. `properties` are set on it, `class` and `data-…`, `aria-…` as attributes; children are nodes or text. */
+export function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name === "class" || name === "for" || name.includes("-")) {
+      made.setAttribute(name, value);
+    } else {
+      made[name] = value;
+    }
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** A button. */
+export function button(text, kind, pressed) {
+  return element("button", { type: "button", class: kind, onclick: pressed }, text);
+}
+
+/** Fen as a number with two decimals. */
+export function amount(fen) {
+  const whole = Math.floor(fen / 100);
+  return `${whole}.${String(fen % 100).padStart(2, "0")}`;
+}
+
+/** Fen in the unit of what pays. */
+export function price(fen, tender = "account") {
+  return say(tender === "purse" ? "common.yuan" : "common.points", { n: amount(fen) });
+}
+
+/** Month, day and time of an RFC 3339 text, as it was recorded. */
+export function time(text) {
+  return text ? text.slice(5, 19).replace("T", " ") : "—";
+}
+
+/** Random hex, for keys. */
+export function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Shows or hides the line of trouble at the top. */
+export function banner(lines) {
+  const shown = document.getElementById("banner");
+  shown.replaceChildren(...lines.filter(Boolean).map((line) => element("p", {}, line)));
+  shown.hidden = shown.childElementCount === 0;
+}

@@ -1,0 +1,100 @@
+//! Reads: the state of everything, as the core has it, and what monitoring asks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use gateway_core::{Refusal, SaleView};
+use protocols::uplink::CatalogueOrder;
+use serde::Serialize;
+use serde_json::json;
+
+use super::app::{App, RefusalRecord};
+use super::desk::{SaleBody, sale_id};
+use super::error::{ApiError, refusal_told};
+use super::lang::Lang;
+use super::view::{AlarmView, DeviceView, QuarantineView, StatusView};
+
+/// The description of the interface, kept by hand.
+const OPENAPI: &str = include_str!("../../../openapi.json");
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// The state with why sales are closed in the caller's language.
+#[derive(Debug, Serialize)]
+pub struct StatusBody {
+    #[serde(flatten)]
+    status: StatusView,
+    sales_closed_message: Option<&'static str>,
+}
+
+/// `GET /api/v1/status`.
+pub async fn status(State(app): State<Arc<App>>, headers: HeaderMap) -> Answer<StatusBody> {
+    let status = app.view.status().await?;
+    let lang = Lang::of(&headers);
+    let sales_closed_message = status.sales_closed.map(|refusal| refusal_told(refusal).message(lang));
+    Ok(Json(StatusBody { status, sales_closed_message }))
+}
+
+/// `GET /api/v1/catalogue`.
+pub async fn catalogue(State(app): State<Arc<App>>) -> Answer<CatalogueOrder> {
+    Ok(Json(app.view.catalogue().await?))
+}
+
+/// `GET /api/v1/sales`.
+pub async fn sales(State(app): State<Arc<App>>) -> Answer<Vec<SaleView>> {
+    Ok(Json(app.view.sales().await?))
+}
+
+/// `GET /api/v1/sales/{id}`.
+pub async fn sale(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap) -> Answer<SaleBody> {
+    let view = app.view.sale(sale_id(id)?).await?.ok_or(Refusal::SaleUnknown)?;
+    Ok(Json(SaleBody::new(view, Lang::of(&headers))))
+}
+
+/// `GET /api/v1/alarms`, with `?all=1` closed ones too.
+pub async fn alarms(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer<Vec<AlarmView>> {
+    let all = query.is_some_and(|query| query.split('&').any(|pair| pair == "all=1"));
+    Ok(Json(app.view.alarms(all).await?))
+}
+
+/// `GET /api/v1/devices`.
+pub async fn devices(State(app): State<Arc<App>>) -> Answer<Vec<DeviceView>> {
+    Ok(Json(app.view.devices().await?))
+}
+
+/// `GET /api/v1/quarantine`.
+pub async fn quarantine(State(app): State<Arc<App>>) -> Answer<Vec<QuarantineView>> {
+    Ok(Json(app.view.quarantine().await?))
+}
+
+/// `GET /api/v1/refusals`: requests to this interface that were refused lately, the newest first.
+pub async fn refusals(State(app): State<Arc<App>>) -> Json<Vec<RefusalRecord>> {
+    Json(app.refusals())
+}
+
+/// `GET /healthz`: 200 while the core answers.
+pub async fn healthz(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    app.view.status().await?;
+    Ok(Json(json!({"healthy": true})).into_response())
+}
+
+/// `GET /readyz`: 200 while the journal takes entries, so that alarms are taken as promised; else 503.
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let storing = app.view.status().await?.journal.storing;
+    let status = if storing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(json!({"ready": storing, "journal": storing}))).into_response())
+}
+
+/// `GET /metrics`, Prometheus text format.
+pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render()).into_response()
+}
+
+/// `GET /api/v1/openapi.json`.
+pub async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}

@@ -1,0 +1,102 @@
+//! Accepts connections and serves them; bounded in number and time, and ended in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::ConnectInfo;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::app::App;
+use super::limits::{ACCEPT_PAUSE_MS, CLOSE_WAIT_MS, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_WAIT_MS};
+use super::routes::router;
+
+/// The server of the local interface.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    app: Arc<App>,
+}
+
+/// How the end of the server went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request was answered.
+    InOrder,
+    /// Some were still open after `CLOSE_WAIT_MS` and were cut.
+    Cut,
+}
+
+impl Server {
+    pub(super) fn new(listener: TcpListener, app: Arc<App>) -> Self {
+        Self { listener, app }
+    }
+
+    /// Serves until `shutdown` is done, then lets open requests end.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Ended {
+        let router = router(&self.app);
+        let graceful = GracefulShutdown::new();
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        tokio::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                accepted = accept(&self.listener, &permits) => accepted,
+                () = &mut shutdown => break,
+            };
+            if let Some((stream, peer, permit)) = accepted {
+                tokio::spawn(serve(stream, peer, permit, router.clone(), graceful.watcher()));
+            }
+        }
+        drop(self.listener);
+        self.app.closing.send_replace(true);
+        match tokio::time::timeout(Duration::from_millis(CLOSE_WAIT_MS), graceful.shutdown()).await {
+            Ok(()) => Ended::InOrder,
+            Err(_) => Ended::Cut,
+        }
+    }
+}
+
+/// The next connection, once there is room; none when the system had no handle for it.
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, permit)),
+        Err(error) => {
+            metrics::counter!("kiosk_accept_failures_total").increment(1);
+            tracing::warn!(kind = ?error.kind(), "a connection to the local interface could not be accepted");
+            tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+            None
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: OwnedSemaphorePermit,
+    router: axum::Router,
+    watcher: Watcher,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(kind = ?error.kind(), "no nodelay");
+    }
+    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(HEAD_WAIT_MS))
+        .max_buf_size(HEAD_LEN_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, timeout = error.is_timeout(), parse = error.is_parse(), "connection ended");
+    }
+    drop(permit);
+}

@@ -1,0 +1,301 @@
+//! What the local interface shows of the core: the shapes of its answers, and the questions behind them.
+//!
+//! The event loop owns the core. A read travels to it as a [`Query`] and comes back through the one-shot sender inside.
+//!
+//! **Invariant:** no name of a person, identity number or card number is in any of these shapes.
+
+use std::time::Duration;
+
+use gateway_core::{OutLane, ReaderState, Refusal, SaleId, SaleView};
+use protocols::device::AlarmState;
+use protocols::id::{ActorId, DeviceId, GatewayId, ReaderId};
+use protocols::uplink::{CatalogueOrder, Clock, Urgency};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use super::limits::{QUERIES_MAX, VIEW_WAIT_MS};
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusView {
+    /// The daemon's version.
+    pub version: String,
+    /// The gateway's name.
+    pub gateway: GatewayId,
+    /// Civil time at which the daemon started, RFC 3339.
+    pub started_at: String,
+    /// Civil time of this answer, RFC 3339.
+    pub now: String,
+    /// Whether that time can be trusted.
+    pub clock: Clock,
+    /// The line to the centre.
+    pub uplink: UplinkView,
+    /// The journal.
+    pub journal: JournalView,
+    /// The readers, by name.
+    pub readers: Vec<ReaderView>,
+    /// Why no sale can begin just now; absent when sales are open.
+    pub sales_closed: Option<Refusal>,
+    /// How many devices there are, and how they are.
+    pub devices: DeviceCounts,
+    /// Alarms that nobody has resolved.
+    pub open_alarms: u32,
+    /// What waits for the centre, one line per lane.
+    pub lanes: Vec<LaneView>,
+    /// Entries in quarantine.
+    pub quarantined: u64,
+}
+
+/// The line to the centre.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UplinkView {
+    /// Whether the centre answers.
+    pub online: bool,
+    /// Civil time of its last answer, RFC 3339.
+    pub last_answer_at: Option<String>,
+}
+
+/// The journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JournalView {
+    /// Its id.
+    pub journal: String,
+    /// The number of its last durable entry; 0 when it is empty.
+    pub n: u64,
+    /// That entry's hash, hex.
+    pub hash: String,
+    /// Whether it takes entries just now.
+    pub storing: bool,
+}
+
+/// A reader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReaderView {
+    /// Its name.
+    pub reader: ReaderId,
+    /// What it can do.
+    pub state: ReaderState,
+    /// Whether its security module answers; absent where it has none, so that no purse can pay.
+    pub psam: Option<bool>,
+}
+
+/// Devices by how they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DeviceCounts {
+    /// All of them.
+    pub total: u32,
+    /// Heard within their time.
+    pub well: u32,
+    /// Not heard within their time.
+    pub silent: u32,
+    /// Never heard.
+    pub never: u32,
+}
+
+/// A lane of the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaneView {
+    /// Which.
+    pub lane: OutLane,
+    /// Entries that the centre does not have yet.
+    pub waiting: u64,
+    /// Civil time at which the oldest of them was recorded, RFC 3339.
+    pub oldest_at: Option<String>,
+}
+
+/// An alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmView {
+    /// `{device}.{epoch}.{seq}`.
+    pub id: String,
+    /// `sos`, `fall` …
+    pub kind: String,
+    /// How soon somebody has to act.
+    pub urgency: Urgency,
+    /// The device; absent for the gateway's own.
+    pub device: Option<DeviceId>,
+    /// Where the device is, as the configuration words it.
+    pub place: Option<String>,
+    /// How far it has come.
+    pub state: AlarmState,
+    /// Civil time at which it was recorded, RFC 3339.
+    pub raised_at: String,
+    /// Presses folded into it, the first included.
+    pub presses: u32,
+    /// Whether the elder took it back; it stays open until a person resolves it.
+    pub taken_back: bool,
+    /// The device's own word.
+    pub detail: Option<String>,
+    /// The steps so far, the oldest first.
+    pub steps: Vec<StepView>,
+}
+
+/// A step of an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepView {
+    /// The state it led to.
+    pub state: AlarmState,
+    /// Civil time, RFC 3339.
+    pub at: String,
+    /// Who took it; absent where no person did.
+    pub by: Option<ActorId>,
+    /// The cause, where it was resolved.
+    pub cause: Option<String>,
+}
+
+/// What supervision knows of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Supervision {
+    /// Heard within its time.
+    Well,
+    /// Not heard within its time.
+    Silent,
+    /// Never heard.
+    Never,
+}
+
+/// A device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceView {
+    /// Its name.
+    pub device: DeviceId,
+    /// Where it is, as the configuration words it.
+    pub place: Option<String>,
+    /// What supervision knows.
+    pub supervision: Supervision,
+    /// Whether it is connected just now.
+    pub connected: bool,
+    /// Civil time at which it was last heard, RFC 3339.
+    pub last_heard_at: Option<String>,
+    /// Seconds without a sign after which it counts as silent.
+    pub silent_after_s: u32,
+    /// Battery, millivolts; absent is unknown, not well.
+    pub battery_mv: Option<u16>,
+    /// Whether the battery is below its limit.
+    pub battery_low: bool,
+    /// Signal strength, dBm.
+    pub rssi_dbm: Option<i16>,
+    /// Its firmware.
+    pub firmware: Option<String>,
+    /// Reports that it still keeps for sending.
+    pub stored: Option<u32>,
+    /// Reports that it had to give up.
+    pub lost: Option<u32>,
+    /// Its faults.
+    pub faults: Vec<String>,
+}
+
+/// An entry that the centre did not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuarantineView {
+    /// Its number in the journal.
+    pub n: u64,
+    /// Its kind.
+    pub kind: String,
+    /// Its origin, `source/epoch/seq`.
+    pub origin: String,
+    /// `conflict` or `refused`.
+    pub outcome: String,
+    /// The centre's reason.
+    pub reason: Option<String>,
+    /// Civil time at which it was recorded, RFC 3339.
+    pub recorded_at: String,
+}
+
+/// A question to the core, with the way back.
+#[derive(Debug)]
+pub enum Query {
+    /// How everything is.
+    Status(oneshot::Sender<StatusView>),
+    /// What can be ordered.
+    Catalogue(oneshot::Sender<CatalogueOrder>),
+    /// One sale.
+    Sale(SaleId, oneshot::Sender<Option<SaleView>>),
+    /// Open sales and those that ended today, the newest first.
+    Sales(oneshot::Sender<Vec<SaleView>>),
+    /// Open alarms, the most urgent and oldest first; with `all` the last 100, the newest first.
+    Alarms {
+        /// Closed ones too.
+        all: bool,
+        /// The way back.
+        reply: oneshot::Sender<Vec<AlarmView>>,
+    },
+    /// Every device, by name.
+    Devices(oneshot::Sender<Vec<DeviceView>>),
+    /// Entries that the centre did not take, the newest first.
+    Quarantine(oneshot::Sender<Vec<QuarantineView>>),
+}
+
+/// Why a question got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// Too many questions under way.
+    #[error("too many questions are under way")]
+    Busy,
+    /// No answer within `VIEW_WAIT_MS`, or the core ended.
+    #[error("the core did not answer in time")]
+    Late,
+}
+
+/// Asks the core.
+#[derive(Debug, Clone)]
+pub struct CoreView {
+    queries: mpsc::Sender<Query>,
+}
+
+impl CoreView {
+    /// The asking end and the end for the event loop.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Query>) {
+        let (queries, received) = mpsc::channel(QUERIES_MAX);
+        (Self { queries }, received)
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, ViewError> {
+        let (reply, answer) = oneshot::channel();
+        self.queries.try_send(question(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ViewError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ViewError::Late,
+        })?;
+        match tokio::time::timeout(Duration::from_millis(VIEW_WAIT_MS), answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) | Err(_) => Err(ViewError::Late),
+        }
+    }
+
+    /// How everything is.
+    pub async fn status(&self) -> Result<StatusView, ViewError> {
+        self.ask(Query::Status).await
+    }
+
+    /// What can be ordered.
+    pub async fn catalogue(&self) -> Result<CatalogueOrder, ViewError> {
+        self.ask(Query::Catalogue).await
+    }
+
+    /// One sale.
+    pub async fn sale(&self, id: SaleId) -> Result<Option<SaleView>, ViewError> {
+        self.ask(|reply| Query::Sale(id, reply)).await
+    }
+
+    /// Open sales and those that ended today.
+    pub async fn sales(&self) -> Result<Vec<SaleView>, ViewError> {
+        self.ask(Query::Sales).await
+    }
+
+    /// Open alarms; with `all` the last 100.
+    pub async fn alarms(&self, all: bool) -> Result<Vec<AlarmView>, ViewError> {
+        self.ask(|reply| Query::Alarms { all, reply }).await
+    }
+
+    /// Every device.
+    pub async fn devices(&self) -> Result<Vec<DeviceView>, ViewError> {
+        self.ask(Query::Devices).await
+    }
+
+    /// Entries that the centre did not take.
+    pub async fn quarantine(&self) -> Result<Vec<QuarantineView>, ViewError> {
+        self.ask(Query::Quarantine).await
+    }
+}

@@ -1,0 +1,12 @@
+//! The local interface over real sockets, with a core in memory.
+
+mod access;
+mod alarms;
+mod desk_rig;
+mod documents;
+mod events;
+mod fake_core;
+mod login;
+mod pages;
+mod reads;
+mod sales;
