@@ -3,4 +3,8 @@
 
 mod clients;
 mod commits;
+mod limits;
+mod raw;
 mod rig;
+mod sessions;
+mod tls;

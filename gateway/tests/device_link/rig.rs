@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway::adapter::device_link::{DeviceLink, DeviceLinkHandle, DeviceLinkSettings, Drained};
 use gateway::devices_file::{Device, DeviceDirectory, Secret, SecretHash};
-use gateway_core::{AckCode, AckToken, LinkInput};
+use gateway_core::{AckCode, AckToken, LinkInput, LinkRefusal};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +57,14 @@ impl Rig {
         match self.input().await {
             LinkInput::Event { device, ack, payload, .. } => (device.as_str().to_owned(), ack, payload),
             other => panic!("an event was expected, {other:?} came"),
+        }
+    }
+
+    /// The reason of the refusal that comes next, and whose it is.
+    pub async fn refusal(&mut self) -> (Option<String>, LinkRefusal) {
+        match self.input().await {
+            LinkInput::Refused { device, reason, .. } => (device.map(|id| id.as_str().to_owned()), reason),
+            other => panic!("a refusal was expected, {other:?} came"),
         }
     }
 
@@ -212,6 +220,11 @@ pub fn connect_with(
     body.extend(text(user));
     body.extend(text(secret));
     packet(0x10, &body)
+}
+
+/// A last will, as it stands in CONNECT of 3.1.1.
+pub fn will(topic: &str, payload: &[u8]) -> Vec<u8> {
+    [text(topic.as_bytes()), text(payload)].concat()
 }
 
 /// PUBLISH; `flags` are the lower four bits, `id` is left out at QoS 0.

@@ -30,6 +30,9 @@ use zeroize::Zeroizing;
 use super::limits;
 use super::packets::{self, Grant, LoginRefusal, Packet, Version};
 
+/// The first byte of every connection: a CONNECT, whose flags are zero (section 3.1.1 of both versions).
+const CONNECT: u8 = 0x10;
+
 /// What a CONNECT asks for.
 #[derive(Debug)]
 pub(super) struct Login {
@@ -98,6 +101,7 @@ pub(super) struct Session {
     mqtt: Connection<role::Server>,
     id: SessionId,
     phase: Phase,
+    begun: bool,
     subscribed: Option<Qos>,
     foreign_reported: bool,
     unacked: u16,
@@ -118,6 +122,7 @@ impl Session {
             mqtt,
             id,
             phase: Phase::Greeting,
+            begun: false,
             subscribed: None,
             foreign_reported: false,
             unacked: 0,
@@ -155,6 +160,10 @@ impl Session {
         if matches!(self.phase, Phase::Ended) {
             bytes.set_position(bytes.get_ref().len() as u64);
             return Received::Nothing;
+        }
+        if !std::mem::replace(&mut self.begun, true) && bytes.remaining_slice().first() != Some(&CONNECT) {
+            // Another protocol knocks: its bytes could announce a long packet, for which nobody needs to wait.
+            return self.malformed(&[], out);
         }
         let events = self.mqtt.recv(bytes);
         let mut packet = None;

@@ -1,0 +1,116 @@
+//! What one peer may use up: connections, time, failures.
+
+use std::time::{Duration, Instant};
+
+use gateway::adapter::device_link::{BindError, DeviceLink, DeviceLinkSettings};
+use gateway_core::{AckCode, LinkInput, LinkRefusal};
+
+use crate::rig::{Raw, Rig, connect, publish};
+
+#[tokio::test]
+async fn d13_more_connections_than_allowed_are_closed_and_those_that_stand_live_on() {
+    let mut rig = Rig::with(64, DeviceLinkSettings { connections_per_address_max: 8, ..DeviceLinkSettings::default() });
+    let mut device = rig.client(4, "a").await;
+    let mut idle = Vec::new();
+    for _ in 0..7 {
+        idle.push(Raw::open(rig.address).await);
+    }
+    for _ in 0..50 {
+        assert_eq!(Raw::open(rig.address).await.rest().await, b"");
+    }
+    assert!(rig.handle.stats().turned_away >= 50);
+    device.send(&publish(4, 0b0010, b"care/v1/a/event", Some(1), b"{}")).await;
+    let (_, ack, _) = rig.event().await;
+    rig.handle.ack(ack.unwrap(), AckCode::Success);
+    assert_eq!(device.packet().await, (0x40, vec![0, 1]));
+}
+
+#[tokio::test]
+async fn d13_a_connect_that_trickles_in_is_cut_at_the_deadline() {
+    let rig = Rig::start(64);
+    let mut raw = Raw::open(rig.address).await;
+    let start = Instant::now();
+    let bytes = connect(4, "a", "a", rig.secret("a").as_bytes(), 60);
+    let trickle = async {
+        for byte in bytes.iter().cycle().take(bytes.len() - 1) {
+            if tokio::io::AsyncWriteExt::write_all(&mut raw.socket, &[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    trickle.await;
+    assert_eq!(raw.rest().await, b"");
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(9), "{took:?}");
+    assert_eq!(rig.handle.stats().logins, 0);
+    assert_eq!(rig.handle.stats().connections, 0);
+}
+
+#[tokio::test]
+async fn d1_failures_beyond_the_limit_are_neither_answered_nor_reported() {
+    let mut rig = Rig::start(1_000);
+    let mut answered = 0;
+    for _ in 0..60 {
+        let mut raw = Raw::open(rig.address).await;
+        raw.send(&connect(4, "a", "a", b"wrong", 60)).await;
+        answered += usize::from(!raw.rest().await.is_empty());
+    }
+    assert!((10..15).contains(&answered), "{answered}");
+    let mut reported = 0;
+    while rig.inputs.try_recv().is_ok() {
+        reported += 1;
+    }
+    assert!((10..=21).contains(&reported), "{reported}");
+    let stats = rig.handle.stats();
+    assert_eq!(stats.logins_refused, 60);
+    assert_eq!(stats.refusals_unreported, 60 - reported);
+    rig.client(4, "a").await;
+}
+
+#[tokio::test]
+async fn d12_a_flapping_device_is_told_to_slow_down() {
+    let mut rig = Rig::start(1_000);
+    let mut refused = 0;
+    for _ in 0..100 {
+        let mut raw = Raw::open(rig.address).await;
+        raw.send(&connect(4, "a", "a", rig.secret("a").as_bytes(), 60)).await;
+        let (_, body) = raw.packet().await;
+        refused += usize::from(body == [0, 3]);
+    }
+    assert!(refused > 20, "{refused}");
+    assert_eq!(rig.refusal().await.1, LinkRefusal::Limit);
+    rig.client(4, "b").await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_cut_and_costs_no_memory_meanwhile() {
+    let mut rig = Rig::start(1_000);
+    let mut raw = rig.client(4, "a").await;
+    let pings: Vec<u8> = [0xC0, 0].repeat(32 * 1024);
+    let start = Instant::now();
+    // Nothing is read back: first the answers fill the buffers on the way, then the gateway stops reading.
+    while tokio::time::timeout(Duration::from_secs(30), tokio::io::AsyncWriteExt::write_all(&mut raw.socket, &pings))
+        .await
+        .expect("the gateway gives up in time")
+        .is_ok()
+    {}
+    assert!(start.elapsed() >= Duration::from_secs(9));
+    assert!(rig.inputs.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn an_address_that_is_reachable_from_outside_is_not_bound_without_tls() {
+    let bind = |settings: DeviceLinkSettings| {
+        let directory = std::sync::Arc::new(gateway::devices_file::DeviceDirectory::new(Vec::new()));
+        DeviceLink::bind(&settings, directory, tokio::sync::mpsc::channel::<LinkInput>(1).0).err().unwrap()
+    };
+    for address in ["0.0.0.0:0", "192.0.2.1:1883", "[::]:0"] {
+        let settings = DeviceLinkSettings { plain: Some(address.parse().unwrap()), ..DeviceLinkSettings::default() };
+        assert!(matches!(bind(settings), BindError::NotLoopback(_)), "{address}");
+    }
+    assert!(matches!(bind(DeviceLinkSettings::default()), BindError::Nowhere));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = DeviceLinkSettings { plain: Some(taken.local_addr().unwrap()), ..DeviceLinkSettings::default() };
+    assert!(matches!(bind(settings), BindError::Address { .. }));
+}
