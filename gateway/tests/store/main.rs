@@ -2,5 +2,6 @@
 
 mod damage;
 mod lane;
+mod place;
 mod restart;
 mod rows;
