@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use gateway::adapter::store::{Hash, Journal, Restored, StoreEvent, Writer, link};
+use gateway::adapter::store::{Hash, Journal, Reader, Restored, Space, Storage, StoreEvent, Writer, link};
 use gateway_core::{Group, OutLane, Row, StateChange, StoreInput};
 use protocols::uplink::PrivateRecord;
 use tokio::sync::mpsc;
@@ -131,15 +131,21 @@ pub async fn alter(db: &Path, sql: &'static str) {
 pub struct Running {
     pub writer: Writer,
     pub events: mpsc::Receiver<StoreEvent>,
-    pub reader: gateway::adapter::store::Reader,
+    pub reader: Reader,
+    pub space: Space,
+    pub storage: Storage,
     groups: u64,
 }
 
 pub async fn start(dir: &Dir) -> (Running, Restored) {
-    let (journal, restored) = Journal::open(dir.path()).await.expect("the journal opens");
+    start_at(dir.path()).await
+}
+
+pub async fn start_at(dir: &Path) -> (Running, Restored) {
+    let (journal, restored) = Journal::open(dir).await.expect("the journal opens");
     let (sender, events) = mpsc::channel(16);
-    let reader = journal.reader();
-    (Running { writer: journal.start(sender), events, reader, groups: 0 }, restored)
+    let (reader, space, storage) = (journal.reader(), journal.space(), journal.storage());
+    (Running { writer: journal.start(sender), events, reader, space, storage, groups: 0 }, restored)
 }
 
 impl Running {

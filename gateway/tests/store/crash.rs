@@ -1,0 +1,58 @@
+//! A process that is killed in mid-load loses nothing that it reported durable.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use crate::child;
+use crate::rows::{Chain, Dir, put, start, start_at};
+
+const ROUNDS: usize = 20;
+
+#[tokio::test]
+async fn a1_what_was_reported_durable_survives_kill_9() {
+    let dir = Dir::new();
+    let mut least = 0_u64;
+    for round in 0..ROUNDS {
+        let mut child = child::command(&[], "crash::writes_until_killed", dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this binary runs");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        // Another number of groups in each round, so that the kill meets commits, checkpoints and reopening.
+        let mut groups_left = 1 + round * 7;
+        while groups_left > 0 {
+            let line = lines.next().expect("the child writes until it is killed").expect("a pipe can be read");
+            if let Some(n) = line.strip_prefix("durable ") {
+                least = n.parse().expect("a number");
+                groups_left -= 1;
+            }
+        }
+        child.kill().expect("it runs");
+        child.wait().expect("it ran");
+        for line in lines.map_while(Result::ok) {
+            if let Some(n) = line.strip_prefix("durable ") {
+                least = n.parse().expect("a number");
+            }
+        }
+
+        let (running, restored) = start(&dir).await;
+        assert!(restored.last_n >= least, "round {round}: {least} was durable, {} is there", restored.last_n);
+        let state = restored.state.iter().find(|(key, _)| key == "last").map(|(_, value)| value.clone());
+        assert_eq!(state, Some(restored.last_n.to_string()), "round {round}: rows and state belong together");
+        running.close().await;
+    }
+    assert!(least > 100, "the rounds went on from each other");
+}
+
+#[tokio::test]
+#[ignore = "run by a1_what_was_reported_durable_survives_kill_9, which kills it"]
+async fn writes_until_killed() {
+    let (mut running, restored) = start_at(&child::dir()).await;
+    let mut chain = Chain::after(&restored);
+    let mut out = std::io::stdout();
+    for round in 0_u64.. {
+        let rows: Vec<_> = (0..round % 90 + 1).map(|_| chain.report("btn-0001", round)).collect();
+        running.commit(rows, vec![put("last", &chain.n.to_string())]).await;
+        writeln!(out, "\ndurable {}", chain.n).and_then(|()| out.flush()).expect("the parent listens");
+    }
+}
