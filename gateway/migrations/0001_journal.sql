@@ -25,8 +25,9 @@ CREATE TABLE entry (
 
 CREATE INDEX entry_lane ON entry (lane, n);
 
--- By blocks of 4,096 entries, so that a commit writes to a few dozen pages of this index however many devices there are.
-CREATE INDEX entry_origin ON entry (n >> 12, source, epoch, seq);
+-- By blocks of 4,096 entries, so that a commit writes to a few dozen pages of this index however many devices there are;
+-- with the fingerprint, so that a look-up reads nothing else.
+CREATE INDEX entry_origin ON entry (n >> 12, source, epoch, seq, body);
 
 CREATE TABLE private (
     n     INTEGER PRIMARY KEY,

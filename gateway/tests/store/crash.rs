@@ -19,7 +19,7 @@ async fn a1_what_was_reported_durable_survives_kill_9() {
             .expect("this binary runs");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         // Another number of groups in each round, so that the kill meets commits, checkpoints and reopening.
-        let mut groups_left = 1 + round * 7;
+        let mut groups_left = 1 + round * 3;
         while groups_left > 0 {
             let line = lines.next().expect("the child writes until it is killed").expect("a pipe can be read");
             if let Some(n) = line.strip_prefix("durable ") {
@@ -51,7 +51,7 @@ async fn writes_until_killed() {
     let mut chain = Chain::after(&restored);
     let mut out = std::io::stdout();
     for round in 0_u64.. {
-        let rows: Vec<_> = (0..round % 90 + 1).map(|_| chain.report("btn-0001", round)).collect();
+        let rows: Vec<_> = (0..round % 25 + 1).map(|_| chain.report("btn-0001", round)).collect();
         running.commit(rows, vec![put("last", &chain.n.to_string())]).await;
         writeln!(out, "\ndurable {}", chain.n).and_then(|()| out.flush()).expect("the parent listens");
     }

@@ -47,8 +47,8 @@ async fn fill(running: &mut Running, chain: &mut Chain) -> (u64, StoreFailure) {
         running.writer.submit(Group { id: group, rows, state }).expect("the writer runs");
         match running.event().await {
             StoreEvent::Input(StoreInput::Committed { .. }) => acknowledged = chain.n,
-            StoreEvent::Input(StoreInput::OriginFound { .. }) => unreachable!("nothing was asked"),
             StoreEvent::Failed(failure) => return (acknowledged, failure),
+            other @ StoreEvent::Input(_) => panic!("{other:?} was not asked for"),
         }
     }
     unreachable!("the disk is finite")
@@ -122,7 +122,7 @@ async fn read_only_disk() {
     let (journal, restored) = Journal::open(&state).await.expect("it opens for reading");
     assert_eq!((restored.last_n, restored.state.len()), (1, 1));
     assert!(
-        matches!(journal.storage(), Storage::Dead(StoreFailure { class: FailureClass::ReadOnly, .. })),
+        matches!(journal.storage(), Storage::Dead(StoreFailure { class: FailureClass::Unopenable, .. })),
         "{:?}",
         journal.storage()
     );
