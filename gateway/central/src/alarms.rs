@@ -1,0 +1,492 @@
+//! Alarms as the centre sees them: raised by gateways, taken further by people here and there.
+//!
+//! ```text
+//! raised -> accepted -> acknowledged -> dispatched -> on_site -> resolved        forward only
+//! ```
+//!
+//! An alarm that is here is at least accepted. Its state is the highest step known, in whatever order steps arrive;
+//! each step is kept with who took it.
+//!
+//! **Invariant:** no press is lost: a further press on a resolved alarm is an alarm of its own, one on an alarm that is
+//! not here yet begins it.
+//! **Invariant:** of two people who take the same step, exactly one takes it.
+
+use std::collections::BTreeMap;
+
+use protocols::device::AlarmState;
+use protocols::id::{ActorId, GatewayId};
+use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Origin, Urgency};
+use serde_json::json;
+use sqlx::Row as _;
+
+use crate::intake::record::same_json;
+use crate::intake::shape::{Fact, Readable};
+use crate::news::{Event, News};
+use crate::orders::{self, What};
+use crate::origin_key;
+use crate::store::{StoreError, Tx, in_list, insert_rows};
+
+/// All states, lowest first; the place in it is what is stored.
+const STATES: [AlarmState; 6] = [
+    AlarmState::Raised,
+    AlarmState::Accepted,
+    AlarmState::Acknowledged,
+    AlarmState::Dispatched,
+    AlarmState::OnSite,
+    AlarmState::Resolved,
+];
+
+/// How far a state is, from 0.
+#[must_use]
+pub const fn rank(state: AlarmState) -> i64 {
+    match state {
+        AlarmState::Raised => 0,
+        AlarmState::Accepted => 1,
+        AlarmState::Acknowledged => 2,
+        AlarmState::Dispatched => 3,
+        AlarmState::OnSite => 4,
+        AlarmState::Resolved => 5,
+    }
+}
+
+/// The state that is so far.
+///
+/// # Errors
+/// No state is.
+pub fn of_rank(rank: i64) -> Result<AlarmState, StoreError> {
+    usize::try_from(rank).ok().and_then(|rank| STATES.get(rank).copied()).ok_or(StoreError::Row { table: "alarms" })
+}
+
+/// The word for an urgency.
+#[must_use]
+pub const fn urgency_word(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::Test => "test",
+        Urgency::Technical => "technical",
+        Urgency::Urgent => "urgent",
+        Urgency::Emergency => "emergency",
+    }
+}
+
+struct NewAlarm<'a> {
+    id: String,
+    origin: String,
+    variant: i64,
+    entry: &'a Readable,
+    alarm: &'a AlarmBody,
+    follows: Option<String>,
+}
+
+/// Raises the alarms of new entries.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn raise(tx: &mut Tx, gateway: &GatewayId, raised: &[(&Readable, &AlarmBody)]) -> Result<(), StoreError> {
+    if raised.is_empty() {
+        return Ok(());
+    }
+    let alarms: Vec<NewAlarm<'_>> = raised
+        .iter()
+        .map(|(entry, alarm)| NewAlarm {
+            id: entry.origin.alarm_id(),
+            origin: entry.origin_key.clone(),
+            variant: 0,
+            entry,
+            alarm,
+            follows: None,
+        })
+        .collect();
+    let fresh = insert(tx, gateway, &alarms).await?;
+    for alarm in alarms.iter().filter(|alarm| !fresh.contains_key(&alarm.origin)) {
+        complete(tx, gateway, alarm).await?;
+    }
+    told(tx, gateway, raised.iter().map(|(entry, _)| entry.origin_key.clone()).collect()).await
+}
+
+/// Inserts alarms; gives back those that were not here, by origin.
+async fn insert(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    alarms: &[NewAlarm<'_>],
+) -> Result<BTreeMap<String, String>, StoreError> {
+    let now_ms = tx.now.ms;
+    let rows = insert_rows(
+        &mut tx.conn,
+        "INSERT INTO alarms (id, origin, variant, gateway, device, kind, urgency, state, recorded_at, received_ms, body, follows)",
+        "ON CONFLICT DO NOTHING RETURNING origin, id",
+        alarms,
+        |row, new| {
+            row.push_bind(new.id.clone())
+                .push_bind(new.origin.clone())
+                .push_bind(new.variant)
+                .push_bind(gateway.as_str().to_owned())
+                .push_bind(new.alarm.device.as_ref().map(|device| device.as_str().to_owned()))
+                .push_bind(new.alarm.kind.clone())
+                .push_bind(urgency_word(new.alarm.urgency))
+                .push_bind(rank(AlarmState::Accepted))
+                .push_bind(new.entry.recorded_at.clone())
+                .push_bind(now_ms)
+                .push_bind(new.entry.body.clone())
+                .push_bind(new.follows.clone());
+        },
+    )
+    .await?;
+    let mut fresh = BTreeMap::new();
+    for row in rows {
+        fresh.insert(row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?);
+    }
+    for new in alarms.iter().filter(|new| fresh.contains_key(&new.origin)) {
+        tx.news.push(News::Event(Event {
+            name: "alarm.raised",
+            data: json!({
+                "id": new.id,
+                "kind": new.alarm.kind,
+                "urgency": urgency_word(new.alarm.urgency),
+                "device": new.alarm.device,
+                "gateway": gateway.as_str(),
+            }),
+        }));
+    }
+    Ok(fresh)
+}
+
+/// An alarm that a further press began is completed by its own entry. Where only the id is taken (two sources with one
+/// name), it gets an id that says its source.
+async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE alarms SET kind = $3, urgency = $4, device = $5, recorded_at = $6, body = $7
+         WHERE origin = $1 AND variant = $2",
+    )
+    .bind(&new.origin)
+    .bind(new.variant)
+    .bind(&new.alarm.kind)
+    .bind(urgency_word(new.alarm.urgency))
+    .bind(new.alarm.device.as_ref().map(|device| device.as_str()))
+    .bind(&new.entry.recorded_at)
+    .bind(&new.entry.body)
+    .execute(&mut tx.conn)
+    .await?;
+    if done.rows_affected() == 0 {
+        let id = format!("{}~{}", new.id, new.origin.split(':').next().unwrap_or("other"));
+        let renamed = NewAlarm { id, origin: new.origin.clone(), follows: None, ..*new };
+        insert(tx, gateway, &[renamed]).await?;
+    }
+    Ok(())
+}
+
+/// Notes that a gateway told of alarms, and lets it hear of steps that it may not know.
+async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<(), StoreError> {
+    let name = gateway.as_str().to_owned();
+    let rows = insert_rows(
+        &mut tx.conn,
+        "INSERT INTO alarm_gateways (alarm, gateway)",
+        "ON CONFLICT (alarm, gateway) DO NOTHING RETURNING alarm",
+        &origins,
+        |row, origin| {
+            row.push_bind(origin.clone()).push_bind(name.clone());
+        },
+    )
+    .await?;
+    let fresh: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let steps = in_list(
+        &mut tx.conn,
+        "SELECT alarm, state, actor, cause, at FROM alarm_events WHERE what = 'step' AND variant = 0 AND alarm IN",
+        "ORDER BY state",
+        &fresh,
+        |list, origin| {
+            list.push_bind(origin.clone());
+        },
+    )
+    .await?;
+    let mut highest: BTreeMap<String, AlarmStateOrder> = BTreeMap::new();
+    for row in steps {
+        let origin: String = row.try_get(0)?;
+        let order = AlarmStateOrder {
+            alarm: origin_key::parse(&origin).ok_or(StoreError::Row { table: "alarm_events" })?,
+            state: of_rank(row.try_get(1)?)?,
+            by: row.try_get::<String, _>(2)?.parse().map_err(|_| StoreError::Row { table: "alarm_events" })?,
+            cause: row.try_get(3)?,
+            at: row.try_get(4)?,
+        };
+        highest.insert(origin, order);
+    }
+    for (origin, order) in highest {
+        raise_state(tx, &origin, 0, order.state).await?;
+        orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await?;
+    }
+    Ok(())
+}
+
+/// Notes that a gateway told of alarms that were here already.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable]) -> Result<(), StoreError> {
+    let origins: Vec<String> = entries
+        .iter()
+        .filter(|entry| matches!(entry.fact, Fact::Raised(_)))
+        .map(|entry| entry.origin_key.clone())
+        .collect();
+    if origins.is_empty() { Ok(()) } else { told(tx, gateway, origins).await }
+}
+
+/// Raises an alarm whose origin was used with another body, beside the first.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn raise_conflicting(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    entry: &Readable,
+    alarm: &AlarmBody,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT variant, body FROM alarms WHERE origin = $1 ORDER BY variant")
+        .bind(&entry.origin_key)
+        .fetch_all(&mut tx.conn)
+        .await?;
+    let mut variant: i64 = 1;
+    for row in rows {
+        variant = row.try_get::<i64, _>(0)?.saturating_add(1);
+        if same_json(&row.try_get::<String, _>(1)?, &entry.body) {
+            return Ok(());
+        }
+    }
+    let new = NewAlarm {
+        id: format!("{}~{variant}", entry.origin.alarm_id()),
+        origin: entry.origin_key.clone(),
+        variant,
+        entry,
+        alarm,
+        follows: None,
+    };
+    insert(tx, gateway, &[new]).await?;
+    Ok(())
+}
+
+/// A further press on an alarm.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn repeat(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    entry: &Readable,
+    about: &Origin,
+    alarm: &AlarmBody,
+) -> Result<(), StoreError> {
+    let origin = about.to_string();
+    let state: Option<i64> = sqlx::query_scalar("SELECT state FROM alarms WHERE origin = $1 AND variant = 0")
+        .bind(&origin)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    let open: Option<String> = match state {
+        Some(state) if state < rank(AlarmState::Resolved) => Some(origin.clone()),
+        Some(_) => {
+            sqlx::query_scalar(
+                "SELECT origin FROM alarms WHERE follows = $1 AND state < $2 ORDER BY received_ms LIMIT 1",
+            )
+            .bind(&origin)
+            .bind(rank(AlarmState::Resolved))
+            .fetch_optional(&mut tx.conn)
+            .await?
+        }
+        None => None,
+    };
+    if let Some(open) = open {
+        note(tx, gateway, &open, "repeated", entry).await?;
+        tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
+        return Ok(());
+    }
+    let (raised, follows) = match state {
+        Some(_) => (&entry.origin, Some(origin)),
+        None => (about, None),
+    };
+    let new = NewAlarm { id: raised.alarm_id(), origin: raised.to_string(), variant: 0, entry, alarm, follows };
+    let key = new.origin.clone();
+    insert(tx, gateway, &[new]).await?;
+    note(tx, gateway, &key, "repeated", entry).await?;
+    told(tx, gateway, vec![key]).await
+}
+
+/// The elder took an alarm back: it is noted, and stays open until a person closes it.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn cancelled(tx: &mut Tx, gateway: &GatewayId, entry: &Readable, about: &Origin) -> Result<(), StoreError> {
+    note(tx, gateway, &about.to_string(), "cancelled", entry).await?;
+    tx.news.push(News::Event(Event { name: "alarm.cancelled", data: json!({"id": about.alarm_id()}) }));
+    Ok(())
+}
+
+async fn note(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    origin: &str,
+    what: &'static str,
+    entry: &Readable,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO alarm_events (alarm, variant, what, source, at, received_ms) VALUES ($1, 0, $2, $3, $4, $5)",
+    )
+    .bind(origin)
+    .bind(what)
+    .bind(gateway.as_str())
+    .bind(&entry.recorded_at)
+    .bind(tx.now.ms)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// A step that a person took at a gateway.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn step_from_gateway(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    entry: &Readable,
+    about: &Origin,
+    step: &AlarmStepBody,
+) -> Result<(), StoreError> {
+    let origin = about.to_string();
+    let variant: i64 =
+        sqlx::query_scalar("SELECT COALESCE(MIN(variant), 0) FROM alarms WHERE origin = $1 AND gateway = $2")
+            .bind(&origin)
+            .bind(gateway.as_str())
+            .fetch_one(&mut tx.conn)
+            .await?;
+    let order = AlarmStateOrder {
+        alarm: about.clone(),
+        state: step.state,
+        by: step.by.clone(),
+        at: entry.recorded_at.clone(),
+        cause: step.cause.clone(),
+    };
+    keep_step(tx, variant, &order, gateway.as_str()).await?;
+    if raise_state(tx, &origin, variant, step.state).await? {
+        tell_step(tx, variant, &order, Some(gateway.as_str())).await?;
+    }
+    Ok(())
+}
+
+async fn keep_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, source: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO alarm_events (alarm, variant, what, state, actor, cause, source, at, received_ms)
+         VALUES ($1, $2, 'step', $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(step.alarm.to_string())
+    .bind(variant)
+    .bind(rank(step.state))
+    .bind(step.by.as_str())
+    .bind(step.cause.as_deref())
+    .bind(source)
+    .bind(&step.at)
+    .bind(tx.now.ms)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves an alarm forward; false where it was so far already, or is not here yet.
+async fn raise_state(tx: &mut Tx, origin: &str, variant: i64, state: AlarmState) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE alarms SET state = $3 WHERE origin = $1 AND variant = $2 AND state < $3")
+        .bind(origin)
+        .bind(variant)
+        .bind(rank(state))
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Tells the gateways of an alarm, except the one that told us, and the pages.
+async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Option<&str>) -> Result<(), StoreError> {
+    let origin = step.alarm.to_string();
+    let gateways: Vec<String> = if variant == 0 {
+        sqlx::query_scalar("SELECT gateway FROM alarm_gateways WHERE alarm = $1 ORDER BY gateway")
+            .bind(&origin)
+            .fetch_all(&mut tx.conn)
+            .await?
+    } else {
+        sqlx::query_scalar("SELECT gateway FROM alarms WHERE origin = $1 AND variant = $2")
+            .bind(&origin)
+            .bind(variant)
+            .fetch_all(&mut tx.conn)
+            .await?
+    };
+    for gateway in gateways.iter().filter(|gateway| Some(gateway.as_str()) != except) {
+        orders::add(tx, gateway, &What::Alarm(step)).await?;
+    }
+    let id: Option<String> = sqlx::query_scalar("SELECT id FROM alarms WHERE origin = $1 AND variant = $2")
+        .bind(&origin)
+        .bind(variant)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    tx.news
+        .push(News::Event(Event { name: "alarm.step", data: json!({"id": id, "state": step.state, "by": step.by}) }));
+    Ok(())
+}
+
+/// What became of a step that a person at the centre asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepAnswer {
+    /// This person has taken it, now or before.
+    Taken,
+    /// The alarm is so far already, by somebody else.
+    TakenBy {
+        /// Who took the step, or one beyond it.
+        by: Option<String>,
+        /// How far the alarm is.
+        state: AlarmState,
+    },
+    /// No such alarm.
+    NoAlarm,
+}
+
+/// A person at the centre takes an alarm a step further.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn step_by_person(
+    tx: &mut Tx,
+    id: &str,
+    state: AlarmState,
+    by: &ActorId,
+    cause: Option<String>,
+) -> Result<StepAnswer, StoreError> {
+    let row = sqlx::query("SELECT origin, variant, state FROM alarms WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    let Some(row) = row else { return Ok(StepAnswer::NoAlarm) };
+    let (origin, variant): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let known = of_rank(row.try_get(2)?)?;
+    if known >= state {
+        let actor: Option<String> = sqlx::query_scalar(
+            "SELECT actor FROM alarm_events WHERE alarm = $1 AND variant = $2 AND what = 'step' AND state >= $3
+             ORDER BY (source = 'centre' AND actor = $4 AND state = $3) DESC, state, id LIMIT 1",
+        )
+        .bind(&origin)
+        .bind(variant)
+        .bind(rank(state))
+        .bind(by.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        return Ok(if actor.as_deref() == Some(by.as_str()) {
+            StepAnswer::Taken
+        } else {
+            StepAnswer::TakenBy { by: actor, state: known }
+        });
+    }
+    let step = AlarmStateOrder {
+        alarm: origin_key::parse(&origin).ok_or(StoreError::Row { table: "alarms" })?,
+        state,
+        by: by.clone(),
+        at: tx.now.text.clone(),
+        cause,
+    };
+    keep_step(tx, variant, &step, "centre").await?;
+    raise_state(tx, &origin, variant, state).await?;
+    tell_step(tx, variant, &step, None).await?;
+    Ok(StepAnswer::Taken)
+}

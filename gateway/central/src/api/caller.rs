@@ -1,0 +1,66 @@
+//! Who calls, as extractors: a handler that names one is reached only by such a caller.
+//!
+//! **Invariant:** no handler reads the `Authorization` header itself.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use protocols::id::{ActorId, GatewayId};
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::identity;
+
+/// A gateway, at an address that carries its own name.
+#[derive(Debug)]
+pub struct CallingGateway(pub GatewayId);
+
+/// A person who writes.
+#[derive(Debug)]
+pub struct CallingActor(pub ActorId);
+
+/// Somebody who reads: anybody on loopback, a person with a token elsewhere.
+#[derive(Debug)]
+pub struct CallingReader;
+
+fn bearer(parts: &Parts) -> Result<&str, Problem> {
+    let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or(Problem::Unauthorized)?;
+    let (scheme, token) = value.split_once(' ').ok_or(Problem::Unauthorized)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Problem::Unauthorized) }
+}
+
+impl FromRequestParts<App> for CallingGateway {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let token = bearer(parts)?.to_owned();
+        let gateway = identity::gateway(&app.store.readers, &token).await?.ok_or(Problem::Unauthorized)?;
+        let path = RawPathParams::from_request_parts(parts, app).await.map_err(|_| Problem::NotFound)?;
+        let named = path.iter().find(|(name, _)| *name == "gateway").map(|(_, value)| value);
+        if named != Some(gateway.as_str()) {
+            return Err(Problem::ForeignGateway);
+        }
+        app.saw(&gateway);
+        Ok(Self(gateway))
+    }
+}
+
+impl FromRequestParts<App> for CallingActor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let actor = identity::actor(&app.store.readers, bearer(parts)?).await?;
+        actor.map(Self).ok_or(Problem::Unauthorized)
+    }
+}
+
+impl FromRequestParts<App> for CallingReader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if app.open_reads {
+            return Ok(Self);
+        }
+        CallingActor::from_request_parts(parts, app).await.map(|_| Self)
+    }
+}

@@ -1,0 +1,150 @@
+//! What gateways call: entries, holds, orders.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use protocols::id::GatewayId;
+use protocols::uplink::{EntryUpload, HoldAnswer, HoldRequest, Lane, OrderPage, Results};
+use protocols::version;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::caller::CallingGateway;
+use super::problem::Problem;
+use crate::app::App;
+use crate::intake::{self, shape};
+use crate::ledger::hold;
+use crate::store::Priority;
+use crate::{limits, orders};
+
+/// Entries of an upload that are read on the spot; more are read on a thread of their own.
+const READ_ON_THE_SPOT: usize = 32;
+
+/// An upload whose entries are read one by one, so that one that cannot be read does not hide the others.
+#[derive(Deserialize)]
+struct LooseUploads {
+    v: u8,
+    journal: String,
+    entries: Vec<Box<RawValue>>,
+}
+
+/// `POST /v1/gateways/{gateway}/entries`
+pub async fn entries(
+    State(app): State<App>,
+    CallingGateway(gateway): CallingGateway,
+    body: Bytes,
+) -> Result<Json<Results>, Problem> {
+    let uploads: LooseUploads = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    if !version::is_supported(uploads.v) {
+        return Err(Problem::Version);
+    }
+    if uploads.entries.len() > limits::ENTRIES_PER_UPLOAD_MAX {
+        return Err(Problem::TooLarge);
+    }
+    let journal = uploads.journal;
+    let named = (1..=limits::EPOCH_BYTES_MAX).contains(&journal.len())
+        && journal.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !named {
+        return Err(Problem::BadParameter);
+    }
+    let count = uploads.entries.len();
+    let items = if count <= READ_ON_THE_SPOT {
+        read(&gateway, &uploads.entries)
+    } else {
+        let gateway = gateway.clone();
+        tokio::task::spawn_blocking(move || read(&gateway, &uploads.entries)).await.map_err(|_| Problem::Internal)?
+    };
+    let priority = if items.iter().all(shape::Item::is_alarm) { Priority::Alarm } else { Priority::Bulk };
+    let issuer = app.issuer.clone();
+    let results = app
+        .store
+        .writer
+        .run(priority, count, move |tx| {
+            Box::pin(async move { intake::take(tx, &issuer, &gateway, &journal, items).await })
+        })
+        .await?;
+    Ok(Json(results))
+}
+
+fn read(gateway: &GatewayId, entries: &[Box<RawValue>]) -> Vec<shape::Item> {
+    shape::read_all(gateway, entries.iter().map(|raw| upload(raw)).collect())
+}
+
+/// An entry of an upload; of one without the right form, its number and whatever text it has.
+fn upload(raw: &RawValue) -> EntryUpload {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| {
+        let value: Value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        EntryUpload {
+            n: value.get("n").and_then(Value::as_u64),
+            entry: text("entry").unwrap_or_else(|| raw.get().to_owned()),
+            hash: text("hash").unwrap_or_default(),
+            private: None,
+        }
+    })
+}
+
+/// `POST /v1/gateways/{gateway}/holds`
+pub async fn holds(
+    State(app): State<App>,
+    CallingGateway(gateway): CallingGateway,
+    body: Bytes,
+) -> Result<Json<HoldAnswer>, Problem> {
+    let request: HoldRequest = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let checked = match hold::check(&app.issuer, &gateway, request) {
+        Ok(checked) => checked,
+        Err(reason) => return Ok(Json(hold::refusal(reason))),
+    };
+    let issuer = app.issuer.clone();
+    let answer = app
+        .store
+        .writer
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { hold::take(tx, &issuer, &gateway, &checked).await }))
+        .await?;
+    Ok(Json(answer))
+}
+
+/// Parameters of the long poll.
+#[derive(Deserialize)]
+pub struct OrderQuery {
+    lane: Lane,
+    #[serde(default)]
+    stream: String,
+    #[serde(default)]
+    after: u64,
+    #[serde(default)]
+    wait_s: u64,
+}
+
+/// `GET /v1/gateways/{gateway}/orders`
+pub async fn orders(
+    State(app): State<App>,
+    CallingGateway(gateway): CallingGateway,
+    query: Result<Query<OrderQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<OrderPage>, Problem> {
+    let Query(query) = query.map_err(|_| Problem::BadParameter)?;
+    let known = query.stream == app.stream;
+    let after = if known { query.after } else { 0 };
+    let bell = app.store.writer.desk().bell(gateway.as_str(), query.lane);
+    let deadline = Instant::now() + Duration::from_secs(query.wait_s.min(limits::POLL_WAIT_S_MAX));
+    loop {
+        // Listen before looking, so that an order added in between still wakes.
+        let rings = bell.notified();
+        tokio::pin!(rings);
+        rings.as_mut().enable();
+        let orders = orders::page(&app.store.readers, gateway.as_str(), query.lane, after).await?;
+        let page = OrderPage { v: version::CURRENT, stream: app.stream.clone(), orders };
+        if !page.orders.is_empty() || !known {
+            return Ok(Json(page));
+        }
+        tokio::select! {
+            () = rings => {}
+            () = tokio::time::sleep_until(deadline) => return Ok(Json(page)),
+            () = app.stopping() => return Ok(Json(page)),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What goes wrong for a caller: one code each, with a message that says what to do, in Chinese or English.
+//!
+//! A handler answers with a [`Problem`]; [`localise`] writes the body in the language that the caller asked for.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::store::StoreError;
+
+/// Why a request was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// No token, or one that is not known.
+    Unauthorized,
+    /// The token is another gateway's.
+    ForeignGateway,
+    /// The address of the centre that the request names is none that it serves.
+    ForeignHost,
+    /// No such thing.
+    NotFound,
+    /// The address takes another method.
+    Method,
+    /// The body is no JSON of the right form.
+    BadJson,
+    /// A parameter is missing or of the wrong form.
+    BadParameter,
+    /// The message's version is not known here.
+    Version,
+    /// The body or the number of entries is above the limit.
+    TooLarge,
+    /// An alarm is resolved only with a cause.
+    CauseMissing,
+    /// Somebody else took the step.
+    AlarmTaken,
+    /// The idempotency key was used for something else.
+    KeyUsed,
+    /// The header with the idempotency key is missing.
+    KeyMissing,
+    /// An amount is nothing, or more than an account can hold.
+    Amount,
+    /// The journal forked: it cannot be approved.
+    JournalForked,
+    /// Nothing waits for approval.
+    NothingToApprove,
+    /// Too much at once.
+    Busy,
+    /// The disk is full.
+    Full,
+    /// Something broke; the log says what.
+    Internal,
+}
+
+impl Problem {
+    const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "请提供有效的令牌(Authorization: Bearer …)。",
+                "Send a valid token (Authorization: Bearer …).",
+            ),
+            Self::ForeignGateway => (
+                StatusCode::FORBIDDEN,
+                "foreign_gateway",
+                "该令牌属于另一台网关,请检查网关名称和令牌文件。",
+                "This token belongs to another gateway: check the gateway's name and its token file.",
+            ),
+            Self::ForeignHost => (
+                StatusCode::FORBIDDEN,
+                "foreign_host",
+                "请通过 127.0.0.1 或 localhost 访问本服务。",
+                "Use 127.0.0.1 or localhost to reach this service.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "没有找到,请检查地址或编号。",
+                "There is no such thing: check the address or the reference.",
+            ),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "该地址不支持此方法,请查看 /api/openapi.json。",
+                "This address does not take that method: see /api/openapi.json.",
+            ),
+            Self::BadJson => (
+                StatusCode::BAD_REQUEST,
+                "bad_json",
+                "请求内容不是所需格式的 JSON,请对照 /api/openapi.json 修改。",
+                "The body is no JSON of the right form: compare it with /api/openapi.json.",
+            ),
+            Self::BadParameter => (
+                StatusCode::BAD_REQUEST,
+                "bad_parameter",
+                "参数缺失或格式不正确,请对照 /api/openapi.json 修改。",
+                "A parameter is missing or of the wrong form: compare it with /api/openapi.json.",
+            ),
+            Self::Version => (
+                StatusCode::BAD_REQUEST,
+                "version",
+                "不支持该消息版本,请升级本服务。",
+                "This version of the message is not known here: upgrade this service.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "请求过大,请分批发送。",
+                "The request is too large: send it in parts.",
+            ),
+            Self::CauseMissing => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "cause_missing",
+                "关闭报警前请填写原因。",
+                "Give a cause before closing the alarm.",
+            ),
+            Self::AlarmTaken => (
+                StatusCode::CONFLICT,
+                "alarm_taken",
+                "该报警已由其他人员处理到此步骤,请刷新查看。",
+                "Somebody else has taken this alarm so far already: look at it again.",
+            ),
+            Self::KeyUsed => (
+                StatusCode::CONFLICT,
+                "key_used",
+                "该幂等键已用于另一笔操作,请换一个新的键。",
+                "This idempotency key was used for something else: take a new one.",
+            ),
+            Self::KeyMissing => (
+                StatusCode::BAD_REQUEST,
+                "key_missing",
+                "请在 Idempotency-Key 头中提供唯一的键(1 至 100 个字符)。",
+                "Send a unique key of 1 to 100 characters in the header Idempotency-Key.",
+            ),
+            Self::Amount => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "amount",
+                "金额必须为大于零的整数(分),且不超过账户上限。",
+                "The amount must be a whole number of fen above zero, within what an account can hold.",
+            ),
+            Self::JournalForked => (
+                StatusCode::CONFLICT,
+                "journal_forked",
+                "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
+                "This gateway's journal forked and cannot be approved: begin a new journal on the gateway, then approve that.",
+            ),
+            Self::NothingToApprove => (
+                StatusCode::CONFLICT,
+                "nothing_to_approve",
+                "该网关尚无日志可批准。",
+                "This gateway has no journal to approve yet.",
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "系统繁忙,请稍后重试。",
+                "Too much waits at the moment: try again shortly.",
+            ),
+            Self::Full => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "disk_full",
+                "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
+                "The centre's disk is full: call maintenance now. Nothing was recorded; send it again later.",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "内部错误,请重发同一请求;如仍失败请联系维护人员。",
+                "Something broke: send the same request again, and call maintenance if it still fails.",
+            ),
+        }
+    }
+
+    /// Its code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.parts().1
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.parts().0.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy => Self::Busy,
+            StoreError::Full => Self::Full,
+            StoreError::Database(sqlx::Error::PoolTimedOut) => Self::Busy,
+            StoreError::Ended | StoreError::Unknown => Self::Internal,
+            StoreError::Database(_) | StoreError::Row { .. } => {
+                tracing::error!(error = %error, "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::Database(error).into()
+    }
+}
+
+/// Whether the caller would rather read Chinese: the first of the two languages that it names, Chinese where it names
+/// neither.
+#[must_use]
+pub fn wants_chinese(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    accepted
+        .split(',')
+        .map(|part| part.trim().to_ascii_lowercase())
+        .find_map(|language| match language.get(..2) {
+            Some("zh") => Some(true),
+            Some("en") => Some(false),
+            Some(_) | None => None,
+        })
+        .unwrap_or(true)
+}
+
+/// Writes the body of a [`Problem`] in the caller's language.
+pub async fn localise(request: Request, next: Next) -> Response {
+    let chinese = wants_chinese(request.headers());
+    let response = next.run(request).await;
+    let problem = match (response.extensions().get::<Problem>(), response.status()) {
+        (Some(problem), _) => *problem,
+        // Answers of the router itself.
+        (None, StatusCode::METHOD_NOT_ALLOWED) => Problem::Method,
+        (None, StatusCode::PAYLOAD_TOO_LARGE) => Problem::TooLarge,
+        (None, _) => return response,
+    };
+    let (status, code, zh, en) = problem.parts();
+    metrics::counter!("central_problems_total", "code" => code).increment(1);
+    let message = if chinese { zh } else { en };
+    let mut answer = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(if chinese { "zh-CN" } else { "en" }));
+    match problem {
+        Problem::Busy => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
+        Problem::Full => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("30"))),
+        Problem::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        Problem::ForeignGateway
+        | Problem::ForeignHost
+        | Problem::NotFound
+        | Problem::Method
+        | Problem::BadJson
+        | Problem::BadParameter
+        | Problem::Version
+        | Problem::TooLarge
+        | Problem::CauseMissing
+        | Problem::AlarmTaken
+        | Problem::KeyUsed
+        | Problem::KeyMissing
+        | Problem::Amount
+        | Problem::JournalForked
+        | Problem::NothingToApprove
+        | Problem::Internal => {}
+    }
+    answer
+}

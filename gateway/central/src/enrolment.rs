@@ -1,0 +1,180 @@
+//! Who and what belongs to the district: gateways, operators, people, cards, devices.
+//!
+//! **Invariant:** what is enrolled twice with the same data is enrolled once; a token changes only by being given anew.
+
+use protocols::card::value::ApplicationSerialNumber;
+use protocols::id::{ActorId, DeviceId, GatewayId};
+use protocols::uplink::{DeviceAssignOrder, DeviceUnassignOrder, SettingsOrder};
+use sqlx::Row as _;
+
+use crate::identity::Token;
+use crate::orders::{self, What};
+use crate::people;
+use crate::store::{StoreError, Tx};
+use crate::{catalogue, hotlist};
+
+/// A gateway with its token; a gateway that is known gets the new token. It is ordered everything that is in force.
+/// `trusted`: its very first journal needs no approval.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn gateway(tx: &mut Tx, id: &GatewayId, token: &Token, trusted: bool) -> Result<(), StoreError> {
+    let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM gateways WHERE id = $1")
+        .bind(id.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    sqlx::query(
+        "INSERT INTO gateways (id, token_hash, trusted) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash",
+    )
+    .bind(id.as_str())
+    .bind(token.digest())
+    .bind(i64::from(trusted))
+    .execute(&mut tx.conn)
+    .await?;
+    if known.is_none() {
+        catalogue::tell(tx, id.as_str()).await?;
+        hotlist::tell(tx, id.as_str()).await?;
+    }
+    Ok(())
+}
+
+/// An operator with a token; one who is known gets the new token.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn operator(tx: &mut Tx, id: &ActorId, token: &Token) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO actors (id, token_hash, role) VALUES ($1, $2, 'operator')
+         ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash",
+    )
+    .bind(id.as_str())
+    .bind(token.digest())
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// A person as somebody enrols them; the account has the same reference.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The reference.
+    pub reference: String,
+    /// The name.
+    pub name: String,
+    /// Where they live.
+    pub address: String,
+    /// Whom to call, JSON.
+    pub contacts: String,
+    /// What helpers must know, JSON.
+    pub conditions: String,
+}
+
+/// A person; one who is known stays as they are.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn person(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO people (ref, name, address, contacts, conditions) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (ref) DO NOTHING",
+    )
+    .bind(&person.reference)
+    .bind(&person.name)
+    .bind(&person.address)
+    .bind(&person.contacts)
+    .bind(&person.conditions)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// A person's card. Gives back its reference.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn card(tx: &mut Tx, serial: &ApplicationSerialNumber, person: &str) -> Result<String, StoreError> {
+    let card = people::card_or_new(tx, serial).await?;
+    sqlx::query("UPDATE cards SET person = $2 WHERE ref = $1")
+        .bind(&card.reference)
+        .bind(person)
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(card.reference)
+}
+
+/// A device as somebody enrols it.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// `button`, `pull_cord` …
+    pub kind: String,
+    /// Where it is.
+    pub place: String,
+    /// Whose it is.
+    pub person: Option<String>,
+    /// Which gateway has it.
+    pub gateway: Option<GatewayId>,
+    /// Seconds without a sign after which it counts as silent.
+    pub silent_after_s: u32,
+    /// Seconds between heartbeats.
+    pub heartbeat_s: u32,
+}
+
+/// A device; where its gateway or times change, the gateways are told.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn device(tx: &mut Tx, device: &Device) -> Result<(), StoreError> {
+    let known = sqlx::query("SELECT gateway, silent_after_s, heartbeat_s FROM devices WHERE id = $1")
+        .bind(device.id.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    let before = known
+        .map(|row| Ok::<_, StoreError>((row.try_get::<Option<String>, _>(0)?, row.try_get(1)?, row.try_get(2)?)))
+        .transpose()?;
+    let now = (
+        device.gateway.as_ref().map(|gateway| gateway.as_str().to_owned()),
+        i64::from(device.silent_after_s),
+        i64::from(device.heartbeat_s),
+    );
+    sqlx::query(
+        "INSERT INTO devices (id, kind, place, person, gateway, silent_after_s, heartbeat_s)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, place = excluded.place, person = excluded.person,
+         gateway = excluded.gateway, silent_after_s = excluded.silent_after_s, heartbeat_s = excluded.heartbeat_s",
+    )
+    .bind(device.id.as_str())
+    .bind(&device.kind)
+    .bind(&device.place)
+    .bind(&device.person)
+    .bind(&now.0)
+    .bind(now.1)
+    .bind(now.2)
+    .execute(&mut tx.conn)
+    .await?;
+    if before.as_ref() == Some(&now) {
+        return Ok(());
+    }
+    if let Some((Some(old), _, _)) = &before
+        && now.0.as_ref() != Some(old)
+    {
+        orders::add(tx, old, &What::Unassign(&DeviceUnassignOrder { device: device.id.clone() })).await?;
+    }
+    let Some(gateway) = now.0 else { return Ok(()) };
+    let assign = DeviceAssignOrder { device: device.id.clone(), silent_after_s: device.silent_after_s };
+    orders::add(tx, &gateway, &What::Assign(&assign)).await?;
+    let version = settings_version(tx).await?;
+    let settings = SettingsOrder { device: device.id.clone(), version, heartbeat_s: device.heartbeat_s };
+    orders::add(tx, &gateway, &What::Settings(&settings)).await
+}
+
+async fn settings_version(tx: &mut Tx) -> Result<u32, StoreError> {
+    let version: Option<String> = sqlx::query_scalar(
+        "UPDATE facts SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'settings_version' RETURNING value",
+    )
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    version.and_then(|version| version.parse().ok()).ok_or(StoreError::Row { table: "facts" })
+}

@@ -1,0 +1,188 @@
+//! Uploads of gateways: from entries to results, and to what the entries mean.
+//!
+//! An upload is read outside the transaction ([`shape`]), placed in its journal's chain ([`chain`]), kept by origin
+//! ([`record`]); what is new then changes alarms, sales, devices and orders, all in one transaction.
+//!
+//! **Invariant:** a result leaves only after the commit that holds the entry and everything that follows from it.
+//! **Invariant:** one bad entry never blocks the others.
+
+pub mod chain;
+pub mod record;
+pub mod shape;
+
+use std::sync::Arc;
+
+use protocols::id::GatewayId;
+use protocols::uplink::{Outcome, Results, UploadResult};
+use protocols::version;
+
+use crate::issuer::Issuer;
+use crate::store::{StoreError, Tx};
+use crate::{alarms, devices, ledger, orders};
+use chain::{Place, Said};
+use record::Recorded;
+use shape::{Fact, Item, Readable};
+
+/// The word for a key that was used with another body.
+const OTHER_BODY: &str = "other_body";
+
+/// Takes the entries of an upload.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn take(
+    tx: &mut Tx,
+    issuer: &Arc<Issuer>,
+    gateway: &GatewayId,
+    journal_name: &str,
+    items: Vec<Item>,
+) -> Result<Results, StoreError> {
+    let mut journal = chain::open(tx, gateway, journal_name).await?;
+    let placed = chain::place(&mut tx.conn, &mut journal, &items).await?;
+    let readable: Vec<(usize, &Item, &Readable)> = items
+        .iter()
+        .enumerate()
+        .zip(&placed.places)
+        .filter(|(_, place)| matches!(place, Place::Linked | Place::Early | Place::Beside))
+        .filter_map(|((at, item), _)| item.entry.as_ref().ok().map(|entry| (at, item, entry)))
+        .collect();
+    let to_keep: Vec<(&Item, &Readable)> = readable.iter().map(|(_, item, entry)| (*item, *entry)).collect();
+    let recorded = record::entries(tx, gateway, journal.id, &to_keep).await?;
+
+    let mut said: Vec<Said> = items.iter().zip(&placed.places).map(|(item, place)| first_word(item, *place)).collect();
+    for ((at, _, _), recorded) in readable.iter().zip(&recorded) {
+        if let Some(said) = said.get_mut(*at) {
+            *said = match recorded {
+                Recorded::New => (Outcome::Accepted, None),
+                Recorded::Duplicate => (Outcome::Duplicate, None),
+                Recorded::Conflict => (Outcome::Conflict, Some(OTHER_BODY.to_owned())),
+            };
+        }
+    }
+    for (at, item) in items.iter().enumerate() {
+        let word = match (placed.places.get(at), item.n) {
+            (Some(Place::Before), Some(n)) => placed.stored.get(&n).map(chain::said_before),
+            (Some(Place::Again(first)), _) => said.get(*first).map(|(outcome, reason)| match outcome {
+                Outcome::Accepted | Outcome::Duplicate => (Outcome::Duplicate, None),
+                Outcome::Conflict | Outcome::Refused => (*outcome, reason.clone()),
+            }),
+            (Some(Place::Linked | Place::Early | Place::Beside | Place::Refused(_) | Place::Before) | None, _) => None,
+        };
+        if let (Some(word), Some(said)) = (word, said.get_mut(at)) {
+            *said = word;
+        }
+    }
+    set_aside(tx, gateway, journal_name, &items, &placed.places, &said).await?;
+    let new: Vec<&Readable> = readable
+        .iter()
+        .zip(&recorded)
+        .filter(|(_, recorded)| **recorded == Recorded::New)
+        .map(|((_, _, entry), _)| *entry)
+        .collect();
+    let again: Vec<&Readable> = readable
+        .iter()
+        .zip(&recorded)
+        .filter(|(_, recorded)| **recorded == Recorded::Duplicate)
+        .map(|((_, _, entry), _)| *entry)
+        .collect();
+    apply(tx, issuer, gateway, &new).await?;
+    alarms::told_again(tx, gateway, &again).await?;
+    let head = chain::record(tx, gateway, &mut journal, &items, &placed, &said).await?;
+    sqlx::query("UPDATE gateways SET journal = $2, last_seen_ms = $3 WHERE id = $1")
+        .bind(gateway.as_str())
+        .bind(journal_name)
+        .bind(tx.now.ms)
+        .execute(&mut tx.conn)
+        .await?;
+    let results =
+        items.iter().zip(said).map(|(item, (outcome, reason))| UploadResult { n: item.n, outcome, reason }).collect();
+    Ok(Results { v: version::CURRENT, results, head: Some(head) })
+}
+
+/// What is said of an entry by its place and form alone. What cannot be read says more than that its place is wrong.
+fn first_word(item: &Item, place: Place) -> Said {
+    let refusal = match (&item.entry, place) {
+        (_, Place::Before | Place::Again(_)) => None,
+        (Err(unread), Place::Linked | Place::Early | Place::Beside | Place::Refused(_)) => Some(*unread),
+        (Ok(_), Place::Refused(refusal)) => Some(refusal),
+        (Ok(_), Place::Linked | Place::Early | Place::Beside) => None,
+    };
+    refusal.map_or((Outcome::Accepted, None), |refusal| (Outcome::Refused, Some(refusal.word().to_owned())))
+}
+
+/// Keeps what was not taken; an alarm whose key was used with another body is still raised, once.
+async fn set_aside(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    journal: &str,
+    items: &[Item],
+    places: &[Place],
+    said: &[Said],
+) -> Result<(), StoreError> {
+    let aside: Vec<(&Item, &Said)> = items
+        .iter()
+        .zip(places)
+        .zip(said)
+        .filter(|((_, place), _)| !matches!(place, Place::Before | Place::Again(_)))
+        .filter(|(_, (outcome, _))| !outcome.is_delivered())
+        .map(|((item, _), said)| (item, said))
+        .collect();
+    let fresh = record::quarantine(tx, gateway, journal, &aside).await?;
+    for ((item, (outcome, reason)), fresh) in aside.into_iter().zip(fresh) {
+        metrics::counter!("central_entries_not_taken_total", "outcome" => chain::word(*outcome)).increment(1);
+        tracing::warn!(
+            gateway = gateway.as_str(),
+            n = item.n,
+            outcome = chain::word(*outcome),
+            reason = reason.as_deref().unwrap_or(""),
+            "an entry was not taken"
+        );
+        if let (true, Outcome::Conflict, Ok(entry)) = (fresh, outcome, &item.entry)
+            && let Fact::Raised(alarm) = &entry.fact
+        {
+            alarms::raise_conflicting(tx, gateway, entry, alarm).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What new entries mean.
+async fn apply(
+    tx: &mut Tx,
+    issuer: &Arc<Issuer>,
+    gateway: &GatewayId,
+    entries: &[&Readable],
+) -> Result<(), StoreError> {
+    let mut raised = Vec::new();
+    for entry in entries {
+        metrics::counter!("central_entries_total").increment(1);
+        if let Fact::Raised(alarm) = &entry.fact {
+            raised.push((*entry, alarm));
+        }
+    }
+    alarms::raise(tx, gateway, &raised).await?;
+    for entry in entries {
+        match (&entry.fact, &entry.about) {
+            (Fact::Repeated(alarm), Some(about)) => alarms::repeat(tx, gateway, entry, about, alarm).await?,
+            (Fact::Cancelled(_), Some(about)) => alarms::cancelled(tx, gateway, entry, about).await?,
+            (Fact::Step(step), Some(about)) => alarms::step_from_gateway(tx, gateway, entry, about, step).await?,
+            (Fact::DeviceState(state), _) => devices::state(tx, state).await?,
+            (Fact::Intent(intent, card), _) => ledger::sale::intent(tx, issuer, gateway, entry, intent, card).await?,
+            (Fact::Outcome(outcome), Some(about)) => {
+                ledger::sale::outcome(tx, issuer, gateway, about, outcome).await?;
+            }
+            (Fact::OrderResult(result), Some(about)) => orders::result(tx, gateway, about, result).await?,
+            (
+                Fact::Raised(_)
+                | Fact::Repeated(_)
+                | Fact::Cancelled(_)
+                | Fact::Step(_)
+                | Fact::Outcome(_)
+                | Fact::OrderResult(_)
+                | Fact::Kept,
+                _,
+            ) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Holds: points of an account set aside for one sale.
+//!
+//! **Invariant:** a hold counts against what is available from its commit on, and once by its origin.
+//! **Invariant:** a refusal moves nothing and is not kept, so the same request may be asked again.
+
+use std::sync::Arc;
+
+use protocols::card::value::ApplicationSerialNumber;
+use protocols::id::GatewayId;
+use protocols::unit::Points;
+use protocols::uplink::{AccountState, HoldAnswer, HoldOutcome, HoldRequest, Source};
+use protocols::version;
+use serde_json::json;
+use sqlx::Row as _;
+
+use super::book::{self, Account, Kind, PostError};
+use super::decide::{Doubt, HoldState};
+use super::sale;
+use crate::intake::shape::{check_origin, items_make};
+use crate::issuer::{CardVerdict, Issuer, serial_number};
+use crate::news::{Event, News};
+use crate::people;
+use crate::store::{StoreError, Tx};
+
+/// Why a hold is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldRefusal {
+    /// The request's version, origin or card is none.
+    Malformed,
+    /// The lines do not add up to the amount, or the amount is nothing.
+    Amount,
+    /// The origin belongs to another gateway.
+    ForeignOrigin,
+    /// Sales of this gateway are closed until a person approves its journal.
+    Closed,
+    /// The same origin with another amount or card.
+    Conflict,
+    /// The sale was refused or cancelled.
+    Cancelled,
+    /// The card did not prove itself.
+    NotGenuine,
+    /// There is no issuer to ask whether the card is genuine.
+    ProofPending,
+    /// No account belongs to the card.
+    NoAccount,
+    /// The card is on the hotlist.
+    CardBlocked,
+    /// Too few points.
+    Insufficient,
+}
+
+impl HoldRefusal {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Amount => "amount",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::Closed => "closed",
+            Self::Conflict => "conflict",
+            Self::Cancelled => "cancelled",
+            Self::NotGenuine => "not_genuine",
+            Self::ProofPending => "proof_pending",
+            Self::NoAccount => "no_account",
+            Self::CardBlocked => "card_blocked",
+            Self::Insufficient => "insufficient",
+        }
+    }
+}
+
+/// A request whose form was checked and whose card was asked for its proof.
+#[derive(Debug)]
+pub struct Checked {
+    request: HoldRequest,
+    card: ApplicationSerialNumber,
+    verdict: CardVerdict,
+}
+
+/// Checks what needs no database.
+///
+/// # Errors
+/// The request can never be held.
+pub fn check(issuer: &Issuer, gateway: &GatewayId, request: HoldRequest) -> Result<Checked, HoldRefusal> {
+    if !version::is_supported(request.v) || check_origin(&request.origin).is_err() {
+        return Err(HoldRefusal::Malformed);
+    }
+    match &request.origin.source {
+        Source::Gateway(name) if name == gateway => {}
+        Source::Gateway(_) | Source::Device(_) | Source::Terminal(_) | Source::Centre(_) => {
+            return Err(HoldRefusal::ForeignOrigin);
+        }
+    }
+    if !items_make(&request.items, request.amount) {
+        return Err(HoldRefusal::Amount);
+    }
+    let card = serial_number(&request.card).ok_or(HoldRefusal::Malformed)?;
+    let verdict = issuer.card_verdict(&card, &request.proof);
+    Ok(Checked { request, card, verdict })
+}
+
+/// Answers a refusal that needed no database.
+#[must_use]
+pub fn refusal(reason: HoldRefusal) -> HoldAnswer {
+    answer(HoldOutcome::Refused, Some(reason), None)
+}
+
+fn answer(outcome: HoldOutcome, reason: Option<HoldRefusal>, account: Option<AccountState>) -> HoldAnswer {
+    metrics::counter!("central_holds_total", "reason" => reason.map_or("held", HoldRefusal::word)).increment(1);
+    HoldAnswer { v: version::CURRENT, outcome, reason: reason.map(|reason| reason.word().to_owned()), account }
+}
+
+/// Sets the points aside, or says why not.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn take(
+    tx: &mut Tx,
+    issuer: &Arc<Issuer>,
+    gateway: &GatewayId,
+    checked: &Checked,
+) -> Result<HoldAnswer, StoreError> {
+    let origin = checked.request.origin.to_string();
+    if let Some(known) = known(tx, gateway, &origin, checked).await? {
+        return Ok(known);
+    }
+    let (person, card) = match admit(tx, gateway, &origin, checked).await? {
+        Ok(admitted) => admitted,
+        Err(reason) => return Ok(refusal(reason)),
+    };
+    let before = account(tx, &person).await?;
+    if before.available < checked.request.amount {
+        return Ok(answer(HoldOutcome::Refused, Some(HoldRefusal::Insufficient), Some(before)));
+    }
+    let amount = book::fen(checked.request.amount);
+    let postings = [(Account::Elder(person.clone()), -amount), (Account::Held(person.clone()), amount)];
+    match book::post(tx, Kind::Hold, &origin, gateway.as_str(), &postings).await {
+        Ok(_) => {}
+        Err(PostError::Store(error)) => return Err(error),
+        Err(PostError::Unbalanced | PostError::Overflow) => return Ok(refusal(HoldRefusal::Amount)),
+    }
+    sqlx::query(
+        "INSERT INTO holds (origin, gateway, person, card, amount, items, state, at_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&origin)
+    .bind(gateway.as_str())
+    .bind(&person)
+    .bind(&card)
+    .bind(amount)
+    .bind(sale::items_text(&checked.request.items))
+    .bind(HoldState::Held.word())
+    .bind(tx.now.ms)
+    .execute(&mut tx.conn)
+    .await?;
+    tx.news.push(News::Event(Event { name: "sale.held", data: json!({"origin": origin, "amount": amount}) }));
+    sale::settle(tx, issuer, gateway, &origin).await?;
+    let after = account(tx, &person).await?;
+    Ok(answer(HoldOutcome::Held, None, Some(after)))
+}
+
+/// The answer to a hold that was made before.
+async fn known(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    origin: &str,
+    checked: &Checked,
+) -> Result<Option<HoldAnswer>, StoreError> {
+    let row = sqlx::query(
+        "SELECT h.amount, h.state, h.person, c.serial FROM holds h JOIN cards c ON c.ref = h.card WHERE h.origin = $1",
+    )
+    .bind(origin)
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let same = row.try_get::<i64, _>(0)? == book::fen(checked.request.amount)
+        && row.try_get::<String, _>(3)? == checked.card.to_hex().as_str();
+    if !same {
+        sale::doubt(tx, gateway, origin, Doubt::AmountDiffers).await?;
+        return Ok(Some(refusal(HoldRefusal::Conflict)));
+    }
+    let state = HoldState::from_word(&row.try_get::<String, _>(1)?).ok_or(StoreError::Row { table: "holds" })?;
+    let account = account(tx, &row.try_get::<String, _>(2)?).await?;
+    Ok(Some(match state {
+        HoldState::Held | HoldState::Posted => answer(HoldOutcome::Duplicate, None, Some(account)),
+        HoldState::Voided => answer(HoldOutcome::Refused, Some(HoldRefusal::Cancelled), Some(account)),
+    }))
+}
+
+/// Whether this sale, gateway and card may hold points; of whom, and from which card.
+async fn admit(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    origin: &str,
+    checked: &Checked,
+) -> Result<Result<(String, String), HoldRefusal>, StoreError> {
+    let closed: Option<String> = sqlx::query_scalar("SELECT closed_reason FROM gateways WHERE id = $1")
+        .bind(gateway.as_str())
+        .fetch_one(&mut tx.conn)
+        .await?;
+    if closed.is_some() {
+        return Ok(Err(HoldRefusal::Closed));
+    }
+    if let Some(facts) = sale::facts(tx, origin).await? {
+        use protocols::uplink::SaleOutcome::{Cancelled, Paid, Refused, Unknown};
+        match facts.outcome {
+            Some(Refused | Cancelled) => return Ok(Err(HoldRefusal::Cancelled)),
+            Some(Paid | Unknown) | None => {}
+        }
+        if facts.intent.is_some_and(|(_, amount): (_, Points)| amount != checked.request.amount) {
+            sale::doubt(tx, gateway, origin, Doubt::AmountDiffers).await?;
+            return Ok(Err(HoldRefusal::Conflict));
+        }
+    }
+    match checked.verdict {
+        CardVerdict::Genuine => {}
+        CardVerdict::NotGenuine => return Ok(Err(HoldRefusal::NotGenuine)),
+        CardVerdict::Pending => return Ok(Err(HoldRefusal::ProofPending)),
+    }
+    let Some(card) = people::card(tx, &checked.card).await? else { return Ok(Err(HoldRefusal::NoAccount)) };
+    if card.blocked {
+        return Ok(Err(HoldRefusal::CardBlocked));
+    }
+    Ok(card.person.map(|person| (person, card.reference)).ok_or(HoldRefusal::NoAccount))
+}
+
+/// What a person has.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn account(tx: &mut Tx, person: &str) -> Result<AccountState, StoreError> {
+    let available = book::balance(&mut tx.conn, &Account::Elder(person.to_owned())).await?;
+    let held = book::balance(&mut tx.conn, &Account::Held(person.to_owned())).await?;
+    Ok(AccountState { balance: book::points(available.saturating_add(held)), available: book::points(available) })
+}

@@ -1,0 +1,74 @@
+//! Every bound of the centre, with its reason.
+
+use std::time::Duration;
+
+/// Entries in one upload. A commit takes a few milliseconds of work per thousand, and an alarm waits for one commit.
+pub const ENTRIES_PER_UPLOAD_MAX: usize = 2_000;
+/// Bytes of one upload: its entries, escaped, with private records.
+pub const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one entry. The largest is a sale with many lines.
+pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a journal's id, a PSAM's serial number or a stream's id as text.
+pub const EPOCH_BYTES_MAX: usize = 64;
+/// Bytes of the name of a kind of entry.
+pub const KIND_BYTES_MAX: usize = 64;
+/// Bytes of an entry's time of recording.
+pub const RECORDED_AT_BYTES_MAX: usize = 64;
+/// Lines of one sale: more than a kiosk shows.
+pub const SALE_ITEMS_MAX: usize = 64;
+/// Bytes of a body at every other address: nobody writes more by hand.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a catalogue. Some thousand services.
+pub const CATALOGUE_BYTES_MAX: usize = 1024 * 1024;
+/// Services in a catalogue.
+pub const SERVICES_MAX: usize = 4_000;
+/// Bytes of a cause or a reason that a person writes.
+pub const CAUSE_BYTES_MAX: usize = 500;
+/// Bytes of an idempotency key.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 100;
+
+/// Jobs that wait for the writer in each queue. A full queue is answered with 503 and `Retry-After`.
+pub const WRITER_QUEUE: usize = 1_024;
+/// Jobs in one commit.
+pub const JOBS_PER_COMMIT_MAX: usize = 128;
+/// Entries in one commit, over all its jobs; the job that crosses it is the last.
+pub const WEIGHT_PER_COMMIT_MAX: usize = 4_000;
+/// Rows in one multi-row statement. Larger statements gain nothing and cost memory for each prepared form.
+pub const ROWS_PER_STATEMENT: usize = 100;
+/// Rows of the chain read in one step while the head moves over what came early.
+pub const CHAIN_STEP: usize = 512;
+/// Connections that read.
+pub const READERS: u32 = 4;
+/// How long a reader waits for a connection.
+pub const READER_WAIT: Duration = Duration::from_secs(5);
+
+/// Seconds of one long poll: below the idle time-outs of the usual proxies.
+pub const POLL_WAIT_S_MAX: u64 = 55;
+/// Orders in one page.
+pub const ORDERS_PER_PAGE: i64 = 200;
+/// How long an order about a resolved alarm stays for a gateway that did not ask.
+pub const RESOLVED_ORDER_KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Rows in one list of the interface for people.
+pub const LIST_ROWS: i64 = 500;
+/// Cards on the hotlist: the whole list travels in one order.
+pub const HOTLIST_CARDS_MAX: usize = 20_000;
+/// Events that a slow listener may fall behind before it is told that it missed some.
+pub const EVENTS_BEHIND_MAX: usize = 1_024;
+/// Listeners to events at once.
+pub const EVENT_LISTENERS_MAX: usize = 256;
+/// Time between two signs of life to a listener.
+pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The largest balance or amount, fen: what every JSON reader keeps exact.
+pub const FEN_MAX: i64 = (1 << 53) - 1;
+
+/// Connections at once: 2,000 gateways with two lanes and uploads, with room.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Time for a TLS handshake.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// TLS handshakes at once.
+pub const HANDSHAKES_MAX: usize = 256;
+/// How long open requests may take to finish after the signal to stop.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+/// Bytes of a configuration or key file.
+pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;

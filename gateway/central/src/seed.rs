@@ -1,0 +1,261 @@
+//! A made-up district for demonstrations and tests: people, cards, devices, a catalogue, a gateway and two operators.
+//!
+//! **Invariant:** every person, number and price here is made up.
+//! **Invariant:** run again, it changes nothing: tokens are read back from the files that the first run wrote.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use protocols::card::value::ApplicationSerialNumber;
+use protocols::id::{ActorId, DeviceId, GatewayId};
+use protocols::unit::Points;
+use protocols::uplink::CatalogueService;
+use serde::Serialize;
+
+use crate::app;
+use crate::catalogue::{self, Policy};
+use crate::config::{Config, ConfigError, Unchecked};
+use crate::enrolment::{self, Device, Person};
+use crate::identity::Token;
+use crate::issuer::serial_number;
+use crate::ledger::grant;
+use crate::store::{Priority, StoreError, Tx};
+
+/// The gateway of the demonstration.
+const GATEWAY: &str = "gw-demo";
+/// Its operators.
+const OPERATORS: [&str; 2] = ["op-demo", "op-night"];
+/// The one who grants.
+const GRANTER: &str = "seed-demo";
+/// Points that each account begins with, fen.
+const GRANT_FEN: u64 = 50_000;
+/// Made-up master keys of an issuer that exists nowhere.
+const KEYS: &str = "# Made-up master keys of the demonstration's card issuer.
+dik = \"303132333435363738393A3B3C3D3E3F\"
+dtk = \"202122232425262728292A2B2C2D2E2F\"
+";
+
+/// Reference, name, address, serial number of the card.
+const PEOPLE: [(&str, &str, &str, &str); 4] = [
+    ("person-0001", "王秀英", "示范街道 1 号 1 单元 101", "00003100000012345678"),
+    ("person-0002", "李建国", "示范街道 1 号 2 单元 302", "00003100000012345679"),
+    ("person-0003", "陈桂兰", "示范街道 8 号 501", "00003100000012345680"),
+    ("person-0004", "周阿福", "示范街道 12 号 203", "00003100000012345681"),
+];
+
+/// Id, kind, place, person.
+const DEVICES: [(&str, &str, &str, Option<&str>); 5] = [
+    ("btn-0001", "button", "卧室", Some("person-0001")),
+    ("btn-0002", "button", "卧室", Some("person-0002")),
+    ("cord-0001", "pull_cord", "卫生间", Some("person-0003")),
+    ("pend-0001", "pendant", "随身", Some("person-0004")),
+    ("btn-9001", "button", "照料中心大厅", None),
+];
+
+/// Id, provider, category, Chinese name, English name, price in fen.
+const SERVICES: [(&str, &str, &str, &str, &str, u64); 8] = [
+    ("meal-lunch", "canteen-01", "meal", "午餐", "Lunch", 1_250),
+    ("meal-dinner", "canteen-01", "meal", "晚餐", "Dinner", 1_000),
+    ("meal-delivery", "canteen-01", "meal", "送餐上门", "Meal delivered", 300),
+    ("home-clean", "home-care-01", "home", "居家保洁(1 小时)", "Cleaning, 1 hour", 3_500),
+    ("home-chores", "home-care-01", "home", "代办跑腿", "Errands", 1_500),
+    ("bath-assist", "home-care-01", "bath", "助浴", "Help with bathing", 8_000),
+    ("rehab-session", "rehab-01", "rehab", "康复训练(45 分钟)", "Rehabilitation, 45 minutes", 6_000),
+    ("hair-cut", "home-care-01", "home", "理发", "Haircut", 1_000),
+];
+
+/// Why the demonstration could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The centre's database cannot be used.
+    #[error(transparent)]
+    Start(#[from] app::StartError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file could not be written or read.
+    #[error("cannot write {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    Randomness,
+    /// The database was not closed well.
+    #[error("the database was not closed")]
+    NotClosed,
+}
+
+/// A token and where it is kept.
+#[derive(Debug, Serialize)]
+pub struct Identity {
+    /// Whose it is.
+    pub id: String,
+    /// The token.
+    pub token: String,
+    /// The file that keeps it.
+    pub token_file: PathBuf,
+}
+
+/// A made-up card.
+#[derive(Debug, Serialize)]
+pub struct DemoCard {
+    /// Its serial number, 20 digits.
+    pub serial: &'static str,
+    /// Its reference.
+    pub card: String,
+    /// Whose it is; also the account's reference.
+    pub person: &'static str,
+}
+
+/// What the demonstration has.
+#[derive(Debug, Serialize)]
+pub struct District {
+    /// Where the centre will listen.
+    pub listen: String,
+    /// The gateway.
+    pub gateway: Identity,
+    /// The operators.
+    pub operators: Vec<Identity>,
+    /// The cards.
+    pub cards: Vec<DemoCard>,
+    /// The devices.
+    pub devices: Vec<&'static str>,
+    /// The services.
+    pub services: Vec<&'static str>,
+    /// The issuer's keys.
+    pub issuer_keys: Option<PathBuf>,
+}
+
+/// Makes the demonstration in the database of a configuration; the issuer's key file is made where it is missing.
+///
+/// # Errors
+/// The configuration, the files or the database cannot be used.
+pub async fn run(unchecked: Unchecked) -> Result<District, SeedError> {
+    if let Some(keys) = &unchecked.config.issuer_keys {
+        write_once(keys, KEYS)?;
+    }
+    let config = unchecked.check()?;
+    let directory = config.database.parent().unwrap_or_else(|| Path::new("")).join("demo");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)
+        .map_err(|source| SeedError::File { path: directory.clone(), source })?;
+    let gateway = identity(&directory, GATEWAY)?;
+    let operators = OPERATORS.iter().map(|id| identity(&directory, id)).collect::<Result<Vec<_>, _>>()?;
+    let (store, writer) = app::open(&config).await?;
+    app::facts(&store).await?;
+    let tokens: Vec<(String, Token)> =
+        operators.iter().map(|operator| (operator.id.clone(), Token::from_text(&operator.token))).collect();
+    let token = Token::from_text(&gateway.token);
+    let cards = store
+        .writer
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { fill(tx, &token, &tokens).await }))
+        .await?;
+    drop(store);
+    writer.await.map_err(|_| SeedError::NotClosed)??;
+    Ok(district(&config, gateway, operators, cards))
+}
+
+fn district(config: &Config, gateway: Identity, operators: Vec<Identity>, cards: Vec<DemoCard>) -> District {
+    District {
+        listen: config.listen.to_string(),
+        gateway,
+        operators,
+        cards,
+        devices: DEVICES.iter().map(|(id, ..)| *id).collect(),
+        services: SERVICES.iter().map(|(id, ..)| *id).collect(),
+        issuer_keys: config.issuer_keys.clone(),
+    }
+}
+
+async fn fill(tx: &mut Tx, token: &Token, operators: &[(String, Token)]) -> Result<Vec<DemoCard>, StoreError> {
+    let gateway: GatewayId = GATEWAY.parse().expect("the demonstration's gateway has a name");
+    enrolment::gateway(tx, &gateway, token, true).await?;
+    for (id, token) in operators {
+        let id: ActorId = id.parse().expect("the demonstration's operators have names");
+        enrolment::operator(tx, &id, token).await?;
+    }
+    let mut cards = Vec::new();
+    for (reference, name, address, serial) in PEOPLE {
+        let person = Person {
+            reference: reference.to_owned(),
+            name: name.to_owned(),
+            address: address.to_owned(),
+            contacts: r#"[{"name":"示范联系人","phone":"000-0000-0000"}]"#.to_owned(),
+            conditions: "[]".to_owned(),
+        };
+        enrolment::person(tx, &person).await?;
+        let number: ApplicationSerialNumber =
+            serial_number(serial).expect("the demonstration's cards have serial numbers");
+        let card = enrolment::card(tx, &number, reference).await?;
+        let amount = Points::from_fen(GRANT_FEN).expect("the demonstration's grant is an amount");
+        grant::give(tx, reference, amount, &format!("{GRANTER}-{reference}"), GRANTER).await?;
+        cards.push(DemoCard { serial, card, person: reference });
+    }
+    devices(tx, &gateway).await?;
+    let made: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM catalogues").fetch_one(&mut tx.conn).await?;
+    if made == 0 {
+        catalogue::publish(tx, services(), GRANTER).await?;
+        let sale_max = Points::from_fen(20_000).expect("the demonstration's limit is an amount");
+        catalogue::publish_policy(tx, &Policy { from: "2026-01-01".to_owned(), sale_max }, GRANTER).await?;
+    }
+    Ok(cards)
+}
+
+async fn devices(tx: &mut Tx, gateway: &GatewayId) -> Result<(), StoreError> {
+    for (id, kind, place, person) in DEVICES {
+        let device = Device {
+            id: id.parse::<DeviceId>().expect("the demonstration's devices have names"),
+            kind: kind.to_owned(),
+            place: place.to_owned(),
+            person: person.map(str::to_owned),
+            gateway: Some(gateway.clone()),
+            silent_after_s: 180,
+            heartbeat_s: 60,
+        };
+        enrolment::device(tx, &device).await?;
+    }
+    Ok(())
+}
+
+fn services() -> Vec<CatalogueService> {
+    SERVICES
+        .iter()
+        .map(|(id, provider, category, name_zh, name_en, fen)| CatalogueService {
+            id: id.parse().expect("the demonstration's services have names"),
+            provider: provider.parse().expect("the demonstration's providers have names"),
+            category: (*category).to_owned(),
+            name_zh: (*name_zh).to_owned(),
+            name_en: (*name_en).to_owned(),
+            price: Points::from_fen(*fen).expect("the demonstration's prices are amounts"),
+        })
+        .collect()
+}
+
+fn identity(directory: &Path, id: &str) -> Result<Identity, SeedError> {
+    let path = directory.join(format!("{id}.token"));
+    let drawn = Token::draw().map_err(|_| SeedError::Randomness)?;
+    write_once(&path, &format!("{}\n", drawn.expose()))?;
+    let text = std::fs::read_to_string(&path).map_err(|source| SeedError::File { path: path.clone(), source })?;
+    Ok(Identity { id: id.to_owned(), token: text.trim().to_owned(), token_file: path })
+}
+
+/// Writes a file for its owner alone, unless it is there.
+fn write_once(path: &Path, text: &str) -> Result<(), SeedError> {
+    let failed = |source| SeedError::File { path: path.to_owned(), source };
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
