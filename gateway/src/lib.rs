@@ -2,3 +2,4 @@
 
 pub mod adapter;
 pub mod devices_file;
+pub mod time_source;

@@ -142,8 +142,16 @@ impl Bench {
     }
 
     pub fn of(settings: &UplinkSettings, journal: Journal, directory: Arc<Directory>) -> Self {
+        Self::who(settings, Credentials::load(settings).unwrap(), journal, directory)
+    }
+
+    pub fn who(
+        settings: &UplinkSettings,
+        credentials: Credentials,
+        journal: Journal,
+        directory: Arc<Directory>,
+    ) -> Self {
         let (sender, inputs) = mpsc::channel(16);
-        let credentials = Credentials::load(settings).unwrap();
         let who = GatewayIdentity { gateway: "gw-1".parse().unwrap(), journal: String::from("7b1c") };
         let (uplink, handle) = Uplink::new(settings, credentials, who, journal, sender).unwrap();
         let (stop, signal) = watch::channel(false);

@@ -133,6 +133,19 @@ async fn a_hold_that_waited_too_long_for_its_turn_is_answered_at_its_own_deadlin
 }
 
 #[tokio::test]
+async fn one_slow_hold_does_not_delay_another() {
+    let centre = Centre::start().await;
+    centre.act(Act::Silent);
+    let mut bench = Bench::start(&[&centre.url], Journal::default());
+    bench.handle.hold(String::from("slow"), hold_request()).unwrap();
+    centre.wait_seen(1).await;
+    centre.act(Act::Slow(Duration::from_millis(1)));
+    bench.handle.hold(String::from("quick"), hold_request()).unwrap();
+    let answer = bench.answer().await;
+    assert!(matches!(answer, UplinkInput::HoldAnswered { sale, result: Ok(_) } if sale == "quick"));
+}
+
+#[tokio::test]
 async fn an_alarm_goes_to_the_next_address_whatever_the_first_one_says() {
     for status in [401, 403, 429, 500, 503] {
         let say = Act::Say(StatusCode::from_u16(status).unwrap(), Vec::new(), Bytes::new());

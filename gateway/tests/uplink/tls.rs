@@ -1,6 +1,7 @@
 //! Who the centre is and who the gateway is, by certificate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway::adapter::uplink::{Credentials, UplinkSettings};
 use gateway_core::{OutLane, UplinkFailure};
@@ -9,8 +10,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -44,6 +46,7 @@ impl Authority {
     pub fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose, days: i64) -> Pair {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.extended_key_usages = vec![usage];
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2025, 1, 1);
         if days > 0 {
             params.not_after = rcgen::date_time_ymd(2100, 1, 1);
@@ -158,6 +161,29 @@ async fn a_centre_that_asks_for_a_certificate_gets_the_gateways() {
     assert!(centre.seen().is_empty());
     with_pair(&directory, &mut settings, &clients.issue("gw-1", CLIENT, 1));
     assert_eq!(upload(&settings, directory).await, Ok(vec![(1, Outcome::Accepted)]));
+}
+
+#[derive(Debug)]
+struct Year(u64);
+
+impl TimeProvider for Year {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs((self.0 - 1970) * 31_557_000 + 15_000_000)))
+    }
+}
+
+#[tokio::test]
+async fn b1_certificates_are_judged_by_the_gateways_clock() {
+    let authority = Authority::new();
+    for (days, year, good) in [(0, 2024, true), (0, 2026, false), (1, 2026, true), (1, 2101, false), (1, 1970, false)] {
+        let centre = centre(&authority.issue("localhost", SERVER, days), None).await;
+        let directory = Arc::new(Directory::new());
+        let settings = trusting(&directory, &centre, &authority);
+        let credentials = Credentials::load(&settings).unwrap().with_time(Arc::new(Year(year)));
+        let mut bench = Bench::who(&settings, credentials, Journal::lane(OutLane::Alarms, 1, 1), directory);
+        bench.handle.upload(OutLane::Alarms, 0, Vec::new(), 500).unwrap();
+        assert_eq!(uploaded(bench.answer().await).2.is_ok(), good, "{days} {year}");
+    }
 }
 
 #[test]

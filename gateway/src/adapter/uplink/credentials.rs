@@ -12,6 +12,7 @@ use std::sync::Arc;
 use reqwest::header::HeaderValue;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 use zeroize::Zeroizing;
 
@@ -62,6 +63,13 @@ impl Credentials {
             (None, Some(_)) => return Err(SettingsError::ClientPairIncomplete { key: "client_cert_file" }),
         };
         Ok(Self { authorization, tls })
+    }
+
+    /// The same, with certificates judged by that clock instead of the system's.
+    #[must_use]
+    pub fn with_time(mut self, time: Arc<dyn TimeProvider>) -> Self {
+        self.tls.time_provider = time;
+        self
     }
 
     pub(super) const fn authorization(&self) -> &HeaderValue {
