@@ -575,3 +575,6 @@ fn receive_maximum(connect: &v5_0::Connect) -> usize {
     });
     most.unwrap_or(limits::COMMANDS_IN_FLIGHT_MAX)
 }
+
+#[cfg(test)]
+mod tests;
