@@ -102,8 +102,8 @@ impl Connection {
         }
     }
 
-    /// Runs the connection to its end.
-    pub async fn serve(mut self) {
+    /// Runs the connection to its end. Boxed, since a task would else carry it once for each of its waits.
+    pub async fn serve(mut self: Box<Self>) {
         let timer = sleep_until(self.due());
         tokio::pin!(timer);
         loop {
@@ -350,7 +350,7 @@ impl Connection {
         self.ended.is_some() && (self.lost || self.unsent.is_empty())
     }
 
-    async fn finish(mut self) {
+    async fn finish(&mut self) {
         let disconnected = self.leave();
         for input in self.pending.drain(..).chain(disconnected) {
             if self.inputs.send(input).await.is_err() {
@@ -396,5 +396,19 @@ async fn linger(wire: &mut Wire) {
             Some(n) => left = left.saturating_sub(n),
             None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_takes_little_memory() {
+        fn size<F>(_: fn(Box<Connection>) -> F) -> usize {
+            size_of::<F>()
+        }
+        let (connection, task) = (size_of::<Connection>(), size(Connection::serve));
+        assert!(connection + task <= 2_048, "{connection} bytes and {task} for its task");
     }
 }

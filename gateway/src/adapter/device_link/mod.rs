@@ -165,7 +165,7 @@ impl DeviceLink {
                 Ok(accepted) => {
                     pause = limits::ACCEPT_PAUSE_MIN;
                     if let Some(connection) = welcome(&shared, &inputs, accepted) {
-                        connections.spawn(connection.serve());
+                        connections.spawn(Box::new(connection).serve());
                     }
                 }
                 Err(error) => {
