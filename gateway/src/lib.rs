@@ -3,3 +3,4 @@
 pub mod adapter;
 pub mod devices_file;
 pub mod time_source;
+pub mod journal_cli;

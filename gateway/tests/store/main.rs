@@ -8,3 +8,4 @@ mod lane;
 mod place;
 mod restart;
 mod rows;
+mod verify;

@@ -117,13 +117,19 @@ pub fn delete(key: &str) -> StateChange {
     StateChange::Delete { key: key.to_owned() }
 }
 
-/// Changes the file from outside, as a person with a database shell would.
+/// Changes one row of the file from outside, as a person with a database shell would.
 pub async fn alter(db: &Path, sql: &'static str) {
+    alter_all(db, sql, 1).await;
+}
+
+/// Changes so many rows of the file from outside.
+pub async fn alter_all(db: &Path, sql: &str, rows: u64) {
     use sqlx::{ConnectOptions, Connection};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(db);
     let mut connection = options.connect().await.expect("the file opens");
-    let result = sqlx::query(sql).execute(&mut connection).await.expect("the statement runs");
-    assert_eq!(result.rows_affected(), 1, "{sql}");
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()));
+    let result = query.execute(&mut connection).await.expect("the statement runs");
+    assert_eq!(result.rows_affected(), rows, "{sql}");
     connection.close().await.expect("the file closes");
 }
 

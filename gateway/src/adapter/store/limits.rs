@@ -36,3 +36,5 @@ pub const LOW_BYTES: u64 = 64 << 20;
 pub const LOW_PART: u64 = 8;
 /// Free bytes below which no writer is started: a group that fills the last pages would only end the process again.
 pub const FREE_MIN_BYTES: u64 = 256 << 10;
+/// Entries that `show` reads at once.
+pub const SHOW_ROWS: u64 = 500;

@@ -26,7 +26,9 @@ mod open;
 mod place;
 mod reader;
 mod restore;
+mod show;
 mod space;
+mod verify;
 mod walk;
 mod writer;
 
@@ -36,5 +38,7 @@ pub use failure::{FailureClass, StoreFailure};
 pub use open::{Begun, Journal, Storage};
 pub use reader::{DamagedRow, LaneBatch, LaneQuery, Reader};
 pub use restore::Restored;
+pub use show::{ShowError, ShowFilter, show};
 pub use space::Space;
+pub use verify::{Depth, VerifyReport, verify};
 pub use writer::{StoreEvent, Writer, WriterGone};

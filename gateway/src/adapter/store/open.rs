@@ -165,7 +165,7 @@ pub struct Begun {
 }
 
 /// Looks at an existing file without changing it: is it ours, and do we know its schema?
-async fn gate(path: &Path) -> Result<(), OpenError> {
+pub(super) async fn gate(path: &Path) -> Result<(), OpenError> {
     let (_, mut connection) = connect::reading_without_writing(path).await?;
     connect::check_version(&mut connection).await?;
     let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;

@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt;
 use protocols::unit::UnixMs;
 use protocols::uplink::Entry;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::chain::{Hash, Tip, state_sum};
@@ -85,14 +86,39 @@ async fn last_entry(connection: &mut SqliteConnection) -> Result<Last, OpenError
     Ok(Last { tip: Tip { n, hash }, recorded })
 }
 
+/// A state record as it was read.
+pub enum StateRecord {
+    /// Its checksum fits.
+    Good {
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// Its checksum does not fit.
+    Damaged {
+        /// Its key, as far as it can be read.
+        key: String,
+    },
+}
+
+/// Reads the columns key, value, sum.
+pub fn state_record(row: &SqliteRow) -> Result<StateRecord, sqlx::Error> {
+    let text = |column| row.try_get::<&[u8], _>(column).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let (key, value, sum) = (text(0)?, text(1)?, row.try_get::<i64, _>(2)?);
+    let good = state_sum(&key, &value) == sum;
+    Ok(if good { StateRecord::Good { key, value } } else { StateRecord::Damaged { key } })
+}
+
 async fn state(connection: &mut SqliteConnection) -> Result<(Vec<(String, String)>, Vec<String>), StoreFailure> {
     let mut good = Vec::new();
     let mut damaged = Vec::new();
     let mut rows = sqlx::query("SELECT key, value, sum FROM state ORDER BY key").fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let text = |column| row.try_get::<&[u8], _>(column).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-        let (key, value, sum) = (text(0)?, text(1)?, row.try_get::<i64, _>(2)?);
-        if state_sum(&key, &value) == sum { good.push((key, value)) } else { damaged.push(key) }
+        match state_record(&row)? {
+            StateRecord::Good { key, value } => good.push((key, value)),
+            StateRecord::Damaged { key } => damaged.push(key),
+        }
     }
     Ok((good, damaged))
 }
