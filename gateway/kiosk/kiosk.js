@@ -3,7 +3,7 @@
 // A sale is begun with a key that is kept until its end is seen: however often the page asks, loads anew or loses the
 // line, it is one sale. What was charged is only ever what the gateway says.
 
-import { amount, ask, banner, button, element, languageInUse, listen, price, randomKey, say, startLanguage } from "/page/shared.js";
+import { amount, ask, banner, button, element, languageInUse, listen, price, randomKey, say, showIn, startLanguage } from "/page/shared.js";
 
 const HOME_AFTER_MS = 30_000;
 const ASK_AGAIN_MS = 2_000;
@@ -288,7 +288,7 @@ function render() {
     page.status && !page.status.uplink.online ? say("kiosk.offline") : null,
   ]);
   document.body.dataset.state = page.view === "sale" ? (page.sale?.state ?? "starting") : page.view;
-  main().replaceChildren(...VIEWS[page.view]().filter(Boolean));
+  showIn(main(), VIEWS[page.view]());
 }
 
 async function load() {

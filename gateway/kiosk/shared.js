@@ -109,6 +109,15 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Shows `nodes` in `target`, unless it shows the same already: a press that has begun keeps its button. */
+export function showIn(target, nodes) {
+  const fresh = target.cloneNode(false);
+  fresh.append(...nodes.filter(Boolean));
+  if (!fresh.isEqualNode(target)) {
+    target.replaceChildren(...fresh.childNodes);
+  }
+}
+
 /** A button. */
 export function button(text, kind, pressed) {
   return element("button", { type: "button", class: kind, onclick: pressed }, text);

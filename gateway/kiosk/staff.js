@@ -1,6 +1,6 @@
 // The staff page: alarms with their steps, and the state of everything else, live.
 
-import { ask, banner, button, element, languageInUse, listen, price, say, startLanguage, time, word } from "/page/shared.js";
+import { ask, banner, button, element, languageInUse, listen, price, say, showIn, startLanguage, time, word } from "/page/shared.js";
 
 const STEPS = [
   ["acknowledge", "acknowledged"],
@@ -14,7 +14,7 @@ const CAUSES = [
 ];
 const LOAD_AGAIN_MS = 15_000;
 
-const page = { who: null, data: null, online: true, note: null, closed: false, resolving: null };
+const page = { who: null, data: null, online: true, note: null, closed: false, resolving: null, cause: "" };
 let loading = false;
 let again = false;
 
@@ -77,10 +77,12 @@ function causeChooser(alarm) {
     element("option", { value: "" }, say("staff.choose_cause")),
     ...CAUSES.map((cause) => element("option", { value: cause }, word("cause", cause))),
   );
-  const confirm = button(say("staff.confirm_resolve"), "primary", () => step(alarm, "resolve", choose.value));
-  confirm.disabled = true;
+  const confirm = button(say("staff.confirm_resolve"), "primary", () => step(alarm, "resolve", page.cause));
+  choose.value = page.cause;
+  confirm.disabled = page.cause === "";
   choose.addEventListener("change", () => {
-    confirm.disabled = choose.value === "";
+    page.cause = choose.value;
+    confirm.disabled = page.cause === "";
   });
   const back = button(say("staff.back"), "quiet", () => {
     page.resolving = null;
@@ -102,6 +104,7 @@ function alarmSteps(alarm) {
   buttons.push(
     button(word("step", "resolve"), next.length ? "quiet" : "primary", () => {
       page.resolving = alarm.id;
+      page.cause = "";
       render();
     }),
   );
@@ -189,6 +192,8 @@ function overview(status) {
     tile("staff.device_counts", say("staff.device_counts_value", status.devices), status.devices.silent + status.devices.never ? "warn" : "good"),
     tile("staff.journal", say(status.journal.storing ? "staff.journal_ok" : "staff.journal_down", { n: status.journal.n }), status.journal.storing ? "good" : "bad"),
     tile("staff.sales_state", status.sales_closed ? status.sales_closed_message : say("staff.sales_open"), status.sales_closed ? "bad" : "good"),
+    tile("staff.sales_unknown", String(status.sales_unknown), status.sales_unknown ? "bad" : "good"),
+    tile("staff.quarantined", String(status.quarantined), status.quarantined ? "warn" : "good"),
     tile("staff.clock", `${time(status.now)} ${word("clock", status.clock)}`, status.clock === "trusted" ? "good" : "warn"),
   );
 }
@@ -261,14 +266,14 @@ function render() {
     return;
   }
   const { status, alarms, devices, sales, quarantine, refusals, catalogue } = page.data;
-  main().replaceChildren(
+  showIn(main(), [
     overview(status),
     alarmsSection(alarms),
     devicesSection(devices),
     salesSection(sales, catalogue),
     quarantineSection(quarantine),
     refusalsSection(refusals),
-  );
+  ]);
 }
 
 async function fetchAll() {

@@ -53,6 +53,8 @@ pub struct State {
     /// Answers nothing.
     pub mute: bool,
     pub storing: bool,
+    /// Why no sale can begin.
+    pub closed: Option<Refusal>,
     /// How many wishes arrived.
     pub wishes: usize,
 }
@@ -99,6 +101,7 @@ impl FakeCore {
             refuse: None,
             mute: false,
             storing: true,
+            closed: None,
             wishes: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -281,11 +284,13 @@ fn status(state: &State) -> StatusView {
             state: ReaderState::Empty,
             psam: Some(true),
         }],
-        sales_closed: None,
+        sales_closed: state.closed,
         devices: DeviceCounts { total: 3, well: 1, silent: 1, never: 1 },
         open_alarms: u32::try_from(open).expect("a few alarms"),
         lanes: vec![lane(OutLane::Alarms, 0), lane(OutLane::Sales, 2), lane(OutLane::Rest, 17)],
         quarantined: 1,
+        sales_unknown: u32::try_from(state.sales.values().filter(|sale| sale.state == "unknown").count())
+            .expect("a few sales"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod access;
 mod alarms;
+mod browser;
+mod chromium;
 mod desk_rig;
 mod documents;
 mod events;

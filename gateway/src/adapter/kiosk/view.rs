@@ -44,6 +44,8 @@ pub struct StatusView {
     pub lanes: Vec<LaneView>,
     /// Entries in quarantine.
     pub quarantined: u64,
+    /// Sales of which it is not known whether they were paid.
+    pub sales_unknown: u32,
 }
 
 /// The line to the centre.
