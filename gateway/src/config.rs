@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use protocols::id::GatewayId;
-use protocols::uplink::{CatalogueOrder, PolicyOrder};
 use protocols::unit::Points;
+use protocols::uplink::{CatalogueOrder, PolicyOrder};
 use serde::Deserialize;
 
-use crate::adapter::broker::BrokerSettings;
 use crate::adapter::card_reader::CardReaderSettings;
+use crate::adapter::device_link::{DeviceLinkSettings, TlsSettings};
 use crate::adapter::uplink::UplinkSettings;
 
 /// The largest configuration file that is read, in bytes.
@@ -28,9 +28,6 @@ pub struct Config {
     pub gateway: GatewaySection,
     /// The MQTT end that devices connect to.
     pub device_link: DeviceLinkSection,
-    /// An existing broker beside it.
-    #[serde(default)]
-    pub broker: Option<BrokerSettings>,
     /// The card readers; without them no sales.
     #[serde(default)]
     pub card_reader: Option<CardReaderSettings>,
@@ -76,15 +73,31 @@ pub struct DeviceLinkSection {
     /// Plain TCP; on loopback only.
     #[serde(default)]
     pub plain: Option<SocketAddr>,
-    /// TLS.
+    /// TLS: address, certificate and key.
     #[serde(default)]
-    pub tls: Option<SocketAddr>,
-    /// PEM file of the certificate with its chain, for TLS.
+    pub tls: Option<TlsSettings>,
+    /// The most connections in all.
     #[serde(default)]
-    pub certificate_file: Option<PathBuf>,
-    /// PEM file of its key; nobody else may read it.
+    pub connections_max: Option<usize>,
+    /// The most connections from one address.
     #[serde(default)]
-    pub key_file: Option<PathBuf>,
+    pub connections_per_address_max: Option<usize>,
+}
+
+impl DeviceLinkSection {
+    /// The adapter's part of it.
+    #[must_use]
+    pub fn settings(&self) -> DeviceLinkSettings {
+        let default = DeviceLinkSettings::default();
+        DeviceLinkSettings {
+            plain: self.plain,
+            tls: self.tls.clone(),
+            connections_max: self.connections_max.unwrap_or(default.connections_max),
+            connections_per_address_max: self
+                .connections_per_address_max
+                .unwrap_or(default.connections_per_address_max),
+        }
+    }
 }
 
 /// The local interface.
@@ -199,7 +212,8 @@ impl ConfigFile {
     /// # Errors
     /// The first mistake, with file, line and key.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |error: std::io::Error| ConfigError::Unreadable { path: path.to_owned(), reason: error.kind() };
+        let unreadable =
+            |error: std::io::Error| ConfigError::Unreadable { path: path.to_owned(), reason: error.kind() };
         if std::fs::metadata(path).map_err(unreadable)?.len() > CONFIG_LEN_MAX {
             return Err(ConfigError::TooLarge { path: path.to_owned() });
         }
@@ -242,13 +256,9 @@ impl ConfigFile {
         if let Some(plain) = link.plain
             && !plain.ip().is_loopback()
         {
-            return Err(self.wrong("device_link.plain", "plain TCP only on loopback, such as 127.0.0.1:1883; use `tls`"));
-        }
-        if link.tls.is_some() && link.certificate_file.is_none() {
-            return Err(self.wrong("device_link.tls", "TLS needs `certificate_file`, a PEM file"));
-        }
-        if link.tls.is_some() && link.key_file.is_none() {
-            return Err(self.wrong("device_link.tls", "TLS needs `key_file`, a PEM file that only the gateway may read"));
+            return Err(
+                self.wrong("device_link.plain", "plain TCP only on loopback, such as 127.0.0.1:1883; use `tls`")
+            );
         }
         if let Err(error) = self.config.uplink.check() {
             return Err(self.wrong(&format!("uplink.{}", error.key()), error));
@@ -258,17 +268,14 @@ impl ConfigFile {
         {
             return Err(self.wrong(&format!("card_reader.{}", error.key()), error));
         }
-        if let Some(broker) = &self.config.broker
-            && let Err(error) = broker.check()
-        {
-            return Err(self.wrong(&format!("broker.{}", error.key()), error));
-        }
         self.check_catalogue()
     }
 
     fn check_catalogue(&self) -> Result<(), ConfigError> {
         if self.config.policy.sale_max == Points::ZERO {
-            return Err(self.wrong("policy.sale_max", "0 would refuse every sale: give the most one sale may cost, in fen"));
+            return Err(
+                self.wrong("policy.sale_max", "0 would refuse every sale: give the most one sale may cost, in fen")
+            );
         }
         let mut seen = std::collections::BTreeSet::new();
         for service in &self.config.catalogue.service {
@@ -276,7 +283,9 @@ impl ConfigFile {
                 return Err(self.wrong("catalogue.service", format!("service {} stands there twice", service.id)));
             }
             if service.price == Points::ZERO {
-                return Err(self.wrong("catalogue.service", format!("service {} has the price 0: give it in fen", service.id)));
+                return Err(
+                    self.wrong("catalogue.service", format!("service {} has the price 0: give it in fen", service.id))
+                );
             }
         }
         Ok(())
@@ -289,9 +298,11 @@ impl Config {
         resolve(&mut self.gateway.state_dir);
         resolve(&mut self.device_link.devices_file);
         resolve(&mut self.uplink.token_file);
+        if let Some(tls) = &mut self.device_link.tls {
+            resolve(&mut tls.certificate);
+            resolve(&mut tls.key);
+        }
         for path in [
-            &mut self.device_link.certificate_file,
-            &mut self.device_link.key_file,
             &mut self.uplink.ca_file,
             &mut self.uplink.client_cert_file,
             &mut self.uplink.client_key_file,

@@ -44,8 +44,10 @@ fn h5_unknown_and_missing_keys_are_named_with_their_line() {
 fn h5_values_that_cannot_be_used_say_what_would_be_right() {
     let open = error_of(&GOOD.replace("127.0.0.1:1883", "0.0.0.0:1883"));
     assert!(open.starts_with("/etc/gateway.toml:8: device_link.plain: "), "{open}");
-    let tls = error_of(&GOOD.replace("plain = \"127.0.0.1:1883\"", "tls = \"0.0.0.0:8883\""));
-    assert!(tls.contains("certificate_file"), "{tls}");
+    let tls = error_of(&GOOD.replace("plain = \"127.0.0.1:1883\"", "tls = { address = \"0.0.0.0:8883\" }"));
+    assert!(tls.contains("certificate"), "{tls}");
+    let nowhere = error_of(&GOOD.replace("plain = \"127.0.0.1:1883\"", ""));
+    assert!(nowhere.starts_with("/etc/gateway.toml:6: device_link: "), "{nowhere}");
     let http = error_of(&GOOD.replace("http://127.0.0.1:8090", "http://centre.example:8090"));
     assert!(http.starts_with("/etc/gateway.toml:11: uplink.urls: "), "{http}");
     let zero = error_of(&format!("{GOOD}\n[policy]\nsale_max = 0\n"));
@@ -58,5 +60,4 @@ fn h5_values_that_cannot_be_used_say_what_would_be_right() {
 fn h5_an_empty_file_is_refused_and_crlf_is_taken() {
     assert!(!error_of("").is_empty());
     assert_eq!(error_of(&GOOD.replace('\n', "\r\n")), "");
-
 }

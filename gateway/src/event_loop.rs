@@ -47,8 +47,9 @@ pub trait Outside {
     fn carry_out(&mut self, effect: Effect);
     /// Answers a question about the core, without waiting.
     fn answer(&mut self, core: &Core, query: Query, now: &Now);
-    /// Called once a turn, for the watchdog and what is looked after from time to time; what it found becomes input.
-    fn look_around(&mut self, now: &Now) -> Option<Input>;
+    /// Called once a turn, for the watchdog and what is looked after from time to time; what it found becomes input, and
+    /// it is called again until nothing was found.
+    fn look_around(&mut self, core: &Core) -> Option<Input>;
 }
 
 /// Why the loop ended.
@@ -60,6 +61,8 @@ pub enum Ended {
     CommitFailed(StoreFailure),
     /// An adapter that the gateway cannot do without has ended.
     AdapterGone(&'static str),
+    /// A disk that took nothing takes commits again.
+    StorageIsBack,
 }
 
 /// How often the loop looks around when nothing happens.
@@ -96,10 +99,11 @@ pub async fn run<O: Outside>(
             Some(Ended::Shutdown) => return drain_journal(core, inputs, outside, grace).await,
             Some(ended) => return ended,
         }
-        if let Some(input) = outside.look_around(&now) {
-            core.handle(input, &now);
-        }
         drain(&mut core, outside);
+        while let Some(input) = outside.look_around(&core) {
+            core.handle(input, &now);
+            drain(&mut core, outside);
+        }
     }
 }
 

@@ -1,6 +1,13 @@
 //! The gateway daemon as a library: adapters around the pure core, their wiring, and the command line.
 
 pub mod adapter;
+mod answers;
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod devices_file;
-pub mod time_source;
+mod entry_source;
+mod event_loop;
 pub mod journal_cli;
+mod outside;
+pub mod time_source;

@@ -60,6 +60,9 @@ pub struct Alarm {
     pub cancelled: bool,
     /// The last state that the device acknowledged.
     pub told: Option<AlarmState>,
+    /// The device's own word, or what the gateway knows more of it.
+    #[serde(default)]
+    pub detail: Option<String>,
     /// The steps.
     pub history: Vec<AlarmStep>,
     /// The state that is durable, and so the one that people are shown.

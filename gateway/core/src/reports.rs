@@ -232,6 +232,7 @@ impl Core {
             state: AlarmState::Raised,
             cancelled: false,
             told: None,
+            detail: body.detail.clone(),
             history: Vec::new(),
             shown: None,
         };

@@ -123,6 +123,15 @@ impl Reader {
         Ok(body.map(i64::cast_unsigned))
     }
 
+    /// One row as it is stored: its hash and its bytes.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn row(&self, n: u64) -> Result<Option<(Vec<u8>, String)>, StoreFailure> {
+        let row = sqlx::query_as("SELECT hash, bytes FROM entry WHERE n = ?").bind(n.cast_signed());
+        Ok(row.fetch_optional(&self.pool).await?)
+    }
+
     /// What the journal knows of a device's reports: its newest epoch, and numbers and fingerprints of that epoch's
     /// reports with the highest numbers, at most `limit`. `None` when it has no report of the device.
     ///

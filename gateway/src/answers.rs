@@ -1,0 +1,222 @@
+//! The core's views in the shapes of the local interface.
+
+use std::sync::Arc;
+
+use gateway_core::{
+    Alarm, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, StatusView as CoreStatus, Storage,
+};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use protocols::id::GatewayId;
+use protocols::unit::UnixMs;
+use protocols::uplink::{Entry, Outcome};
+use tokio::sync::oneshot;
+
+use crate::adapter::kiosk::view::{
+    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
+    StepView, Supervision, UplinkView,
+};
+use crate::adapter::store::{LaneQuery, Reader};
+
+/// Bytes read to see when the oldest entry of a lane was recorded.
+const OLDEST_BYTES_MAX: usize = 64 * 1024;
+
+/// What the answers need besides the core.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    /// This gateway.
+    pub gateway: GatewayId,
+    /// Civil time of the start.
+    pub started_at: Arc<str>,
+    /// The journal's reading side.
+    pub reader: Option<Reader>,
+    /// Civil time of the centre's last answer.
+    pub last_answer_at: Option<String>,
+    /// The site's time zone.
+    pub zone: TimeZone,
+}
+
+impl Answers {
+    /// Answers a question; what needs the disk is answered by a task of its own.
+    pub fn answer(&self, core: &Core, query: Query, now: &Now) {
+        match query {
+            Query::Status(reply) => self.status(core, reply, now),
+            Query::Catalogue(reply) => drop(reply.send(core.catalogue().clone())),
+            Query::Sale(id, reply) => drop(reply.send(core.sale(&id))),
+            Query::Sales(reply) => drop(reply.send(core.sales())),
+            Query::Alarms { all, reply } => drop(reply.send(core.alarms(all).into_iter().map(alarm).collect())),
+            Query::Devices(reply) => {
+                drop(reply.send(core.devices().into_iter().map(|device| self.device(device)).collect()));
+            }
+            Query::Quarantine(reply) => self.quarantine(core.quarantine(), reply),
+        }
+    }
+
+    fn status(&self, core: &Core, reply: oneshot::Sender<StatusView>, now: &Now) {
+        let seen = core.status();
+        let devices = core.devices();
+        let mut view = StatusView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            gateway: self.gateway.clone(),
+            started_at: self.started_at.to_string(),
+            now: now.civil.to_string(),
+            clock: now.clock,
+            uplink: UplinkView { online: seen.online, last_answer_at: self.last_answer_at.clone() },
+            journal: JournalView {
+                journal: seen.journal.clone(),
+                n: seen.head,
+                hash: String::new(),
+                storing: seen.storage == Storage::Journal,
+            },
+            readers: seen
+                .readers
+                .iter()
+                .map(|(reader, state)| ReaderView { reader: reader.clone(), state: *state, psam: Some(seen.psam) })
+                .collect(),
+            sales_closed: sales_closed(&seen),
+            devices: count(&devices),
+            open_alarms: u32::try_from(seen.open_alarms).unwrap_or(u32::MAX),
+            lanes: seen
+                .lanes
+                .iter()
+                .map(|lane| LaneView { lane: lane.lane, waiting: lane.waiting, oldest_at: None })
+                .collect(),
+            quarantined: seen.quarantined as u64,
+        };
+        let Some(reader) = self.reader.clone() else {
+            drop(reply.send(view));
+            return;
+        };
+        let cursors = seen.lanes.map(|lane| (lane.lane, lane.cursor, lane.waiting));
+        tokio::spawn(async move {
+            view.journal.hash = hash_at(&reader, view.journal.n).await.unwrap_or_default();
+            for (line, (lane, cursor, waiting)) in view.lanes.iter_mut().zip(cursors) {
+                if waiting > 0 {
+                    line.oldest_at = oldest(&reader, lane, cursor).await;
+                }
+            }
+            drop(reply.send(view));
+        });
+    }
+
+    fn device(&self, device: CoreDevice) -> DeviceView {
+        let heartbeat = device.heartbeat;
+        DeviceView {
+            device: device.id,
+            place: None,
+            supervision: supervision(&device.record),
+            connected: device.connected,
+            last_heard_at: device.heard_at.and_then(|at| self.civil(at)),
+            silent_after_s: u32::try_from(device.record.silent_after_ms / 1_000).unwrap_or(u32::MAX),
+            battery_mv: heartbeat.as_ref().and_then(|heartbeat| heartbeat.battery_mv),
+            battery_low: device.record.battery_low,
+            rssi_dbm: heartbeat.as_ref().and_then(|heartbeat| heartbeat.rssi_dbm),
+            firmware: heartbeat
+                .as_ref()
+                .and_then(|heartbeat| heartbeat.firmware.as_ref())
+                .map(|f| f.as_str().to_owned()),
+            stored: heartbeat.as_ref().map(|heartbeat| heartbeat.stored),
+            lost: Some(device.record.lost),
+            faults: device.record.faults,
+        }
+    }
+
+    fn civil(&self, at: UnixMs) -> Option<String> {
+        let zoned = jiff::ZonedDateTime::new(Timestamp::from_millisecond(at.0).ok()?, self.zone.clone());
+        Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+    }
+
+    fn quarantine(&self, entries: Vec<Quarantined>, reply: oneshot::Sender<Vec<QuarantineView>>) {
+        let reader = self.reader.clone();
+        tokio::spawn(async move {
+            let mut views = Vec::with_capacity(entries.len());
+            for entry in entries.into_iter().rev() {
+                views.push(quarantined(reader.as_ref(), entry).await);
+            }
+            drop(reply.send(views));
+        });
+    }
+}
+
+async fn hash_at(reader: &Reader, n: u64) -> Option<String> {
+    let row = reader.row(n).await.ok()??;
+    Some(hex::encode(row.0))
+}
+
+async fn oldest(reader: &Reader, lane: OutLane, after: u64) -> Option<String> {
+    let query = LaneQuery { lane, after, except: &[], max: 1, max_bytes: OLDEST_BYTES_MAX };
+    let batch = reader.read_lane(query).await.ok()?;
+    let entry: Entry = serde_json::from_str(&batch.entries.first()?.entry).ok()?;
+    Some(entry.recorded_at)
+}
+
+async fn quarantined(reader: Option<&Reader>, entry: Quarantined) -> QuarantineView {
+    let text = match reader {
+        Some(reader) => reader.row(entry.n).await.ok().flatten().map(|(_, bytes)| bytes),
+        None => None,
+    };
+    let parsed: Option<Entry> = text.and_then(|text| serde_json::from_str(&text).ok());
+    QuarantineView {
+        n: entry.n,
+        kind: parsed.as_ref().map(|entry| entry.kind.clone()).unwrap_or_default(),
+        origin: parsed.as_ref().map(|entry| entry.origin.to_string()).unwrap_or_default(),
+        outcome: match entry.outcome {
+            Outcome::Conflict => "conflict",
+            Outcome::Refused => "refused",
+            Outcome::Accepted => "accepted",
+            Outcome::Duplicate => "duplicate",
+        }
+        .to_owned(),
+        reason: entry.reason,
+        recorded_at: parsed.map(|entry| entry.recorded_at).unwrap_or_default(),
+    }
+}
+
+fn sales_closed(seen: &CoreStatus) -> Option<Refusal> {
+    if seen.storage == Storage::Dead || seen.storage_low {
+        Some(Refusal::StorageDown)
+    } else if !seen.psam {
+        Some(Refusal::PsamGone)
+    } else {
+        None
+    }
+}
+
+const fn supervision(record: &gateway_core::DeviceRecord) -> Supervision {
+    if record.silent {
+        Supervision::Silent
+    } else if record.heard_once {
+        Supervision::Well
+    } else {
+        Supervision::Never
+    }
+}
+
+fn count(devices: &[CoreDevice]) -> DeviceCounts {
+    let of = |wanted| {
+        let found = devices.iter().filter(|device| device.record.assigned && supervision(&device.record) == wanted);
+        u32::try_from(found.count()).unwrap_or(u32::MAX)
+    };
+    let (well, silent, never) = (of(Supervision::Well), of(Supervision::Silent), of(Supervision::Never));
+    DeviceCounts { total: well.saturating_add(silent).saturating_add(never), well, silent, never }
+}
+
+fn alarm(alarm: Alarm) -> AlarmView {
+    AlarmView {
+        id: alarm.id,
+        kind: alarm.kind,
+        urgency: alarm.urgency,
+        device: alarm.device,
+        place: None,
+        state: alarm.state,
+        raised_at: alarm.opened_at,
+        presses: u32::try_from(alarm.presses).unwrap_or(u32::MAX),
+        taken_back: alarm.cancelled,
+        detail: alarm.detail,
+        steps: alarm
+            .history
+            .into_iter()
+            .map(|step| StepView { state: step.state, at: step.at, by: step.by, cause: step.cause })
+            .collect(),
+    }
+}

@@ -1,0 +1,354 @@
+//! The composition root: configuration in, adapters and core built, run until told to stop, drained in order.
+//!
+//! ```text
+//! build: configuration, files, journal, core, sockets        nothing is bound before everything was read
+//! run:   adapters as tasks, event loop, ready
+//! end:   stop intake -> drain core and journal -> stop adapters -> close the journal
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use gateway_core::{Core, CoreConfig, Head, Now, Restored, Storage};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::adapter::card_reader::CardReaders;
+use crate::adapter::device_link::DeviceLink;
+use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
+use crate::adapter::store::{self, Journal, OpenError};
+use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
+use crate::answers::Answers;
+use crate::config::{ConfigError, ConfigFile};
+use crate::devices_file::DeviceDirectory;
+use crate::entry_source::JournalSource;
+use crate::event_loop::{self, Ended, Inputs};
+use crate::outside::{Daemon, Looked};
+use crate::time_source::TimeSource;
+
+/// Reports that wait between the sockets and the core: about two groups, then the sockets are not read.
+const LINK_QUEUE: usize = 4_096;
+/// Everything else that waits for the core; senders wait when it is full.
+const QUEUE: usize = 256;
+/// How long what is under way may take at the end.
+const GRACE: Duration = Duration::from_secs(8);
+/// How often a gateway whose disk takes nothing tries again.
+const STORAGE_RETRY: Duration = Duration::from_secs(30);
+
+/// How the daemon ended, as its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Told to stop, and everything was drained.
+    Stopped,
+    /// The configuration is wrong (EX_CONFIG).
+    Config,
+    /// The journal needs a person, or a commit failed; the code says which.
+    Storage(u8),
+    /// The disk takes commits again, or an adapter was lost: start me anew (EX_TEMPFAIL).
+    Again,
+}
+
+impl ExitCode {
+    /// The number for the system.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Stopped => 0,
+            Self::Config => 78,
+            Self::Storage(code) => code,
+            Self::Again => 75,
+        }
+    }
+}
+
+/// Everything that a configuration names, read and checked. Nothing is bound or written yet.
+pub struct Checked {
+    file: ConfigFile,
+    directory: Arc<DeviceDirectory>,
+    credentials: Credentials,
+    staff: StaffCredentials,
+}
+
+impl Checked {
+    /// Reads every file that the configuration names.
+    ///
+    /// # Errors
+    /// The first mistake, with file, line and key.
+    pub fn read(file: ConfigFile) -> Result<Self, ConfigError> {
+        let config = &file.config;
+        let directory = DeviceDirectory::from_file(&config.device_link.devices_file)
+            .map_err(|error| file.wrong("device_link.devices_file", error))?;
+        let credentials =
+            Credentials::load(&config.uplink).map_err(|error| file.wrong(&format!("uplink.{}", error.key()), error))?;
+        let staff = match &config.kiosk.credentials_file {
+            Some(path) => StaffCredentials::load(path).map_err(|error| file.wrong("kiosk.credentials_file", error))?,
+            None => StaffCredentials::default(),
+        };
+        Ok(Self { directory: Arc::new(directory), credentials, staff, file })
+    }
+
+    fn core_config(&self, storage: Storage) -> anyhow::Result<CoreConfig> {
+        let config = &self.file.config;
+        let devices = self.directory.devices();
+        Ok(CoreConfig {
+            gateway: config.gateway.id.clone(),
+            readers: config.card_reader.iter().flat_map(|readers| readers.reader_ids().cloned()).collect(),
+            devices: devices
+                .values()
+                .map(|device| (device.id.clone(), u64::from(device.silent_after_s).saturating_mul(1_000)))
+                .collect(),
+            catalogue: config.catalogue.order(),
+            policy: config.policy.order(),
+            battery_low_mv: config.gateway.battery_low_mv,
+            jitter_seed: getrandom::u64().context("the system gives no random numbers")?,
+            storage,
+        })
+    }
+}
+
+/// The journal, or what stands in for it when the disk takes nothing.
+struct Opened {
+    journal: Option<Journal>,
+    restored: store::Restored,
+    storage: Storage,
+}
+
+async fn open_journal(checked: &Checked) -> Result<Opened, OpenError> {
+    match Journal::open(&checked.file.config.gateway.state_dir).await {
+        Ok((journal, restored)) => {
+            let storage = match journal.storage() {
+                store::Storage::Writable => Storage::Journal,
+                store::Storage::Dead(failure) => {
+                    tracing::error!(%failure, "the disk takes nothing: alarms go straight to the centre, sales are closed");
+                    Storage::Dead
+                }
+            };
+            Ok(Opened { journal: Some(journal), restored, storage })
+        }
+        Err(error) if error.needs_a_person() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
+            Ok(Opened { journal: None, restored: store::Restored::default(), storage: Storage::Dead })
+        }
+    }
+}
+
+fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result<Core> {
+    let found = &opened.restored;
+    if !found.state_damaged.is_empty() {
+        tracing::error!(keys = ?found.state_damaged, "state records are damaged and left out");
+    }
+    let head = Head { journal: found.journal.clone(), n: found.last_n, hash: found.last_hash };
+    let restored = Restored { head, state: found.state.clone() };
+    Ok(Core::restore(checked.core_config(opened.storage)?, restored, now)?)
+}
+
+/// Runs the daemon until it is told to stop or cannot go on.
+///
+/// # Errors
+/// What kept it from starting, beside the configuration.
+pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+    let opened = match open_journal(&checked).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(%error, "the journal needs a person");
+            eprint_line(&error.to_string());
+            return Ok(ExitCode::Storage(74));
+        }
+    };
+    let metrics = PrometheusBuilder::new().install_recorder().context("the metrics recorder")?;
+    let config = checked.file.config.clone();
+    let mut time =
+        TimeSource::new(config.gateway.trust_clock, opened.restored.last_recorded).context("the bundled time zones")?;
+    let now = time.now();
+    let core = restore_core(&checked, &opened, &now)?;
+    let (link_inputs, link) = mpsc::channel(LINK_QUEUE);
+    let (store_events, store) = mpsc::channel(QUEUE);
+    let (uplink_inputs, uplink) = mpsc::channel(QUEUE);
+    let (desk_inputs, desk) = mpsc::channel(QUEUE);
+    let (card_inputs, card) = mpsc::channel(QUEUE);
+    let (view, queries) = CoreView::channel();
+    let inputs = Inputs { link, store, uplink, desk, card, queries };
+
+    let (stop_adapters, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let reader = opened.journal.as_ref().map(Journal::reader);
+    let space = opened.journal.as_ref().map(Journal::space);
+
+    let link = DeviceLink::bind(&config.device_link.settings(), Arc::clone(&checked.directory), link_inputs.clone())?;
+    let link_handle = link.handle();
+    let (kiosk, server) = bind_kiosk(&checked, desk_inputs.clone(), view, metrics).await?;
+    announce(&link, &kiosk);
+    let identity = GatewayIdentity { gateway: config.gateway.id.clone(), journal: opened.restored.journal.clone() };
+    let source = JournalSource::new(reader.clone(), store_events.clone());
+    let (uplink, uplink_handle) =
+        Uplink::new(&config.uplink, checked.credentials.clone(), identity, source, uplink_inputs.clone())?;
+    let readers = config.card_reader.as_ref().map(|settings| CardReaders::start(settings, &card_inputs)).transpose()?;
+    spawn_adapters(&mut tasks, link, server, uplink, &stopped);
+
+    let (writer, dead_journal) = match (opened.storage, opened.journal) {
+        (Storage::Journal, Some(journal)) => (Some(journal.start(store_events.clone())), None),
+        (Storage::Journal | Storage::Dead, journal) => (None, journal),
+    };
+    let mut daemon = Daemon {
+        link: link_handle,
+        readers: readers.as_ref().map(|(_, handle)| handle.clone()),
+        writer,
+        journal: reader.clone(),
+        space,
+        store_events: store_events.clone(),
+        uplink: uplink_handle,
+        kiosk,
+        answers: Answers {
+            gateway: config.gateway.id.clone(),
+            started_at: Arc::clone(&now.civil),
+            reader,
+            last_answer_at: None,
+            zone: time.zone(),
+        },
+        time,
+        returned: VecDeque::new(),
+        looked: Looked::new(),
+    };
+    tell_ready();
+    tracing::info!(journal = %opened.restored.journal, head = opened.restored.last_n, "the gateway is ready");
+    let ended = tokio::select! {
+        ended = event_loop::run(core, inputs, &mut daemon, shutdown.clone(), GRACE) => ended,
+        () = storage_is_back(opened.storage, dead_journal) => Ended::StorageIsBack,
+    };
+    let _already_stopping = shutdown.borrow_and_update();
+    finish(daemon, tasks, readers.map(|(readers, _)| readers), &stop_adapters).await;
+    Ok(exit_code(&ended))
+}
+
+fn tell_ready() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::warn!(%error, "the service manager could not be told that the gateway is ready");
+    }
+}
+
+fn announce(link: &DeviceLink, kiosk: &Kiosk) {
+    tracing::info!(
+        plain = ?link.plain_address(),
+        tls = ?link.tls_address(),
+        kiosk = %kiosk.local_addr(),
+        "listening"
+    );
+}
+
+async fn bind_kiosk(
+    checked: &Checked,
+    desk: mpsc::Sender<gateway_core::DeskInput>,
+    view: CoreView,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+) -> Result<(Kiosk, Server), kiosk::KioskError> {
+    let config = &checked.file.config;
+    let settings = kiosk::Settings {
+        listen: config.kiosk.listen,
+        hosts: config.kiosk.hosts.clone(),
+        credentials: checked.staff.clone(),
+        state_dir: config.gateway.state_dir.clone(),
+    };
+    Kiosk::bind(settings, desk, view, metrics).await
+}
+
+fn spawn_adapters(
+    tasks: &mut JoinSet<()>,
+    link: DeviceLink,
+    server: Server,
+    uplink: Uplink<JournalSource>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let stop = |mut stopped: watch::Receiver<bool>| async move {
+        // A sender that is gone means the same: the daemon is ending.
+        let _ended = stopped.wait_for(|stop| *stop).await;
+    };
+    let link_stop = stop(stopped.clone());
+    tasks.spawn(async move {
+        let drained = link.run(link_stop).await;
+        if drained.cut > 0 {
+            tracing::warn!(connections = drained.cut, "connections of devices were cut");
+        }
+    });
+    let server_stop = stop(stopped.clone());
+    tasks.spawn(async move {
+        let ended = server.run(server_stop).await;
+        tracing::info!(?ended, "local interface: closed");
+    });
+    let uplink_stop = stopped.clone();
+    tasks.spawn(async move {
+        let ended = uplink.run(uplink_stop).await;
+        tracing::info!(cut = ?ended.cut, "uplink: closed");
+    });
+}
+
+/// Stops the adapters and closes the journal, each within its own bound.
+async fn finish(daemon: Daemon, mut tasks: JoinSet<()>, readers: Option<CardReaders>, stop: &watch::Sender<bool>) {
+    stop.send_replace(true);
+    let Daemon { writer, journal, .. } = daemon;
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, all).await.is_err() {
+        tracing::error!(left = tasks.len(), "adapters did not stop within the grace period");
+        tasks.shutdown().await;
+    }
+    if let Some(readers) = readers {
+        // Its threads are joined without blocking the runtime.
+        let stopped = tokio::task::spawn_blocking(move || readers.stop(GRACE)).await;
+        if !matches!(stopped, Ok(Ok(()))) {
+            tracing::error!("card readers did not stop within the grace period");
+        }
+    }
+    if let Some(journal) = journal {
+        journal.close().await;
+    }
+    if let Some(writer) = writer
+        && tokio::time::timeout(GRACE, writer.close()).await.is_err()
+    {
+        tracing::error!("the journal was not closed within the grace period");
+    }
+}
+
+/// Ends when a disk that took nothing takes commits again; never, where it always did.
+async fn storage_is_back(storage: Storage, mut journal: Option<Journal>) {
+    if storage == Storage::Journal {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(STORAGE_RETRY).await;
+        match &mut journal {
+            Some(journal) => {
+                if journal.probe().await == store::Storage::Writable {
+                    return;
+                }
+            }
+            // It could not even be opened: only a new start can try again.
+            None => return,
+        }
+    }
+}
+
+fn exit_code(ended: &Ended) -> ExitCode {
+    match ended {
+        Ended::Shutdown => ExitCode::Stopped,
+        Ended::CommitFailed(failure) => {
+            tracing::error!(%failure, "a commit failed: its outcome is unknown until the next start");
+            ExitCode::Storage(failure.exit_code())
+        }
+        Ended::AdapterGone(adapter) => {
+            tracing::error!(adapter, "an adapter has ended");
+            ExitCode::Again
+        }
+        Ended::StorageIsBack => {
+            tracing::info!("starting anew to see whether the disk takes commits again");
+            ExitCode::Again
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
+fn eprint_line(line: &str) {
+    eprintln!("{line}");
+}
