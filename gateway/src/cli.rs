@@ -62,21 +62,31 @@ pub struct ConfigArg {
 #[derive(Debug, Subcommand)]
 pub enum JournalTask {
     /// Verify the whole chain: numbers, hashes, origins, private records; exit code 1 and the first bad row otherwise
-    Verify(ConfigArg),
+    Verify {
+        /// The configuration file
+        #[arg(long, default_value = CONFIG_DEFAULT)]
+        config: PathBuf,
+        /// The database's own structure too; takes longer
+        #[arg(long)]
+        whole: bool,
+    },
     /// Print entries, one JSON object a line
     Show {
         /// The configuration file
         #[arg(long, default_value = CONFIG_DEFAULT)]
         config: PathBuf,
-        /// The first number
-        #[arg(long, default_value_t = 1)]
-        from: u64,
+        /// The first number; without it the last entries are shown
+        #[arg(long)]
+        from: Option<u64>,
         /// How many at most
         #[arg(long, default_value_t = 100)]
         limit: u64,
         /// Only entries of this kind, such as alarm.raised
         #[arg(long)]
         kind: Option<String>,
+        /// Only entries of this source, such as device:btn-0001
+        #[arg(long)]
+        source: Option<String>,
         /// With the personal data beside them
         #[arg(long)]
         private: bool,

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use gateway::adapter::kiosk::credentials::{hash_pin, new_token};
-use gateway::adapter::store::Journal;
+use gateway::adapter::store::{Depth, ShowFilter};
 use gateway::app::{self, Checked};
 use gateway::cli::{Cli, ConfigArg, DeviceTask, JournalTask, LogFormat, StaffTask, Task};
 use gateway::config::ConfigFile;
-use gateway::devices_file;
+use gateway::{devices_file, journal_cli};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -109,9 +109,9 @@ fn run(checked: Checked) -> anyhow::Result<u8> {
 fn journal(task: JournalTask) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime")?;
     let config = match &task {
-        JournalTask::Verify(ConfigArg { config })
-        | JournalTask::Show { config, .. }
-        | JournalTask::Init { config, .. } => config,
+        JournalTask::Verify { config, .. } | JournalTask::Show { config, .. } | JournalTask::Init { config, .. } => {
+            config
+        }
     };
     let file = match config_of(config)? {
         Ok(file) => file,
@@ -119,13 +119,18 @@ fn journal(task: JournalTask) -> anyhow::Result<u8> {
     };
     let dir = file.config.gateway.state_dir.clone();
     match task {
-        JournalTask::Verify(_) | JournalTask::Show { .. } => Ok(1),
+        JournalTask::Verify { whole, .. } => {
+            let depth = if whole { Depth::Whole } else { Depth::Entries };
+            let good = runtime.block_on(journal_cli::verify(&dir, depth, &mut std::io::stdout()))?;
+            Ok(u8::from(!good))
+        }
+        JournalTask::Show { from, limit, kind, source, private, .. } => {
+            let filter = ShowFilter { from, limit: Some(limit), lane: None, kind, source, private };
+            runtime.block_on(journal_cli::show(&dir, &filter, &mut std::io::stdout()))?;
+            Ok(0)
+        }
         JournalTask::Init { replace, .. } => {
-            let begun = runtime.block_on(Journal::init(&dir, replace))?;
-            println!("journal {} begun in {}", begun.journal, dir.display());
-            if let Some(aside) = begun.aside {
-                println!("the old one lies in {}", aside.display());
-            }
+            runtime.block_on(journal_cli::init(&dir, replace, &mut std::io::stdout()))?;
             Ok(0)
         }
     }
