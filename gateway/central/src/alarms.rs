@@ -63,6 +63,7 @@ pub const fn urgency_word(urgency: Urgency) -> &'static str {
     match urgency {
         Urgency::Test => "test",
         Urgency::Technical => "technical",
+        Urgency::Request => "request",
         Urgency::Urgent => "urgent",
         Urgency::Emergency => "emergency",
     }

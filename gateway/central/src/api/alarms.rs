@@ -76,8 +76,8 @@ pub async fn list(
     builder.push(COLUMNS).push(" FROM alarms a LEFT JOIN devices d ON d.id = a.device ");
     if query.open == Some(1) {
         builder.push(
-            "WHERE a.state < 5 ORDER BY CASE a.urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 WHEN 'technical' THEN 2
-             ELSE 3 END, a.received_ms, a.id LIMIT ",
+            "WHERE a.state < 5 ORDER BY CASE a.urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 WHEN 'request' THEN 2
+             WHEN 'technical' THEN 3 ELSE 4 END, a.received_ms, a.id LIMIT ",
         );
     } else {
         builder.push("ORDER BY a.received_ms DESC, a.id DESC LIMIT ");

@@ -56,135 +56,109 @@ pub enum Problem {
 }
 
 impl Problem {
-    const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+    /// Its status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "请提供有效的令牌(Authorization: Bearer …)。",
-                "Send a valid token (Authorization: Bearer …).",
-            ),
-            Self::ForeignGateway => (
-                StatusCode::FORBIDDEN,
-                "foreign_gateway",
-                "该令牌属于另一台网关,请检查网关名称和令牌文件。",
-                "This token belongs to another gateway: check the gateway's name and its token file.",
-            ),
-            Self::ForeignHost => (
-                StatusCode::FORBIDDEN,
-                "foreign_host",
-                "请通过 127.0.0.1 或 localhost 访问本服务。",
-                "Use 127.0.0.1 or localhost to reach this service.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "没有找到,请检查地址或编号。",
-                "There is no such thing: check the address or the reference.",
-            ),
-            Self::Method => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "该地址不支持此方法,请查看 /api/openapi.json。",
-                "This address does not take that method: see /api/openapi.json.",
-            ),
-            Self::BadJson => (
-                StatusCode::BAD_REQUEST,
-                "bad_json",
-                "请求内容不是所需格式的 JSON,请对照 /api/openapi.json 修改。",
-                "The body is no JSON of the right form: compare it with /api/openapi.json.",
-            ),
-            Self::BadParameter => (
-                StatusCode::BAD_REQUEST,
-                "bad_parameter",
-                "参数缺失或格式不正确,请对照 /api/openapi.json 修改。",
-                "A parameter is missing or of the wrong form: compare it with /api/openapi.json.",
-            ),
-            Self::Version => (
-                StatusCode::BAD_REQUEST,
-                "version",
-                "不支持该消息版本,请升级本服务。",
-                "This version of the message is not known here: upgrade this service.",
-            ),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "请求过大,请分批发送。",
-                "The request is too large: send it in parts.",
-            ),
-            Self::CauseMissing => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "cause_missing",
-                "关闭报警前请填写原因。",
-                "Give a cause before closing the alarm.",
-            ),
-            Self::AlarmTaken => (
-                StatusCode::CONFLICT,
-                "alarm_taken",
-                "该报警已由其他人员处理到此步骤,请刷新查看。",
-                "Somebody else has taken this alarm so far already: look at it again.",
-            ),
-            Self::KeyUsed => (
-                StatusCode::CONFLICT,
-                "key_used",
-                "该幂等键已用于另一笔操作,请换一个新的键。",
-                "This idempotency key was used for something else: take a new one.",
-            ),
-            Self::KeyMissing => (
-                StatusCode::BAD_REQUEST,
-                "key_missing",
-                "请在 Idempotency-Key 头中提供唯一的键(1 至 100 个字符)。",
-                "Send a unique key of 1 to 100 characters in the header Idempotency-Key.",
-            ),
-            Self::Amount => (
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "amount",
-                "金额必须为大于零的整数(分),且不超过账户上限。",
-                "The amount must be a whole number of fen above zero, within what an account can hold.",
-            ),
-            Self::JournalForked => (
-                StatusCode::CONFLICT,
-                "journal_forked",
-                "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
-                "This gateway's journal forked and cannot be approved: begin a new journal on the gateway, then approve that.",
-            ),
-            Self::NothingToApprove => (
-                StatusCode::CONFLICT,
-                "nothing_to_approve",
-                "该网关尚无日志可批准。",
-                "This gateway has no journal to approve yet.",
-            ),
-            Self::Busy => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "busy",
-                "系统繁忙,请稍后重试。",
-                "Too much waits at the moment: try again shortly.",
-            ),
-            Self::Full => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "disk_full",
-                "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
-                "The centre's disk is full: call maintenance now. Nothing was recorded; send it again later.",
-            ),
-            Self::Internal => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "内部错误,请重发同一请求;如仍失败请联系维护人员。",
-                "Something broke: send the same request again, and call maintenance if it still fails.",
-            ),
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::ForeignGateway | Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BadJson | Self::BadParameter | Self::Version | Self::KeyMissing => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::CauseMissing | Self::Amount => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::AlarmTaken | Self::KeyUsed | Self::JournalForked | Self::NothingToApprove => StatusCode::CONFLICT,
+            Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// Its code.
     #[must_use]
     pub const fn code(self) -> &'static str {
-        self.parts().1
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::ForeignGateway => "foreign_gateway",
+            Self::ForeignHost => "foreign_host",
+            Self::NotFound => "not_found",
+            Self::Method => "method_not_allowed",
+            Self::BadJson => "bad_json",
+            Self::BadParameter => "bad_parameter",
+            Self::Version => "version",
+            Self::TooLarge => "too_large",
+            Self::CauseMissing => "cause_missing",
+            Self::AlarmTaken => "alarm_taken",
+            Self::KeyUsed => "key_used",
+            Self::KeyMissing => "key_missing",
+            Self::Amount => "amount",
+            Self::JournalForked => "journal_forked",
+            Self::NothingToApprove => "nothing_to_approve",
+            Self::Busy => "busy",
+            Self::Full => "disk_full",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What to do, in Chinese.
+    #[must_use]
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "请提供有效的令牌(Authorization: Bearer …)。",
+            Self::ForeignGateway => "该令牌属于另一台网关,请检查网关名称和令牌文件。",
+            Self::ForeignHost => "请通过 127.0.0.1 或 localhost 访问本服务。",
+            Self::NotFound => "没有找到,请检查地址或编号。",
+            Self::Method => "该地址不支持此方法,请查看 /api/openapi.json。",
+            Self::BadJson => "请求内容不是所需格式的 JSON,请对照 /api/openapi.json 修改。",
+            Self::BadParameter => "参数缺失或格式不正确,请对照 /api/openapi.json 修改。",
+            Self::Version => "不支持该消息版本,请升级本服务。",
+            Self::TooLarge => "请求过大,请分批发送。",
+            Self::CauseMissing => "关闭报警前请填写原因。",
+            Self::AlarmTaken => "该报警已由其他人员处理到此步骤,请刷新查看。",
+            Self::KeyUsed => "该幂等键已用于另一笔操作,请换一个新的键。",
+            Self::KeyMissing => "请在 Idempotency-Key 头中提供唯一的键(1 至 100 个字符)。",
+            Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
+            Self::JournalForked => "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
+            Self::NothingToApprove => "该网关尚无日志可批准。",
+            Self::Busy => "系统繁忙,请稍后重试。",
+            Self::Full => "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
+            Self::Internal => "内部错误,请重发同一请求;如仍失败请联系维护人员。",
+        }
+    }
+
+    /// What to do, in English.
+    #[must_use]
+    pub const fn english(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "Send a valid token (Authorization: Bearer …).",
+            Self::ForeignGateway => {
+                "This token belongs to another gateway: check the gateway's name and its token file."
+            }
+            Self::ForeignHost => "Use 127.0.0.1 or localhost to reach this service.",
+            Self::NotFound => "There is no such thing: check the address or the reference.",
+            Self::Method => "This address does not take that method: see /api/openapi.json.",
+            Self::BadJson => "The body is no JSON of the right form: compare it with /api/openapi.json.",
+            Self::BadParameter => "A parameter is missing or of the wrong form: compare it with /api/openapi.json.",
+            Self::Version => "This version of the message is not known here: upgrade this service.",
+            Self::TooLarge => "The request is too large: send it in parts.",
+            Self::CauseMissing => "Give a cause before closing the alarm.",
+            Self::AlarmTaken => "Somebody else has taken this alarm so far already: look at it again.",
+            Self::KeyUsed => "This idempotency key was used for something else: take a new one.",
+            Self::KeyMissing => "Send a unique key of 1 to 100 characters in the header Idempotency-Key.",
+            Self::Amount => "The amount must be a whole number of fen above zero, within what an account can hold.",
+            Self::JournalForked => {
+                "This gateway's journal forked and cannot be approved: begin a new journal on the gateway, then approve that."
+            }
+            Self::NothingToApprove => "This gateway has no journal to approve yet.",
+            Self::Busy => "Too much waits at the moment: try again shortly.",
+            Self::Full => "The centre's disk is full: call maintenance now. Nothing was recorded; send it again later.",
+            Self::Internal => "Something broke: send the same request again, and call maintenance if it still fails.",
+        }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.parts().0.into_response();
+        let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -238,32 +212,17 @@ pub async fn localise(request: Request, next: Next) -> Response {
         (None, StatusCode::PAYLOAD_TOO_LARGE) => Problem::TooLarge,
         (None, _) => return response,
     };
-    let (status, code, zh, en) = problem.parts();
-    metrics::counter!("central_problems_total", "code" => code).increment(1);
-    let message = if chinese { zh } else { en };
-    let mut answer = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+    metrics::counter!("central_problems_total", "code" => problem.code()).increment(1);
+    let message = if chinese { problem.chinese() } else { problem.english() };
+    let body = json!({"error": {"code": problem.code(), "message": message}});
+    let mut answer = (problem.status(), Json(body)).into_response();
     let headers = answer.headers_mut();
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(if chinese { "zh-CN" } else { "en" }));
-    match problem {
-        Problem::Busy => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("1"))),
-        Problem::Full => drop(headers.insert(RETRY_AFTER, HeaderValue::from_static("30"))),
-        Problem::Unauthorized => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-        Problem::ForeignGateway
-        | Problem::ForeignHost
-        | Problem::NotFound
-        | Problem::Method
-        | Problem::BadJson
-        | Problem::BadParameter
-        | Problem::Version
-        | Problem::TooLarge
-        | Problem::CauseMissing
-        | Problem::AlarmTaken
-        | Problem::KeyUsed
-        | Problem::KeyMissing
-        | Problem::Amount
-        | Problem::JournalForked
-        | Problem::NothingToApprove
-        | Problem::Internal => {}
+    if problem == Problem::Unauthorized {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(if problem == Problem::Full { "30" } else { "1" }));
     }
     answer
 }
