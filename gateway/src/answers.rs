@@ -81,6 +81,7 @@ impl Answers {
                 .iter()
                 .map(|lane| LaneView { lane: lane.lane, waiting: lane.waiting, oldest_at: None })
                 .collect(),
+            sales_unknown: u32::try_from(seen.sales_unknown).unwrap_or(u32::MAX),
             quarantined: seen.quarantined as u64,
         };
         let Some(reader) = self.reader.clone() else {

@@ -61,3 +61,10 @@ fn h5_an_empty_file_is_refused_and_crlf_is_taken() {
     assert!(!error_of("").is_empty());
     assert_eq!(error_of(&GOOD.replace('\n', "\r\n")), "");
 }
+
+#[test]
+fn the_sample_configuration_is_taken() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/gateway.toml");
+    let file = ConfigFile::read(&path).expect("the sample is good");
+    assert_eq!(file.config.catalogue.service.len(), 2);
+}
