@@ -19,12 +19,18 @@ const fn package(name: &'static str) -> Package {
     Package { name, services: &[] }
 }
 
+const VIRTUAL_READER: &str = "vsmartcard-vpcd";
+
+/// For a machine with a pcscd of its own: the package adds its readers to that one too.
+const VIRTUAL_READER_NOTE: &str = "note: from its next start on, this machine's own pcscd has a virtual reader too, which listens on \
+port 35963 of all addresses; this project does not need it there: rm /etc/reader.conf.d/vpcd";
+
 /// Building, and running with virtual card readers: demo and benchmarks.
 pub const DEMO: &[Package] = &[
     package("pkg-config"),
     package("libpcsclite-dev"),
     Package { name: "pcscd", services: &["pcscd.socket", "pcscd.service"] },
-    package("vsmartcard-vpcd"),
+    package(VIRTUAL_READER),
     // `unshare` and `ip` for the namespaces in which pcscd runs.
     package("util-linux"),
     package("iproute2"),
@@ -120,6 +126,9 @@ pub fn ensure(wanted: &[&[Package]]) -> Result<Vec<&'static str>, PackageError> 
     install.args(&names);
     let done = cargo::status(install).is_ok_and(|s| s.success());
     switch_off(root, &missing);
+    if names.contains(&VIRTUAL_READER) && !names.contains(&"pcscd") {
+        println!("{VIRTUAL_READER_NOTE}");
+    }
     if done { Ok(names) } else { Err(PackageError::Failed { missing: names }) }
 }
 
