@@ -1,0 +1,34 @@
+//! Every bound of the broker adapter, with its reason.
+
+use std::time::Duration;
+
+/// The client's packet identifiers go round after as many (the crate's default).
+pub const IDENTIFIERS: u16 = 100;
+/// Commands that may wait for the broker's PUBACK; well below [`IDENTIFIERS`], so that there is always room to go on.
+pub const COMMANDS_IN_FLIGHT_MAX: usize = 32;
+/// Commands that may wait behind those; a broker that lets more pile up is connected anew, and the core sends the open
+/// ones again.
+pub const COMMANDS_WAITING_MAX: usize = 4_096;
+/// Inputs that may wait for room in the core's intake before the broker is not read any more.
+pub const INPUTS_WAITING_MAX: usize = 256;
+/// Requests to the client that may wait: as many acknowledgements as one group commit gives.
+pub const REQUESTS_MAX: usize = 2_048;
+/// Devices in one SUBSCRIBE, two filters each: small enough for every broker's packet limit.
+pub const DEVICES_PER_SUBSCRIBE: usize = 50;
+/// The largest packet that is read. MQTT 3.1.1 cannot tell the broker a limit, and a packet that is not read comes again
+/// at each connect and stands in the way of all others; so this is far above what any device sends, and the broker has
+/// to be given a limit of its own.
+pub const PACKET_LEN_MAX: usize = 1024 * 1024;
+
+/// Keep-alive, unless the settings say otherwise: a broker that is gone is noticed within twice as long.
+pub const KEEP_ALIVE_S_DEFAULT: u16 = 10;
+/// How long connecting may take, in seconds.
+pub const CONNECT_TIMEOUT_S: u64 = 5;
+/// First and longest pause between tries to connect; each is drawn between half of it and all of it.
+pub const RECONNECT_MS_MIN: u64 = 250;
+/// See [`RECONNECT_MS_MIN`]. Alarms may wait behind it.
+pub const RECONNECT_MS_MAX: u64 = 10_000;
+/// How long acknowledgements that are under way may take at shutdown: a group commit on a slow disk.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the goodbye may take.
+pub const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);

@@ -1,0 +1,304 @@
+//! What one connection to the broker carries, without any input or output: publishes in, inputs of the core out;
+//! acknowledgements and commands of the core in, packets out.
+//!
+//! A broker hides who is connected, so each device that is heard on a connection gets a session of its own there: from the
+//! first publish that comes of it until the connection to the broker is lost.
+//!
+//! **Invariant:** an acknowledgement is passed on only on the connection on which its publish came: after a reconnect the
+//! broker delivers again, under an identifier that may by then be another publish's.
+//! **Invariant:** a packet identifier is not used again before it came back: the client counts identifiers round, and would
+//! get stuck for good on one that is still open.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use gateway_core::limits::SAMPLE_LEN_MAX;
+use gateway_core::{AckToken, CommandId, LinkId, LinkInput, LinkRefusal, SessionId};
+use protocols::device::PAYLOAD_LEN_MAX;
+use protocols::id::DeviceId;
+use protocols::topic::{Channel, Topic};
+
+use super::limits;
+
+/// A publish that the broker delivered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delivered<'p> {
+    pub topic: &'p str,
+    /// Absent at QoS 0.
+    pub packet: Option<u16>,
+    pub retained: bool,
+    pub payload: &'p [u8],
+}
+
+/// Commands pile up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+#[derive(Debug)]
+struct Waiting {
+    command: CommandId,
+    device: DeviceId,
+    payload: Vec<u8>,
+}
+
+/// A command with the place in the row of identifiers that it takes.
+#[derive(Debug, Clone)]
+struct Sent {
+    place: u64,
+    command: CommandId,
+    device: DeviceId,
+}
+
+/// The state of the adapter.
+#[derive(Debug)]
+pub(super) struct Relay {
+    assigned: BTreeSet<DeviceId>,
+    last_number: u64,
+    /// For publishes of nobody who is assigned.
+    nobody: u64,
+    sessions: BTreeMap<DeviceId, u64>,
+    devices: BTreeMap<u64, DeviceId>,
+    unacked: BTreeSet<u16>,
+    places: u64,
+    waiting: VecDeque<Waiting>,
+    handed: VecDeque<Sent>,
+    in_flight: BTreeMap<u16, Sent>,
+}
+
+impl Relay {
+    pub fn new(assigned: impl IntoIterator<Item = DeviceId>) -> Self {
+        Self {
+            assigned: assigned.into_iter().collect(),
+            last_number: 0,
+            nobody: 0,
+            sessions: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            unacked: BTreeSet::new(),
+            places: 0,
+            waiting: VecDeque::new(),
+            handed: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+        }
+    }
+
+    /// A connection stands; the filters to subscribe, a list for each packet.
+    pub fn opened(&mut self) -> Vec<Vec<String>> {
+        self.nobody = self.fresh_number();
+        let filters = |device: &DeviceId| {
+            [Channel::Event, Channel::Status].map(|channel| Topic { device: device.clone(), channel }.to_string())
+        };
+        let devices: Vec<&DeviceId> = self.assigned.iter().collect();
+        let packets: Vec<Vec<String>> = devices
+            .chunks(limits::DEVICES_PER_SUBSCRIBE)
+            .map(|devices| devices.iter().copied().flat_map(filters).collect())
+            .collect();
+        // A SUBSCRIBE takes an identifier, too.
+        self.places = packets.len() as u64;
+        packets
+    }
+
+    /// The connection is gone, and all that stood on it; what the core is told.
+    pub fn closed(&mut self) -> Vec<LinkInput> {
+        self.unacked.clear();
+        self.waiting.clear();
+        self.handed.clear();
+        self.in_flight.clear();
+        self.devices.clear();
+        let sessions = std::mem::take(&mut self.sessions);
+        let gone = |(device, number)| LinkInput::Disconnected { device, session: session(number) };
+        sessions.into_iter().map(gone).collect()
+    }
+
+    /// The broker delivered a publish; what the core is told.
+    pub fn delivered(&mut self, publish: Delivered<'_>) -> Vec<LinkInput> {
+        self.unacked.extend(publish.packet);
+        let topic = Topic::parse(publish.topic);
+        let own = topic.filter(|topic| topic.channel != Channel::Command && self.assigned.contains(&topic.device));
+        let Some(Topic { device, channel }) = own else {
+            // Left over from an earlier assignment; the broker keeps the session with its subscriptions.
+            let ack = self.token(self.nobody, publish.packet);
+            return vec![refused(None, LinkRefusal::ForeignTopic, ack, publish.topic.as_bytes())];
+        };
+        let mut inputs = Vec::new();
+        let number = match self.sessions.get(&device) {
+            Some(number) => *number,
+            None => {
+                let number = self.fresh_number();
+                self.sessions.insert(device.clone(), number);
+                self.devices.insert(number, device.clone());
+                inputs.push(LinkInput::Connected { device: device.clone(), session: session(number) });
+                number
+            }
+        };
+        let ack = self.token(number, publish.packet);
+        inputs.push(if publish.payload.len() > PAYLOAD_LEN_MAX {
+            refused(Some(device), LinkRefusal::Oversize, ack, publish.payload)
+        } else if channel == Channel::Status {
+            LinkInput::Status { device, ack, payload: publish.payload.to_vec() }
+        } else {
+            LinkInput::Event { device, ack, payload: publish.payload.to_vec(), retained: publish.retained }
+        });
+        inputs
+    }
+
+    /// The identifier to acknowledge to the broker; `None` when the publish came on another connection.
+    pub fn ack(&mut self, token: AckToken) -> Option<u16> {
+        let number = token.session.number;
+        let is_current = number == self.nobody || self.devices.contains_key(&number);
+        if is_current && self.unacked.remove(&token.packet) { Some(token.packet) } else { None }
+    }
+
+    /// Publishes that wait for the core.
+    pub fn unacked(&self) -> usize {
+        self.unacked.len()
+    }
+
+    /// Takes a command for a device that was heard on this connection; `false` when it was not.
+    pub fn command(&mut self, to: SessionId, command: CommandId, payload: Vec<u8>) -> Result<bool, TooMany> {
+        let Some(device) = self.devices.get(&to.number) else { return Ok(false) };
+        if self.waiting.len() >= limits::COMMANDS_WAITING_MAX {
+            return Err(TooMany);
+        }
+        self.waiting.push_back(Waiting { command, device: device.clone(), payload });
+        Ok(true)
+    }
+
+    /// The next command to publish, topic and payload, when an identifier is surely free.
+    pub fn next_command(&mut self) -> Option<(String, Vec<u8>)> {
+        let oldest = self.in_flight.values().chain(self.handed.front()).map(|sent| sent.place).min();
+        let next = self.places;
+        let round = oldest.map_or(0, |oldest| next.saturating_sub(oldest));
+        let open = self.in_flight.len().saturating_add(self.handed.len());
+        if open >= limits::COMMANDS_IN_FLIGHT_MAX || round >= u64::from(limits::IDENTIFIERS) {
+            return None;
+        }
+        let Waiting { command, device, payload } = self.waiting.pop_front()?;
+        let topic = Topic { device: device.clone(), channel: Channel::Command }.to_string();
+        self.handed.push_back(Sent { place: next, command, device });
+        self.places = next.saturating_add(1);
+        Some((topic, payload))
+    }
+
+    /// The client gave the command that was handed to it first this identifier.
+    pub fn sent(&mut self, packet: u16) {
+        if let Some(sent) = self.handed.pop_front() {
+            self.in_flight.insert(packet, sent);
+        }
+    }
+
+    /// The broker has the command with this identifier.
+    pub fn taken(&mut self, packet: u16) -> Option<LinkInput> {
+        let Sent { command, device, .. } = self.in_flight.remove(&packet)?;
+        Some(LinkInput::CommandTaken { device, command })
+    }
+
+    fn fresh_number(&mut self) -> u64 {
+        self.last_number = self.last_number.saturating_add(1);
+        self.last_number
+    }
+
+    fn token(&self, number: u64, packet: Option<u16>) -> Option<AckToken> {
+        packet.map(|packet| AckToken { session: session(number), packet })
+    }
+}
+
+fn session(number: u64) -> SessionId {
+    SessionId { link: LinkId::Broker, number }
+}
+
+fn refused(device: Option<DeviceId>, reason: LinkRefusal, ack: Option<AckToken>, about: &[u8]) -> LinkInput {
+    let sample = about.get(..SAMPLE_LEN_MAX).unwrap_or(about).to_vec();
+    LinkInput::Refused { device, reason, ack, size: about.len() as u64, sample }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn relay() -> Relay {
+        Relay::new(["a".parse().unwrap(), "b".parse().unwrap()])
+    }
+
+    fn event(packet: u16) -> Delivered<'static> {
+        Delivered { topic: "care/v1/a/event", packet: Some(packet), retained: false, payload: b"{}" }
+    }
+
+    fn ack_of(input: &LinkInput) -> AckToken {
+        match input {
+            LinkInput::Event { ack, .. } | LinkInput::Status { ack, .. } | LinkInput::Refused { ack, .. } => {
+                ack.unwrap()
+            }
+            LinkInput::Connected { .. } | LinkInput::Disconnected { .. } | LinkInput::CommandTaken { .. } => {
+                panic!("{input:?} needs no acknowledgement")
+            }
+        }
+    }
+
+    #[test]
+    fn each_assigned_device_is_subscribed_by_name_and_never_by_wildcard() {
+        let many = (0..120).map(|n| format!("d{n}").parse().unwrap());
+        let packets = Relay::new(many).opened();
+        assert_eq!(packets.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 40]);
+        assert!(packets.concat().iter().all(|filter| !filter.contains(['#', '+'])));
+        assert_eq!(relay().opened().concat()[..2], ["care/v1/a/event", "care/v1/a/status"]);
+    }
+
+    #[test]
+    fn a_stale_acknowledgement_is_never_passed_on() {
+        let mut relay = relay();
+        relay.opened();
+        let inputs = relay.delivered(event(1));
+        assert!(matches!(inputs[0], LinkInput::Connected { .. }));
+        let old = ack_of(&inputs[1]);
+        assert_eq!(relay.closed().len(), 1);
+        relay.opened();
+        let new = ack_of(&relay.delivered(event(1))[1]);
+        assert_eq!(relay.ack(old), None);
+        assert_eq!(relay.ack(new), Some(1));
+        assert_eq!(relay.ack(new), None, "and none twice");
+    }
+
+    #[test]
+    fn a_publish_of_a_device_that_is_not_assigned_is_refused_and_acknowledged() {
+        let mut relay = relay();
+        relay.opened();
+        for topic in ["care/v1/c/event", "care/v1/a/command", "x"] {
+            let inputs = relay.delivered(Delivered { topic, ..event(9) });
+            let [LinkInput::Refused { device: None, reason: LinkRefusal::ForeignTopic, .. }] = inputs.as_slice() else {
+                panic!("{inputs:?}")
+            };
+            assert_eq!(relay.ack(ack_of(&inputs[0])), Some(9));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The client's own rule: identifiers 1 to 100 in turn, shared with SUBSCRIBE.
+        #[test]
+        fn an_identifier_is_never_used_before_it_came_back(steps in proptest::collection::vec(any::<u16>(), 1..2_000)) {
+            let mut relay = relay();
+            let mut next = u16::try_from(relay.opened().len()).unwrap() + 1;
+            relay.delivered(event(1));
+            let to = session(*relay.sessions.values().next().unwrap());
+            let (mut open, mut n) = (BTreeSet::new(), 0);
+            for step in steps {
+                n += 1;
+                relay.command(to, CommandId(n), Vec::new()).unwrap();
+                while relay.next_command().is_some() {
+                    prop_assert!(open.insert(next), "identifier {} is still open", next);
+                    relay.sent(next);
+                    next = if next == limits::IDENTIFIERS { 1 } else { next + 1 };
+                }
+                if step % 3 != 0 {
+                    let pick = usize::from(step) % open.len();
+                    let packet = *open.iter().nth(pick).unwrap();
+                    open.remove(&packet);
+                    prop_assert!(relay.taken(packet).is_some());
+                }
+                relay.waiting.truncate(50);
+            }
+        }
+    }
+}

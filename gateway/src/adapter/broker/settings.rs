@@ -1,0 +1,117 @@
+//! Settings of the broker adapter.
+//!
+//! **Invariant:** without TLS the broker is on this machine, unless the settings say in so many words that the network
+//! between is trusted.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use rumqttc::MqttOptions;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::limits;
+
+/// The broker and how the gateway knocks there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerSettings {
+    /// Name or address.
+    pub host: String,
+    /// Port; 1883 where absent.
+    #[serde(default = "default_port")]
+    pub port: u16,
+    /// The client id, under which the broker keeps the session: one for each gateway, never changed.
+    pub client_id: String,
+    /// User name.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// A file with the password on its first line.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Seconds between signs of life.
+    #[serde(default = "default_keep_alive")]
+    pub keep_alive_s: u16,
+    /// The broker may be on another machine although nothing is encrypted.
+    #[serde(default)]
+    pub network_is_trusted: bool,
+}
+
+const fn default_port() -> u16 {
+    1883
+}
+
+const fn default_keep_alive() -> u16 {
+    limits::KEEP_ALIVE_S_DEFAULT
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerSettingsError {
+    /// Without a client id the broker keeps no session, and what comes while the gateway is away is lost.
+    #[error("broker: client_id must be 1 to 64 characters without control characters")]
+    ClientId,
+    /// The broker is on another machine.
+    #[error(
+        "broker: host: {0} is not this machine, and nothing would be encrypted; \
+         set network_is_trusted = true if that is meant"
+    )]
+    NotLoopback(String),
+    /// Outside 1 to 3,600 seconds.
+    #[error("broker: keep_alive_s must be between 1 and 3600")]
+    KeepAlive,
+    /// A password needs a user name.
+    #[error("broker: password_file needs user")]
+    PasswordWithoutUser,
+    /// The password cannot be read.
+    #[error("broker: password_file: {path}: {source}")]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The client's options, checked.
+pub(super) fn client_options(settings: &BrokerSettings) -> Result<MqttOptions, BrokerSettingsError> {
+    let id = &settings.client_id;
+    if id.is_empty() || id.len() > 64 || id.chars().any(char::is_control) {
+        return Err(BrokerSettingsError::ClientId);
+    }
+    if !settings.network_is_trusted && !is_this_machine(&settings.host) {
+        return Err(BrokerSettingsError::NotLoopback(settings.host.clone()));
+    }
+    if !(1..=3_600).contains(&settings.keep_alive_s) {
+        return Err(BrokerSettingsError::KeepAlive);
+    }
+    let mut options = MqttOptions::new(id, &settings.host, settings.port);
+    options
+        .set_keep_alive(std::time::Duration::from_secs(u64::from(settings.keep_alive_s)))
+        .set_clean_session(false)
+        .set_manual_acks(true)
+        .set_inflight(limits::IDENTIFIERS)
+        .set_max_packet_size(limits::PACKET_LEN_MAX, limits::PACKET_LEN_MAX);
+    match (&settings.user, &settings.password_file) {
+        (None, None) => {}
+        (None, Some(_)) => return Err(BrokerSettingsError::PasswordWithoutUser),
+        (Some(user), None) => {
+            options.set_credentials(user, "");
+        }
+        (Some(user), Some(path)) => {
+            options.set_credentials(user, password(path)?.as_str());
+        }
+    }
+    Ok(options)
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn password(path: &Path) -> Result<Zeroizing<String>, BrokerSettingsError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| BrokerSettingsError::Password { path: path.to_owned(), source })?;
+    let text = Zeroizing::new(text);
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+}

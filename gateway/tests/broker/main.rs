@@ -1,0 +1,286 @@
+//! The broker adapter with Debian's mosquitto, which each test starts for itself, stops and kills.
+
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test fails by panicking")]
+
+mod mosquitto;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gateway::adapter::broker::{Broker, BrokerHandle, BrokerSettings, BrokerSettingsError};
+use gateway_core::{AckCode, AckToken, CommandId, LinkInput, LinkRefusal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use mosquitto::{DEADLINE, Mosquitto};
+
+struct Rig {
+    handle: BrokerHandle,
+    inputs: mpsc::Receiver<LinkInput>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+fn settings(port: u16) -> BrokerSettings {
+    BrokerSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        client_id: "gateway-test".to_owned(),
+        user: None,
+        password_file: None,
+        keep_alive_s: 5,
+        network_is_trusted: false,
+    }
+}
+
+impl Rig {
+    fn start(broker: &Mosquitto, room: usize) -> Self {
+        let (sender, inputs) = mpsc::channel(room);
+        let devices = ["a", "b"].map(|id| id.parse().unwrap());
+        let adapter = Broker::new(&settings(broker.port), devices, sender).unwrap();
+        let handle = adapter.handle();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(adapter.run(async { stopped.await.unwrap_or(()) }));
+        Self { handle, inputs, stop, task }
+    }
+
+    async fn input(&mut self) -> LinkInput {
+        timeout(DEADLINE, self.inputs.recv()).await.expect("an input comes in time").expect("the adapter runs")
+    }
+
+    async fn event(&mut self) -> (AckToken, String) {
+        loop {
+            match self.input().await {
+                LinkInput::Event { ack, payload, .. } => return (ack.unwrap(), String::from_utf8(payload).unwrap()),
+                LinkInput::Connected { .. } | LinkInput::Disconnected { .. } => {}
+                other => panic!("an event was expected, {other:?} came"),
+            }
+        }
+    }
+
+    /// Waits until the adapter has connected so many times.
+    async fn connected(&self, times: u64) {
+        let until = async {
+            while self.handle.stats().connects < times {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(DEADLINE, until).await.expect("the adapter connects in time");
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        timeout(DEADLINE, self.task).await.expect("the adapter ends in time").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_acknowledged_to_the_broker_only_when_the_core_says_so() {
+    let broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    broker.publish("care/v1/a/event", "one").await;
+    let LinkInput::Connected { device, .. } = rig.input().await else { panic!("the device is heard") };
+    assert_eq!(device.as_str(), "a");
+    let (old, payload) = rig.event().await;
+    assert_eq!(payload, "one");
+    rig.stop().await;
+
+    // Not acknowledged: it comes again, to another process under the same client id.
+    let mut rig = Rig::start(&broker, 64);
+    let (token, payload) = rig.event().await;
+    assert_eq!(payload, "one");
+    rig.handle.ack(token, AckCode::Success);
+    rig.stop().await;
+
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.publish("care/v1/a/status", "two").await;
+    assert!(matches!(rig.input().await, LinkInput::Connected { .. }));
+    assert!(matches!(rig.input().await, LinkInput::Status { .. }), "acknowledged: it does not come again");
+    rig.handle.ack(old, AckCode::Success);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_comes_while_the_gateway_is_away_waits_at_the_broker() {
+    let broker = Mosquitto::start().await;
+    let rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    rig.stop().await;
+    for n in 0..20 {
+        broker.publish("care/v1/b/event", &n.to_string()).await;
+    }
+    let mut rig = Rig::start(&broker, 64);
+    for n in 0..20 {
+        let (token, payload) = rig.event().await;
+        assert_eq!(payload, n.to_string(), "in order");
+        rig.handle.ack(token, AckCode::Success);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn commands_reach_a_device_and_are_taken_when_the_broker_has_them() {
+    let broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    let device = broker.subscriber("care/v1/a/command", 200).await;
+    broker.publish("care/v1/a/status", "{}").await;
+    let LinkInput::Connected { session, .. } = rig.input().await else { panic!("the device is heard") };
+    let LinkInput::Status { .. } = rig.input().await else { panic!("a heartbeat") };
+    // More than there are identifiers, and more at once than may be under way.
+    for n in 1..=200 {
+        rig.handle.command(session, CommandId(n), n.to_string().into_bytes());
+    }
+    let mut taken = BTreeSet::new();
+    while taken.len() < 200 {
+        let LinkInput::CommandTaken { command, .. } = rig.input().await else { panic!("taken") };
+        assert!(taken.insert(command.0));
+    }
+    let heard = timeout(DEADLINE, device.wait_with_output()).await.unwrap().unwrap();
+    let expected: String = (1..=200).map(|n| format!("{n}\n")).collect();
+    assert_eq!(String::from_utf8(heard.stdout).unwrap(), expected);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_stopped_and_started_in_mid_flow_loses_nothing() {
+    let mut broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 8);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    let port = broker.port;
+    let publishing = tokio::spawn(async move {
+        for n in 0..150 {
+            mosquitto::publish_until_taken(port, "care/v1/a/event", &n.to_string()).await;
+        }
+    });
+    let mut durable = BTreeSet::new();
+    let mut held: Vec<AckToken> = Vec::new();
+    for next_stop in [30, 60, 90, 120, 150] {
+        while durable.len() < next_stop {
+            let (token, payload) = rig.event().await;
+            durable.insert(payload.parse::<u32>().unwrap());
+            held.push(token);
+            // Acknowledged late and in groups, so that some are always open when the broker goes.
+            if held.len() >= 5 {
+                held.drain(..).for_each(|token| rig.handle.ack(token, AckCode::Success));
+            }
+        }
+        broker.restart().await;
+    }
+    timeout(DEADLINE, publishing).await.unwrap().unwrap();
+    assert_eq!(durable, (0..150).collect());
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_killed_and_forgets_everything_is_subscribed_again() {
+    let mut broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    broker.publish("care/v1/a/event", "before").await;
+    let (before, _) = rig.event().await;
+    broker.kill_and_forget().await;
+    loop {
+        if matches!(rig.input().await, LinkInput::Disconnected { .. }) {
+            break;
+        }
+    }
+    rig.connected(2).await;
+    assert_eq!(rig.handle.stats().sessions_fresh, 2);
+    broker.subscribed(4).await;
+    broker.publish("care/v1/a/event", "after").await;
+    let (after, payload) = rig.event().await;
+    assert_eq!(payload, "after");
+    rig.handle.ack(before, AckCode::Success);
+    rig.handle.ack(after, AckCode::Success);
+    // The stale one was not passed on: the broker would have ended the connection, or taken it for the new one.
+    broker.publish("care/v1/b/event", "last").await;
+    assert_eq!(rig.event().await.1, "last");
+    let stats = rig.handle.stats();
+    assert_eq!((stats.acks, stats.acks_late, stats.connects), (1, 1, 2));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_full_intake_leaves_the_reports_at_the_broker() {
+    let broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 1);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    let lines: String = (0..1_000).map(|n| format!("{n}\n")).collect();
+    broker.publish_lines("care/v1/a/event", &lines).await;
+    for n in 0..1_000 {
+        let (token, payload) = rig.event().await;
+        assert_eq!(payload, n.to_string());
+        rig.handle.ack(token, AckCode::Success);
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_payload_that_is_too_long_is_refused_and_does_not_stand_in_the_way() {
+    let broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    broker.publish("care/v1/a/event", &"x".repeat(100_000)).await;
+    let LinkInput::Connected { .. } = rig.input().await else { panic!("the device is heard") };
+    let LinkInput::Refused { device, reason: LinkRefusal::Oversize, ack, size, .. } = rig.input().await else {
+        panic!("the refusal is reported")
+    };
+    assert_eq!((device.unwrap().as_str(), size), ("a", 100_000));
+    rig.handle.ack(ack.unwrap(), AckCode::QuotaExceeded);
+    broker.publish("care/v1/a/event", "next").await;
+    assert_eq!(rig.event().await.1, "next");
+    assert_eq!(rig.handle.stats().connects, 1);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn the_core_going_away_ends_the_adapter() {
+    let broker = Mosquitto::start().await;
+    let rig = Rig::start(&broker, 1);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    drop(rig.inputs);
+    broker.publish("care/v1/a/event", "x").await;
+    timeout(DEADLINE, rig.task).await.unwrap().unwrap();
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused() {
+    let check = |change: fn(&mut BrokerSettings)| {
+        let mut settings = settings(1883);
+        change(&mut settings);
+        Broker::new(&settings, [], mpsc::channel(1).0).err()
+    };
+    assert!(check(|_| {}).is_none());
+    assert!(check(|s| s.host = "localhost".to_owned()).is_none());
+    assert!(matches!(check(|s| s.host = "broker.example".to_owned()), Some(BrokerSettingsError::NotLoopback(_))));
+    assert!(
+        check(|s| {
+            s.host = "192.0.2.7".to_owned();
+            s.network_is_trusted = true;
+        })
+        .is_none()
+    );
+    assert!(matches!(check(|s| s.client_id.clear()), Some(BrokerSettingsError::ClientId)));
+    assert!(matches!(check(|s| s.keep_alive_s = 0), Some(BrokerSettingsError::KeepAlive)));
+    let file = |s: &mut BrokerSettings| s.password_file = Some("/nonexistent/password".into());
+    assert!(matches!(check(file), Some(BrokerSettingsError::PasswordWithoutUser)));
+    assert!(matches!(
+        check(|s| {
+            s.user = Some("gateway".to_owned());
+            s.password_file = Some("/nonexistent/password".into());
+        }),
+        Some(BrokerSettingsError::Password { .. })
+    ));
+}
