@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway_core::{Core, CoreConfig, Head, Now, Restored, Storage};
+use gateway_core::{Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use crate::adapter::broker::{Broker, BrokerHandle};
 use crate::adapter::card_reader::CardReaders;
 use crate::adapter::device_link::DeviceLink;
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
@@ -83,6 +84,10 @@ impl Checked {
             .map_err(|error| file.wrong("device_link.devices_file", error))?;
         let credentials =
             Credentials::load(&config.uplink).map_err(|error| file.wrong(&format!("uplink.{}", error.key()), error))?;
+        if let Some(broker) = &config.broker {
+            let (unused, _) = mpsc::channel(1);
+            Broker::new(broker, [], unused).map_err(|error| file.wrong("broker", error))?;
+        }
         let staff = match &config.kiosk.credentials_file {
             Some(path) => StaffCredentials::load(path).map_err(|error| file.wrong("kiosk.credentials_file", error))?,
             None => StaffCredentials::default(),
@@ -153,11 +158,7 @@ fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result
 pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
     let opened = match open_journal(&checked).await {
         Ok(opened) => opened,
-        Err(error) => {
-            tracing::error!(%error, "the journal needs a person");
-            eprint_line(&error.to_string());
-            return Ok(ExitCode::Storage(74));
-        }
+        Err(error) => return Ok(needs_a_person(&error)),
     };
     let metrics = PrometheusBuilder::new().install_recorder().context("the metrics recorder")?;
     let config = checked.file.config.clone();
@@ -186,6 +187,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let source = JournalSource::new(reader.clone(), store_events.clone());
     let (uplink, uplink_handle) =
         Uplink::new(&config.uplink, checked.credentials.clone(), identity, source, uplink_inputs.clone())?;
+    let broker = start_broker(&checked, &mut tasks, link_inputs, &stopped)?;
     let readers = config.card_reader.as_ref().map(|settings| CardReaders::start(settings, &card_inputs)).transpose()?;
     spawn_adapters(&mut tasks, link, server, uplink, &stopped);
 
@@ -195,6 +197,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     };
     let mut daemon = Daemon {
         link: link_handle,
+        broker,
         readers: readers.as_ref().map(|(_, handle)| handle.clone()),
         writer,
         journal: reader.clone(),
@@ -255,6 +258,25 @@ async fn bind_kiosk(
     Kiosk::bind(settings, desk, view, metrics).await
 }
 
+fn start_broker(
+    checked: &Checked,
+    tasks: &mut JoinSet<()>,
+    inputs: mpsc::Sender<LinkInput>,
+    stopped: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<BrokerHandle>> {
+    let Some(settings) = &checked.file.config.broker else { return Ok(None) };
+    let devices: Vec<_> = checked.directory.devices().keys().cloned().collect();
+    let broker = Broker::new(settings, devices, inputs)?;
+    let handle = broker.handle();
+    tasks.spawn(broker.run(until_stopped(stopped.clone())));
+    Ok(Some(handle))
+}
+
+/// Ready when the adapters are to stop. A sender that is gone means the same: the daemon is ending.
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    let _ended = stopped.wait_for(|stop| *stop).await;
+}
+
 fn spawn_adapters(
     tasks: &mut JoinSet<()>,
     link: DeviceLink,
@@ -262,18 +284,14 @@ fn spawn_adapters(
     uplink: Uplink<JournalSource>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let stop = |mut stopped: watch::Receiver<bool>| async move {
-        // A sender that is gone means the same: the daemon is ending.
-        let _ended = stopped.wait_for(|stop| *stop).await;
-    };
-    let link_stop = stop(stopped.clone());
+    let link_stop = until_stopped(stopped.clone());
     tasks.spawn(async move {
         let drained = link.run(link_stop).await;
         if drained.cut > 0 {
             tracing::warn!(connections = drained.cut, "connections of devices were cut");
         }
     });
-    let server_stop = stop(stopped.clone());
+    let server_stop = until_stopped(stopped.clone());
     tasks.spawn(async move {
         let ended = server.run(server_stop).await;
         tracing::info!(?ended, "local interface: closed");
@@ -348,7 +366,12 @@ fn exit_code(ended: &Ended) -> ExitCode {
     }
 }
 
+/// EX_IOERR.
+const STORAGE_EXIT: u8 = 74;
+
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
-fn eprint_line(line: &str) {
-    eprintln!("{line}");
+fn needs_a_person(error: &OpenError) -> ExitCode {
+    tracing::error!(%error, "the journal needs a person");
+    eprintln!("gateway: {error}");
+    ExitCode::Storage(STORAGE_EXIT)
 }

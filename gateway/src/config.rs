@@ -13,6 +13,7 @@ use protocols::unit::Points;
 use protocols::uplink::{CatalogueOrder, PolicyOrder};
 use serde::Deserialize;
 
+use crate::adapter::broker::BrokerSettings;
 use crate::adapter::card_reader::CardReaderSettings;
 use crate::adapter::device_link::{DeviceLinkSettings, TlsSettings};
 use crate::adapter::uplink::UplinkSettings;
@@ -28,6 +29,9 @@ pub struct Config {
     pub gateway: GatewaySection,
     /// The MQTT end that devices connect to.
     pub device_link: DeviceLinkSection,
+    /// An existing broker beside it.
+    #[serde(default)]
+    pub broker: Option<BrokerSettings>,
     /// The card readers; without them no sales.
     #[serde(default)]
     pub card_reader: Option<CardReaderSettings>,
@@ -301,6 +305,9 @@ impl Config {
         if let Some(tls) = &mut self.device_link.tls {
             resolve(&mut tls.certificate);
             resolve(&mut tls.key);
+        }
+        if let Some(path) = self.broker.as_mut().and_then(|broker| broker.password_file.as_mut()) {
+            resolve(path);
         }
         for path in [
             &mut self.uplink.ca_file,

@@ -10,6 +10,7 @@ use gateway_core::{AckCode, AckToken, Core, Effect, Input, LinkId, Notice, Now, 
 use metrics::{counter, gauge};
 use tokio::sync::mpsc;
 
+use crate::adapter::broker::BrokerHandle;
 use crate::adapter::card_reader::CardReaderHandle;
 use crate::adapter::device_link::DeviceLinkHandle;
 use crate::adapter::kiosk::Kiosk;
@@ -29,6 +30,8 @@ const FIGURES: Duration = Duration::from_secs(1);
 pub struct Daemon {
     /// The daemon's own MQTT end.
     pub link: DeviceLinkHandle,
+    /// An existing broker.
+    pub broker: Option<BrokerHandle>,
     /// The card readers.
     pub readers: Option<CardReaderHandle>,
     /// The journal's writer; absent where no disk takes a commit.
@@ -94,9 +97,10 @@ fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
 
 impl Daemon {
     fn acknowledge(&self, token: AckToken, code: AckCode) {
-        match token.session.link {
-            LinkId::Device => self.link.ack(token, code),
-            LinkId::Broker => {}
+        match (token.session.link, &self.broker) {
+            (LinkId::Device, _) => self.link.ack(token, code),
+            (LinkId::Broker, Some(broker)) => broker.ack(token, code),
+            (LinkId::Broker, None) => {}
         }
     }
 
@@ -201,9 +205,10 @@ impl Outside for Daemon {
                 self.look_up(LookUp::Reports { ticket, source: format!("device:{device}"), limit });
             }
             Effect::Ack { token, code } => self.acknowledge(token, code),
-            Effect::Command { device: _, session, command, payload } => match session.link {
-                LinkId::Device => self.link.command(session, command, payload),
-                LinkId::Broker => {}
+            Effect::Command { device: _, session, command, payload } => match (session.link, &self.broker) {
+                (LinkId::Device, _) => self.link.command(session, command, payload),
+                (LinkId::Broker, Some(broker)) => broker.command(session, command, payload),
+                (LinkId::Broker, None) => {}
             },
             Effect::Upload { lane, after, except, max } => {
                 let taken = self.uplink.upload(lane, after, except, max);
