@@ -1,27 +1,354 @@
-"use strict";
-// Shows the open alarms, and again after each event about an alarm.
-const list = document.getElementById("alarms");
-const state = document.getElementById("state");
+// The operator board: alarms with their steps, sales, gateways. Live.
+//
+// The operator's token stays in this tab (sessionStorage) and travels only in the Authorization header. Text comes into
+// the page as text nodes, never as markup.
 
-async function show() {
-  const response = await fetch("/api/v1/alarms?open=1");
-  if (!response.ok) {
-    state.textContent = "无法读取 · cannot be read (" + response.status + ")";
+import { Refused, answerTo, eventsOf } from "/board/centre.js";
+import { amount, element, languageInUse, pressed, say, showIn, startLanguage, word } from "/board/paper.js";
+
+const TOKEN = "operator-token";
+const STEPS = [
+  ["acknowledge", "acknowledged"],
+  ["dispatch", "dispatched"],
+  ["on_site", "on_site"],
+];
+const ORDER = ["raised", "accepted", "acknowledged", "dispatched", "on_site", "resolved"];
+const CAUSES = [
+  "fall", "pain_breath", "toilet_transfer", "fire_gas", "intruder", "anxiety_talk", "service_request",
+  "accidental", "device_false", "test", "pet", "visitor", "unknown",
+];
+const TABS = ["alarms", "sales", "gateways"];
+const LOAD_AGAIN_MS = 15_000;
+const CONNECT_AGAIN_MS = 2_000;
+const SETTLE_MS = 100;
+
+const page = {
+  tab: "alarms", token: sessionStorage.getItem(TOKEN), data: {}, all: false, opened: new Map(), resolving: null, cause: "",
+  note: null, online: true, ahead: 0,
+};
+let loading = false;
+let again = false;
+let settle;
+let hangUp;
+
+const main = () => document.getElementById("main");
+
+async function ask(method, path, body) {
+  const answer = await answerTo(method, path, page.token, languageInUse(), body);
+  page.ahead = answer.ahead ?? page.ahead;
+  return answer.body;
+}
+
+// --- Login ---
+
+function logIn(event) {
+  event.preventDefault();
+  page.token = event.target.token.value.trim();
+  sessionStorage.setItem(TOKEN, page.token);
+  page.note = null;
+  connect();
+  load();
+}
+
+function logOut(note = null) {
+  sessionStorage.removeItem(TOKEN);
+  hangUp?.abort();
+  Object.assign(page, { token: null, data: {}, note, resolving: null, opened: new Map() });
+  render();
+}
+
+function loginView() {
+  return [
+    element(
+      "form",
+      { class: "login", onsubmit: logIn, autocomplete: "off" },
+      element("label", { for: "token" }, say("board.token")),
+      element("input", { id: "token", name: "token", type: "password", required: true, maxLength: 200 }),
+      element("p", { class: "facts" }, say("board.token_hint")),
+      page.note ? element("p", { class: "note", role: "alert" }, page.note) : null,
+      element("button", { class: "primary" }, say("board.login")),
+    ),
+  ];
+}
+
+// --- Alarms ---
+
+async function step(alarm, name, cause) {
+  try {
+    await ask("POST", `/api/v1/alarms/${encodeURIComponent(alarm.id)}/${name}`, cause === undefined ? undefined : { cause });
+    Object.assign(page, { note: null, resolving: null });
+  } catch (refused) {
+    if (refused.status === 401) {
+      logOut(refused.message);
+      return;
+    }
+    page.note = refused.message;
+  }
+  await load();
+}
+
+function causeChooser(alarm) {
+  const option = (value, text) => element("option", { value }, text);
+  const choose = element(
+    "select",
+    { "aria-label": say("board.cause") },
+    option("", say("board.choose_cause")),
+    ...CAUSES.map((cause) => option(cause, word("cause", cause))),
+  );
+  const confirm = pressed(say("board.confirm_resolve"), "primary", () => step(alarm, "resolve", page.cause));
+  choose.value = page.cause;
+  confirm.disabled = page.cause === "";
+  choose.addEventListener("change", () => {
+    page.cause = choose.value;
+    confirm.disabled = page.cause === "";
+  });
+  const back = pressed(say("board.back"), "", () => {
+    page.resolving = null;
+    render();
+  });
+  return element("div", { class: "steps" }, choose, confirm, back);
+}
+
+function alarmSteps(alarm) {
+  const reached = ORDER.indexOf(alarm.state);
+  if (alarm.state === "resolved") {
+    return null;
+  }
+  if (page.resolving === alarm.id) {
+    return causeChooser(alarm);
+  }
+  const next = STEPS.filter(([, state]) => ORDER.indexOf(state) > reached);
+  const buttons = next.map(([name], index) => pressed(word("step", name), index === 0 ? "primary" : "", () => step(alarm, name)));
+  const resolve = pressed(word("step", "resolve"), next.length ? "" : "primary", () => {
+    Object.assign(page, { resolving: alarm.id, cause: "" });
+    render();
+  });
+  return element("div", { class: "steps" }, ...buttons, resolve);
+}
+
+function history(detail) {
+  if (!detail) {
+    return null;
+  }
+  const line = (event) => {
+    const what = event.state ? word("alarm_state", event.state) : word("alarm_event", event.what);
+    const cause = event.cause ? word("cause", event.cause) : null;
+    return [time(event.received_at), what, event.by ?? event.source, cause].filter(Boolean).join(" · ");
+  };
+  return element("ol", { class: "history" }, ...detail.history.map((event) => element("li", {}, line(event))));
+}
+
+async function toggle(alarm) {
+  if (page.opened.has(alarm.id)) {
+    page.opened.delete(alarm.id);
+  } else {
+    page.opened.set(alarm.id, null);
+    await loadDetails();
+  }
+  render();
+}
+
+/** Minutes and seconds since the centre had it, by the centre's clock. */
+function age(alarm) {
+  const seconds = Math.max(0, Math.floor((Date.now() + page.ahead - Date.parse(alarm.received_at)) / 1000));
+  if (seconds >= 3600) {
+    return say("board.age_hours", { h: Math.floor(seconds / 3600), m: Math.floor(seconds / 60) % 60 });
+  }
+  return say("board.age", { m: Math.floor(seconds / 60), s: String(seconds % 60).padStart(2, "0") });
+}
+
+function alarmCard(alarm) {
+  const open = alarm.state !== "resolved";
+  const waits = ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged");
+  const facts = [
+    alarm.id, say("board.by_gateway", { gateway: alarm.gateway }), say("board.received_at", { time: time(alarm.received_at) }),
+    alarm.person ? say("board.person", { person: alarm.person }) : null,
+    alarm.follows ? say("board.follows", { alarm: alarm.follows }) : null,
+  ].filter(Boolean);
+  const more = pressed(say(page.opened.has(alarm.id) ? "board.less" : "board.more"), "plain", () => toggle(alarm));
+  return element(
+    "li",
+    { class: `alarm ${alarm.urgency} ${open ? "open" : "closed"} ${waits ? "waits" : ""}` },
+    element(
+      "div",
+      { class: "headline" },
+      element("strong", {}, word("alarm_kind", alarm.kind)),
+      element("span", { class: "place" }, alarm.place ?? alarm.device ?? alarm.gateway),
+      open ? element("span", { class: "age" }, age(alarm)) : null,
+      element("span", { class: "state" }, word("alarm_state", alarm.state)),
+    ),
+    element("p", { class: "facts" }, [word("urgency", alarm.urgency), ...facts].join(" · ")),
+    history(page.opened.get(alarm.id)),
+    element("div", { class: "foot" }, alarmSteps(alarm), more),
+  );
+}
+
+function alarmsView() {
+  const alarms = page.data.alarms?.alarms ?? [];
+  const which = pressed(say(page.all ? "board.only_open" : "board.also_closed"), "", () => {
+    page.all = !page.all;
+    load();
+  });
+  const list = alarms.length
+    ? element("ul", { class: "alarms" }, ...alarms.map(alarmCard))
+    : element("p", { class: "calm" }, say(page.all ? "board.no_alarms" : "board.no_open_alarms"));
+  return [element("div", { class: "bar" }, which), list];
+}
+
+// --- Sales and gateways ---
+
+/** Month, day and time of an RFC 3339 text, in the zone it was written in. */
+function time(text) {
+  return text ? text.slice(5, 19).replace("T", " ") : "—";
+}
+
+function table(heads, rows, none) {
+  if (rows.length === 0) {
+    return element("p", { class: "calm" }, say(none));
+  }
+  const row = ({ cells, kind }) => element("tr", { class: kind ?? "" }, ...cells.map((cell) => element("td", {}, cell ?? "—")));
+  const head = element("tr", {}, ...heads.map((name) => element("th", {}, say(`board.${name}`))));
+  return element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows.map(row))));
+}
+
+function salesView() {
+  const row = (sale) => {
+    const outcome = sale.outcome ?? "open";
+    const proof = sale.verdict ? word("verdict", sale.verdict) : null;
+    return {
+      kind: sale.verdict === "invalid" || outcome === "unknown" ? "bad" : sale.verdict === "pending" ? "warn" : "",
+      cells: [
+        time(sale.intended_at ?? sale.received_at), sale.gateway,
+        (sale.items ?? []).map((item) => `${item.service} × ${item.quantity}`).join("; ") || null,
+        sale.amount === null || sale.amount === undefined ? null : amount(sale.amount),
+        sale.tender ? word("tender", sale.tender) : null, word("outcome", outcome),
+        [proof, sale.reason ? word("refusal", sale.reason) : null].filter(Boolean).join(" · ") || null, sale.origin,
+      ],
+    };
+  };
+  const heads = ["time", "gateway", "items", "amount", "tender", "state", "reason", "origin"];
+  return [table(heads, (page.data.sales?.sales ?? []).map(row), "no_sales")];
+}
+
+function gatewaysView() {
+  const row = (gateway) => ({
+    kind: gateway.closed_reason || gateway.forked_n ? "bad" : gateway.last_seen_at ? "" : "warn",
+    cells: [
+      gateway.id, time(gateway.last_seen_at), gateway.journal, String(gateway.head?.n ?? "—"), String(gateway.entries ?? "—"),
+      gateway.chain ? word("chain", gateway.chain) : null,
+      gateway.closed_reason ? say("board.closed", { reason: word("closed_reason", gateway.closed_reason) }) : say("board.open"),
+    ],
+  });
+  const heads = ["gateway", "last_seen", "journal", "head", "entries", "chain", "sales"];
+  return [table(heads, (page.data.gateways?.gateways ?? []).map(row), "no_gateways")];
+}
+
+// --- The page ---
+
+const VIEWS = { alarms: alarmsView, sales: salesView, gateways: gatewaysView };
+
+function render() {
+  const waiting = (page.data.open?.alarms ?? []).filter((alarm) => ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged")).length;
+  document.title = `${waiting ? `(${waiting}) ` : ""}${say("board.title")}`;
+  document.getElementById("logout").hidden = !page.token;
+  const tab = (name) => {
+    const text = name === "alarms" && waiting ? `${say("board.alarms")} ${waiting}` : say(`board.${name}`);
+    const made = pressed(text, name === page.tab ? "current" : "", () => {
+      page.tab = name;
+      load();
+    });
+    made.setAttribute("aria-current", name === page.tab ? "page" : "false");
+    return made;
+  };
+  showIn(document.getElementById("tabs"), page.token ? TABS.map(tab) : []);
+  const banner = document.getElementById("banner");
+  const lines = page.token ? [page.online ? null : say("board.line_lost"), page.note].filter(Boolean) : [];
+  showIn(banner, lines.map((line) => element("p", {}, line)));
+  banner.hidden = lines.length === 0;
+  if (!page.token) {
+    if (!main().querySelector("form") || page.note) {
+      showIn(main(), loginView());
+    }
+  } else if (document.activeElement?.tagName !== "SELECT") {
+    showIn(main(), VIEWS[page.tab]());
+  }
+}
+
+async function loadDetails() {
+  for (const id of page.opened.keys()) {
+    page.opened.set(id, await ask("GET", `/api/v1/alarms/${encodeURIComponent(id)}`));
+  }
+}
+
+async function fetchTab() {
+  page.data.open = await ask("GET", "/api/v1/alarms?open=1");
+  if (page.tab === "alarms") {
+    page.data.alarms = page.all ? await ask("GET", "/api/v1/alarms") : page.data.open;
+    await loadDetails();
+  } else {
+    page.data[page.tab] = await ask("GET", `/api/v1/${page.tab}`);
+  }
+}
+
+/** Loads what is shown; changes that come while it loads make it load once more. */
+async function load() {
+  if (!page.token) {
     return;
   }
-  const { alarms } = await response.json();
-  state.textContent = alarms.length === 0 ? "没有未结报警 · none" : "";
-  list.replaceChildren(...alarms.map((alarm) => {
-    const item = document.createElement("li");
-    item.className = alarm.urgency;
-    item.textContent = [alarm.received_at, alarm.kind, alarm.device ?? alarm.gateway, alarm.state].join(" · ");
-    return item;
-  }));
+  if (loading) {
+    again = true;
+    return;
+  }
+  loading = true;
+  try {
+    do {
+      again = false;
+      await fetchTab();
+      page.online = true;
+    } while (again);
+  } catch (refused) {
+    if (refused.status === 401) {
+      logOut(refused.message);
+    } else if (refused.status === 0) {
+      page.online = false;
+    } else {
+      page.note = refused.message;
+    }
+  } finally {
+    loading = false;
+  }
+  render();
 }
 
-const events = new EventSource("/api/v1/events");
-for (const name of ["alarm.raised", "alarm.repeated", "alarm.cancelled", "alarm.step"]) {
-  events.addEventListener(name, show);
+/** Listens as long as there is a token; loads everything after each connect and each event. */
+async function connect() {
+  hangUp?.abort();
+  const mine = new AbortController();
+  hangUp = mine;
+  while (page.token && !mine.signal.aborted) {
+    try {
+      await eventsOf("/api/v1/events", page.token, mine.signal, () => {
+        clearTimeout(settle);
+        settle = setTimeout(load, SETTLE_MS);
+      });
+    } catch (failure) {
+      if (!mine.signal.aborted && !(failure instanceof Refused)) {
+        page.online = false;
+        render();
+      }
+    }
+    await new Promise((resume) => setTimeout(resume, CONNECT_AGAIN_MS));
+  }
 }
-events.addEventListener("open", show);
-show();
+
+document.getElementById("logout").addEventListener("click", () => logOut());
+await startLanguage(() => {
+  showIn(main(), []);
+  render();
+});
+if (page.token) {
+  connect();
+  await load();
+}
+setInterval(load, LOAD_AGAIN_MS);
+setInterval(() => page.token && page.tab === "alarms" && render(), 1000);

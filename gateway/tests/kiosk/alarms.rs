@@ -1,10 +1,12 @@
 //! Alarms over the API.
 
 use protocols::device::AlarmState;
+use protocols::uplink::Urgency;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::desk_rig::{NURSE, Rig, ask, refused};
+use crate::fake_core::alarm;
 
 const ALARM: &str = "/api/v1/alarms/btn-0001.1.42";
 
@@ -58,4 +60,19 @@ async fn an_alarm_or_step_that_is_not_there_is_not_found() {
     let step = rig.program(Method::POST, &format!("{ALARM}/forget"));
     assert_eq!(refused(step).await, (404, "not_found".to_owned()));
     assert_eq!(refused(rig.get(&format!("{ALARM}/resolve"))).await, (405, "method_not_allowed".to_owned()));
+}
+
+#[tokio::test]
+async fn the_most_urgent_open_alarm_stands_first_and_of_equal_ones_the_oldest() {
+    let rig = Rig::start().await;
+    let mut older = alarm("cord-0002.1.1", "pull_cord", Urgency::Emergency, "1号楼 108", AlarmState::Raised);
+    older.raised_at = "2026-11-24T09:00:00+08:00".to_owned();
+    {
+        let mut state = rig.core.state();
+        state.alarms.reverse();
+        state.alarms.push(older);
+    }
+    let (_, alarms) = ask(rig.get("/api/v1/alarms")).await;
+    let ids: Vec<&str> = alarms.as_array().into_iter().flatten().filter_map(|alarm| alarm["id"].as_str()).collect();
+    assert_eq!(ids, ["cord-0002.1.1", "fall-0007.1.9", "btn-0001.1.42", "btn-0003.2.8"]);
 }

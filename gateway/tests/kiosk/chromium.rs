@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -9,7 +10,25 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::desk_rig::StateDir;
+static PROFILES: AtomicU64 = AtomicU64::new(0);
+
+/// A directory that goes away with its browser.
+struct Profile(PathBuf);
+
+impl Profile {
+    fn new() -> Self {
+        let number = PROFILES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("browser-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a temporary directory");
+        Self(path)
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
 
 /// How long anything on a page may take; a loaded machine starts a browser slowly.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -33,14 +52,14 @@ pub struct Page {
     session: String,
     next: u64,
     _browser: Child,
-    _profile: StateDir,
+    _profile: Profile,
 }
 
 impl Page {
     /// A page of `width` by `height` that speaks `language`, or none where there is no browser.
     pub async fn open(width: u32, height: u32, language: &str) -> Option<Self> {
         let executable = executable()?;
-        let profile = StateDir::new();
+        let profile = Profile::new();
         let mut browser = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null", "sh"])
             .arg(executable)

@@ -55,10 +55,15 @@ pub async fn sale(State(app): State<Arc<App>>, Path(id): Path<String>, headers: 
     Ok(Json(SaleBody::new(view, Lang::of(&headers))))
 }
 
-/// `GET /api/v1/alarms`, with `?all=1` closed ones too.
+/// `GET /api/v1/alarms`: open ones, the most urgent first, then the oldest; with `?all=1` the last ones, closed ones too,
+/// the newest first.
 pub async fn alarms(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer<Vec<AlarmView>> {
     let all = query.is_some_and(|query| query.split('&').any(|pair| pair == "all=1"));
-    Ok(Json(app.view.alarms(all).await?))
+    let mut alarms = app.view.alarms(all).await?;
+    if !all {
+        alarms.sort_by(|a, b| b.urgency.cmp(&a.urgency).then_with(|| a.raised_at.cmp(&b.raised_at)));
+    }
+    Ok(Json(alarms))
 }
 
 /// `GET /api/v1/devices`.

@@ -216,7 +216,7 @@ pub enum Query {
     Sale(SaleId, oneshot::Sender<Option<SaleView>>),
     /// Open sales and those that ended today, the newest first.
     Sales(oneshot::Sender<Vec<SaleView>>),
-    /// Open alarms, the most urgent and oldest first; with `all` the last 100, the newest first.
+    /// Open alarms, in any order; with `all` the last 100, the newest first.
     Alarms {
         /// Closed ones too.
         all: bool,

@@ -1,0 +1,151 @@
+//! The operator board in a real browser, against a centre on a real database file.
+
+#[path = "../../../tests/kiosk/chromium.rs"]
+mod chromium;
+#[allow(dead_code, reason = "the board needs only a part of what the other tests need")]
+#[path = "../http/support.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use chromium::Page;
+use support::{Centre, Journal};
+
+async fn log_in(page: &mut Page, centre: &Centre) {
+    page.go(&centre.url).await;
+    page.sees("操作员令牌").await;
+    let fill = format!("document.querySelector('form').token.value = {}", json!(centre.operator(0)));
+    page.value(&fill).await;
+    page.press("登录").await;
+}
+
+async fn alarm_state(centre: &Centre) -> Value {
+    let (status, body) = centre.get("/api/v1/alarms").await;
+    assert_eq!(status, 200);
+    body["alarms"][0]["state"].clone()
+}
+
+#[tokio::test]
+async fn an_operator_sees_an_alarm_and_takes_it_to_its_end() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    log_in(&mut page, &centre).await;
+    page.sees("没有未结束的报警").await;
+    let mut journal = Journal::new("j1");
+    let n = journal.press("btn-0001", 42);
+    centre.upload(&journal, n..=n).await;
+    page.sees("求助按钮").await;
+    page.sees("卧室").await;
+    page.draw("board-1-alarm").await;
+    for (press, state) in [("确认", "acknowledged"), ("已派人", "dispatched"), ("已到场", "on_site")] {
+        page.press(press).await;
+        let shown =
+            format!("document.querySelector('.alarm .state')?.innerText === {}", json!(word("alarm_state", state)));
+        page.waits(&shown, state).await;
+        assert_eq!(alarm_state(&centre).await, state);
+    }
+    page.press("处理记录").await;
+    page.sees("op-demo").await;
+    page.press("结束").await;
+    page.sees("请选择原因").await;
+    page.draw("board-2-resolve").await;
+    page.value("(() => { const s = document.querySelector('select'); s.value = 'fall'; s.dispatchEvent(new Event('change')); s.blur(); })()")
+        .await;
+    page.press("确认结束").await;
+    page.sees("没有未结束的报警").await;
+    assert_eq!(alarm_state(&centre).await, "resolved");
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_told_at_the_first_step_and_asked_for_anew() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j1");
+    let n = journal.press("btn-0001", 42);
+    centre.upload(&journal, n..=n).await;
+    page.go(&centre.url).await;
+    page.sees("操作员令牌").await;
+    page.value("document.querySelector('form').token.value = 'not-a-token'").await;
+    page.press("登录").await;
+    page.press("确认").await;
+    page.sees("操作员令牌").await;
+    page.sees("有效的令牌").await;
+    assert_eq!(page.value("sessionStorage.length").await, 0, "a token that was refused is forgotten");
+    assert_ne!(alarm_state(&centre).await, "acknowledged");
+}
+
+#[tokio::test]
+async fn the_token_stays_in_the_tab_and_in_no_address_or_cookie() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    log_in(&mut page, &centre).await;
+    page.sees("没有未结束的报警").await;
+    let seen = page
+        .value("location.href + document.cookie + JSON.stringify({...localStorage}) + document.body.innerHTML")
+        .await;
+    assert!(!seen.as_str().unwrap_or("").contains(centre.operator(0)));
+    page.press("退出").await;
+    page.sees("操作员令牌").await;
+    assert_eq!(page.value("sessionStorage.length").await, 0);
+}
+
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("board").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn texts(language: &str) -> Value {
+    serde_json::from_str(&file(&format!("text/{language}.json"))).expect("JSON")
+}
+
+fn word(group: &str, name: &str) -> String {
+    texts("zh")[group][name].as_str().expect("a text").to_owned()
+}
+
+fn keys(language: &str) -> BTreeSet<String> {
+    let texts = texts(language);
+    let groups = texts.as_object().expect("groups");
+    let in_group = |(group, words): (&String, &Value)| {
+        let words = words.as_object().expect("words").clone();
+        words
+            .into_iter()
+            .map(|(key, text)| {
+                assert!(text.as_str().is_some_and(|text| !text.trim().is_empty()), "{group}.{key}");
+                format!("{group}.{key}")
+            })
+            .collect::<Vec<_>>()
+    };
+    groups.iter().flat_map(in_group).collect()
+}
+
+#[test]
+fn both_languages_have_the_same_texts_and_every_one_that_the_board_asks_for() {
+    let known = keys("zh");
+    assert_eq!(known, keys("en"));
+    for name in ["board.js", "paper.js", "index.html"] {
+        let text = file(name);
+        for piece in ["say(\"", "data-text=\""].iter().flat_map(|mark| text.split(mark).skip(1)) {
+            let key = piece.split('"').next().unwrap_or("");
+            assert!(known.contains(key), "{name} asks for {key}");
+        }
+        for piece in text.split("word(\"").skip(1) {
+            let group = format!("{}.", piece.split('"').next().unwrap_or(""));
+            assert!(known.iter().any(|key| key.starts_with(&group)), "{name} asks for words of {group}");
+        }
+    }
+}
+
+#[test]
+fn the_board_has_no_inline_script_or_style_and_nothing_from_outside() {
+    for name in ["index.html", "board.js", "centre.js", "paper.js", "board.css"] {
+        let text = file(name);
+        for banned in
+            ["http:", "https:", "//cdn", "style=\"", "onclick=\"", "javascript:", "innerHTML", "eval(", "@import"]
+        {
+            assert!(!text.contains(banned), "{name} has {banned}");
+        }
+    }
+}
