@@ -82,3 +82,29 @@ async fn a_report_is_found_by_its_origin_in_any_block() {
     assert_eq!(reader.find_origin("device:btn-0002", "1", 1).await.expect("readable"), None);
     running.close().await;
 }
+
+#[tokio::test]
+async fn the_newest_reports_of_a_device_are_those_with_the_highest_numbers_of_its_highest_epoch() {
+    let dir = Dir::new();
+    let (mut running, _) = start(&dir).await;
+    let mut chain = Chain::default();
+    let of_epoch = |mut row: gateway_core::Row, epoch: &str| {
+        row.epoch = epoch.to_owned();
+        row
+    };
+    let mut rows: Vec<_> = (1..=100).map(|seq| of_epoch(chain.report("btn-0001", seq), "9")).collect();
+    rows.extend((1..=4_100).map(|seq| of_epoch(chain.report("btn-0001", 5_000 - seq), "10")));
+    rows.push(of_epoch(chain.report("btn-0001", 4_999_999), "2"));
+    rows.push(chain.report("btn-0002", 3));
+    running.commit(rows, vec![]).await;
+
+    let recent = |source: &'static str, limit| running.reader.recent_reports(source, limit);
+    let (epoch, reports) = recent("device:btn-0001", 64).await.expect("readable").expect("it is known");
+    assert_eq!(epoch, 10);
+    let expected: Vec<_> = (4_936..=4_999_u64).rev().map(|seq| (seq, 0xf000_0000_0000_0000 | seq)).collect();
+    assert_eq!(reports, expected);
+    let few = recent("device:btn-0002", 64).await.expect("readable");
+    assert_eq!(few, Some((1, vec![(3, 0xf000_0000_0000_0003)])));
+    assert_eq!(recent("device:btn-0003", 64).await.expect("readable"), None);
+    running.close().await;
+}

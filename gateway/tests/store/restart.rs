@@ -69,6 +69,7 @@ async fn a17_a_second_instance_is_refused_by_name() {
     let error = Journal::open(dir.path()).await.map(|_| ()).expect_err("the directory is taken");
     assert!(matches!(error, OpenError::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     assert!(error.to_string().contains("stop it first"), "{error}");
+    assert!(error.forbids_running());
     running.close().await;
     let (running, _) = start(&dir).await;
     running.close().await;

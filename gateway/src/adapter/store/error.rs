@@ -155,6 +155,28 @@ impl OpenError {
             | Self::Random(_) => false,
         }
     }
+
+    /// Whether the gateway must not run at all, not even to forward alarms without a journal: another one does already, or
+    /// this version is not the one to run here.
+    #[must_use]
+    pub const fn forbids_running(&self) -> bool {
+        match self {
+            Self::InUse { .. } | Self::SqliteTooOld { .. } | Self::PragmaIgnored { .. } | Self::NewerSchema { .. } => {
+                true
+            }
+            Self::Place { .. }
+            | Self::Lost { .. }
+            | Self::Foreign { .. }
+            | Self::OtherJournal { .. }
+            | Self::WentBack { .. }
+            | Self::Forked { .. }
+            | Self::AlreadyThere { .. }
+            | Self::Chain { .. }
+            | Self::Migration(_)
+            | Self::Random(_)
+            | Self::Store(_) => false,
+        }
+    }
 }
 
 fn pid_text(pid: Option<u32>) -> String {

@@ -20,8 +20,12 @@ pub const READER_CACHE_KIB: u32 = 1_024;
 pub const COMMITS_PER_LOOK: u32 = 32;
 /// Rows between two looks at the length of the write-ahead log.
 pub const ROWS_PER_LOOK: usize = 1_024;
-/// Pages in the write-ahead log from which it is brought into the file: 4 MiB.
-pub const WAL_PAGES: i64 = 1_024;
+/// Pages in the write-ahead log from which it is brought into the file: 16 MiB.
+pub const WAL_PAGES: i64 = 4_096;
+/// Pages that the writer itself brings into the file between two commits: a few milliseconds' work.
+pub const WAL_REST_PAGES: i64 = 512;
+/// Pages in the log from which the writer brings all of it into the file, however long that takes: 128 MiB.
+pub const WAL_PAGES_MAX: i64 = 32_768;
 /// Entries whose chain is verified when the journal is opened; the older ones are left to `verify`. A second's work.
 pub const CHAIN_AT_OPEN_MAX: u64 = 1_000_000;
 /// Entries that one read of a chain walk takes, so that no walk keeps the write-ahead log from being reused.

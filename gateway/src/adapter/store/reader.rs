@@ -13,7 +13,7 @@ use sqlx::{Row as _, SqlitePool};
 use super::chain::{Fault, Hash, link};
 use super::commit::lane_number;
 use super::failure::StoreFailure;
-use super::limits::{ORIGIN_BLOCK_SHIFT, READER_WAIT_MS, READERS_MAX};
+use super::limits::{READER_WAIT_MS, READERS_MAX};
 
 /// A row that is not given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -102,27 +102,6 @@ impl Reader {
         Ok(batch)
     }
 
-    /// The fingerprint of the body that the journal holds for a report: of the first entry with that origin.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn find_origin(&self, source: &str, epoch: &str, seq: u64) -> Result<Option<u64>, StoreFailure> {
-        let sql = const {
-            assert!(ORIGIN_BLOCK_SHIFT == 12, "the index in the migration has this shift");
-            "WITH RECURSIVE block (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM block \
-             WHERE i < (SELECT coalesce(max(n), 0) >> 12 FROM entry)) \
-             SELECT e.body FROM block CROSS JOIN entry e \
-             WHERE e.n >> 12 = block.i AND e.source = ? AND e.epoch = ? AND e.seq = ? LIMIT 1"
-        };
-        let body = sqlx::query_scalar::<_, i64>(sql)
-            .bind(source.to_owned())
-            .bind(epoch.to_owned())
-            .bind(seq.cast_signed())
-            .fetch_optional(&self.pool)
-            .await?;
-        Ok(body.map(i64::cast_unsigned))
-    }
-
     /// One row as it is stored: its hash and its bytes.
     ///
     /// # Errors
@@ -132,36 +111,9 @@ impl Reader {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
-    /// What the journal knows of a device's reports: its newest epoch, and numbers and fingerprints of that epoch's
-    /// reports with the highest numbers, at most `limit`. `None` when it has no report of the device.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn recent_reports(
-        &self,
-        source: &str,
-        limit: usize,
-    ) -> Result<Option<(u32, Vec<(u64, u64)>)>, StoreFailure> {
-        let sql = const {
-            assert!(ORIGIN_BLOCK_SHIFT == 12, "the index in the migration has this shift");
-            "WITH RECURSIVE block (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM block \
-             WHERE i < (SELECT coalesce(max(n), 0) >> 12 FROM entry)) \
-             SELECT e.epoch, e.seq, e.body FROM block CROSS JOIN entry e \
-             WHERE e.n >> 12 = block.i AND e.source = ? \
-             ORDER BY CAST(e.epoch AS INTEGER) DESC, e.seq DESC LIMIT ?"
-        };
-        let rows = sqlx::query_as::<_, (String, i64, i64)>(sql)
-            .bind(source.to_owned())
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.pool)
-            .await?;
-        let Some(epoch) = rows.first().and_then(|(epoch, _, _)| epoch.parse::<u32>().ok()) else { return Ok(None) };
-        let recent = rows
-            .into_iter()
-            .take_while(|(of, _, _)| of.parse() == Ok(epoch))
-            .map(|(_, seq, body)| (seq.cast_unsigned(), body.cast_unsigned()))
-            .collect();
-        Ok(Some((epoch, recent)))
+    /// What everything is read by.
+    pub(super) const fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     /// Closes every connection.

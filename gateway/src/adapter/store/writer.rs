@@ -11,9 +11,10 @@ use tokio::task::JoinHandle;
 use super::chain::Tip;
 use super::commit::commit;
 use super::connect::{Checkpoint, checkpoint};
-use super::failure::{FailureClass, StoreFailure};
+use super::failure::StoreFailure;
 use super::head::HeadNote;
-use super::limits::{COMMITS_PER_LOOK, GROUPS_MAX, ROWS_PER_LOOK, WAL_PAGES};
+use super::limits::GROUPS_MAX;
+use super::log::LogKeeper;
 use super::place::Place;
 
 /// What the writer tells the daemon.
@@ -54,7 +55,8 @@ impl Writer {
             Ok(connection) => {
                 let warn = |error: &_| tracing::warn!(%error, "the head cannot be noted");
                 let head = HeadNote::open(place.dir()).inspect_err(warn).ok();
-                tokio::spawn(Work { connection, tip, head, events, place, commits: 0, rows: 0 }.run(inbox))
+                let log = LogKeeper::start(place.journal());
+                tokio::spawn(Work { connection, tip, head, log, events, place }.run(inbox))
             }
             Err(failure) => tokio::spawn(refuse(failure, place, inbox, events)),
         };
@@ -92,10 +94,9 @@ struct Work {
     connection: SqliteConnection,
     tip: Tip,
     head: Option<HeadNote>,
+    log: LogKeeper,
     events: mpsc::Sender<StoreEvent>,
     place: Place,
-    commits: u32,
-    rows: usize,
 }
 
 impl Work {
@@ -123,9 +124,7 @@ impl Work {
                 if told.is_err() {
                     tracing::debug!("nobody waits for the journal any more");
                 }
-                self.commits = self.commits.saturating_add(1);
-                self.rows = self.rows.saturating_add(rows);
-                self.shorten_log().await
+                self.log.after_commit(&mut self.connection, rows).await
             }
             Task::ErasePrivate { n, done } => {
                 let erased = erase_private(&mut self.connection, n).await?;
@@ -145,23 +144,8 @@ impl Work {
         }
     }
 
-    async fn shorten_log(&mut self) -> Result<(), StoreFailure> {
-        if self.commits < COMMITS_PER_LOOK && self.rows < ROWS_PER_LOOK {
-            return Ok(());
-        }
-        (self.commits, self.rows) = (0, 0);
-        let pages = checkpoint(&mut self.connection, Checkpoint::Noop).await?;
-        if pages.log.saturating_sub(pages.done) < WAL_PAGES {
-            return Ok(());
-        }
-        match checkpoint(&mut self.connection, Checkpoint::Passive).await {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.class == FailureClass::Busy => Ok(()),
-            Err(failure) => Err(failure),
-        }
-    }
-
     async fn end(mut self) -> Result<(), StoreFailure> {
+        self.log.end().await;
         checkpoint(&mut self.connection, Checkpoint::Truncate).await?;
         self.connection.close().await?;
         drop(self.place);
