@@ -133,9 +133,10 @@ async fn open_journal(checked: &Checked) -> Result<Opened, OpenError> {
             };
             Ok(Opened { journal: Some(journal), restored, storage })
         }
-        Err(error) if error.needs_a_person() => Err(error),
+        Err(error) if error.forbids_running() => Err(error),
         Err(error) => {
-            tracing::error!(%error, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
+            let person = error.needs_a_person();
+            tracing::error!(%error, person, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
             Ok(Opened { journal: None, restored: store::Restored::default(), storage: Storage::Dead })
         }
     }
@@ -158,7 +159,7 @@ fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result
 pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
     let opened = match open_journal(&checked).await {
         Ok(opened) => opened,
-        Err(error) => return Ok(needs_a_person(&error)),
+        Err(error) => return Ok(does_not_start(&error)),
     };
     let metrics = PrometheusBuilder::new().install_recorder().context("the metrics recorder")?;
     let config = checked.file.config.clone();
@@ -370,8 +371,8 @@ fn exit_code(ended: &Ended) -> ExitCode {
 const STORAGE_EXIT: u8 = 74;
 
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
-fn needs_a_person(error: &OpenError) -> ExitCode {
-    tracing::error!(%error, "the journal needs a person");
+fn does_not_start(error: &OpenError) -> ExitCode {
+    tracing::error!(%error, "the gateway does not start");
     eprintln!("gateway: {error}");
     ExitCode::Storage(STORAGE_EXIT)
 }
