@@ -3,6 +3,7 @@
 
 mod clients;
 mod commits;
+mod document;
 mod limits;
 mod raw;
 mod rig;
