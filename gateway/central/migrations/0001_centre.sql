@@ -31,6 +31,7 @@ CREATE TABLE journals (
     first_seen_ms BIGINT NOT NULL,
     head_n        BIGINT NOT NULL,          -- end of the gapless verified prefix; 0: none
     head_hash     BLOB NOT NULL,
+    entries       BIGINT NOT NULL,          -- numbers known; more than head_n: there is a gap
     forked_n      BIGINT,                   -- the lowest number seen with two hashes or a wrong link
     UNIQUE (gateway, journal)
 );
@@ -212,6 +213,8 @@ CREATE TABLE transactions (
     UNIQUE (kind, subject)
 );
 
+CREATE INDEX transactions_day ON transactions (day);
+
 CREATE TABLE postings (
     txn     BIGINT NOT NULL REFERENCES transactions (id),
     account TEXT NOT NULL,
@@ -256,6 +259,16 @@ CREATE TABLE sales (
 );
 CREATE INDEX sales_card ON sales (card);
 CREATE INDEX sales_received ON sales (received_ms);
+CREATE INDEX sales_pending ON sales (origin) WHERE verdict = 'pending';
+CREATE INDEX sales_open ON sales (received_ms) WHERE settled = 0;
+
+-- People at the centre who want a hold given back; the second one does it.
+CREATE TABLE hold_releases (
+    origin TEXT NOT NULL REFERENCES holds (origin),
+    actor  TEXT NOT NULL,
+    at_ms  BIGINT NOT NULL,
+    PRIMARY KEY (origin, actor)
+) WITHOUT ROWID;
 
 -- Contradictions that a person has to look at.
 CREATE TABLE doubts (

@@ -15,6 +15,7 @@ use crate::api;
 use crate::config::Config;
 use crate::issuer::{Issuer, KeysError};
 use crate::ledger::audit::{self, Finding};
+use crate::ledger::sale;
 use crate::limits;
 use crate::listener::{Listener, TlsError};
 use crate::orders;
@@ -145,6 +146,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         seen: Mutex::new(BTreeMap::new()),
         stop: stopped.clone(),
     });
+    tokio::spawn(prove_pending(Arc::clone(&app)));
     let router = api::router(Arc::clone(&app));
     let mut signal = stopped;
     let server = tokio::spawn(async move {
@@ -180,7 +182,8 @@ pub async fn facts(store: &Store) -> Result<String, StartError> {
         .writer
         .run(Priority::Person, 1, move |tx| {
             Box::pin(async move {
-                let counters = [("hotlist_version", "1".to_owned()), ("settings_version", "0".to_owned())];
+                let now_s = tx.now.ms / 1_000;
+                let counters = [("hotlist_version", now_s.to_string()), ("settings_version", "0".to_owned())];
                 for (name, value) in [("stream", stream), ("hotlist_salt", salt)].into_iter().chain(counters) {
                     sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
                         .bind(name)
@@ -194,6 +197,33 @@ pub async fn facts(store: &Store) -> Result<String, StartError> {
         })
         .await?;
     Ok(stream)
+}
+
+/// Asks the issuer, beside everything else, about debits that waited for its keys or for their proof.
+async fn prove_pending(app: App) {
+    if !app.issuer.has_keys() {
+        return;
+    }
+    let mut after = String::new();
+    loop {
+        let (issuer, last) = (Arc::clone(&app.issuer), after.clone());
+        let asked = app
+            .store
+            .writer
+            .run(Priority::Bulk, 1, move |tx| Box::pin(async move { sale::prove_pending(tx, &issuer, &last).await }));
+        let asked = tokio::select! {
+            asked = asked => asked,
+            () = app.stopping() => return,
+        };
+        match asked {
+            Ok(Some(last)) => after = last,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(error = %error, "pending debits were not all asked about; the next start goes on");
+                return;
+            }
+        }
+    }
 }
 
 async fn check_ledger(store: &Store) -> Result<(), StartError> {

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::store::{StoreError, Tx};
+use crate::versions;
 
 /// Rules as a person writes them; the version is given here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub struct Policy {
 /// # Errors
 /// The database cannot do it.
 pub async fn publish(tx: &mut Tx, services: Vec<CatalogueService>, by: &str) -> Result<u32, StoreError> {
-    let version = next_version(tx, "SELECT COALESCE(MAX(version), 0) + 1 FROM catalogues", "catalogues").await?;
+    let version = next_version(tx, "SELECT COALESCE(MAX(version), 0) FROM catalogues", "catalogues").await?;
     let order = CatalogueOrder { version, services };
     let body = serde_json::to_string(&order).expect("a catalogue has only texts and numbers, which always are JSON");
     sqlx::query("INSERT INTO catalogues (version, body, actor, at_ms) VALUES ($1, $2, $3, $4)")
@@ -46,7 +47,7 @@ pub async fn publish(tx: &mut Tx, services: Vec<CatalogueService>, by: &str) -> 
 /// # Errors
 /// The database cannot do it.
 pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<u32, StoreError> {
-    let version = next_version(tx, "SELECT COALESCE(MAX(version), 0) + 1 FROM policies", "policies").await?;
+    let version = next_version(tx, "SELECT COALESCE(MAX(version), 0) FROM policies", "policies").await?;
     let order = PolicyOrder { version, from: policy.from.clone(), sale_max: policy.sale_max };
     let body = serde_json::to_string(&order).expect("a policy has only texts and numbers, which always are JSON");
     sqlx::query("INSERT INTO policies (version, body, actor, at_ms) VALUES ($1, $2, $3, $4)")
@@ -61,8 +62,8 @@ pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<u3
 }
 
 async fn next_version(tx: &mut Tx, query: &'static str, table: &'static str) -> Result<u32, StoreError> {
-    let next: i64 = sqlx::query_scalar(query).fetch_one(&mut tx.conn).await?;
-    u32::try_from(next).map_err(|_| StoreError::Row { table })
+    let last: i64 = sqlx::query_scalar(query).fetch_one(&mut tx.conn).await?;
+    versions::after(last, &tx.now).ok_or(StoreError::Row { table })
 }
 
 /// Orders what is in force from one gateway.

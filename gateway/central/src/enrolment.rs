@@ -11,7 +11,7 @@ use crate::identity::Token;
 use crate::orders::{self, What};
 use crate::people;
 use crate::store::{StoreError, Tx};
-use crate::{catalogue, hotlist};
+use crate::{catalogue, hotlist, versions};
 
 /// A gateway with its token; a gateway that is known gets the new token. It is ordered everything that is in force.
 /// `trusted`: its very first journal needs no approval.
@@ -165,16 +165,7 @@ pub async fn device(tx: &mut Tx, device: &Device) -> Result<(), StoreError> {
     let Some(gateway) = now.0 else { return Ok(()) };
     let assign = DeviceAssignOrder { device: device.id.clone(), silent_after_s: device.silent_after_s };
     orders::add(tx, &gateway, &What::Assign(&assign)).await?;
-    let version = settings_version(tx).await?;
+    let version = versions::advance(tx, "settings_version").await?;
     let settings = SettingsOrder { device: device.id.clone(), version, heartbeat_s: device.heartbeat_s };
     orders::add(tx, &gateway, &What::Settings(&settings)).await
-}
-
-async fn settings_version(tx: &mut Tx) -> Result<u32, StoreError> {
-    let version: Option<String> = sqlx::query_scalar(
-        "UPDATE facts SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'settings_version' RETURNING value",
-    )
-    .fetch_optional(&mut tx.conn)
-    .await?;
-    version.and_then(|version| version.parse().ok()).ok_or(StoreError::Row { table: "facts" })
 }

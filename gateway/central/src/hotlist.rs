@@ -12,6 +12,7 @@ use crate::limits;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::store::{StoreError, Tx};
+use crate::versions;
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +59,7 @@ pub async fn set(tx: &mut Tx, reference: &str, blocked: bool, by: &str) -> Resul
     if changed == 0 {
         return Ok(HotlistAnswer::Unchanged);
     }
-    sqlx::query("UPDATE facts SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'hotlist_version'")
-        .execute(&mut tx.conn)
-        .await?;
+    versions::advance(tx, "hotlist_version").await?;
     let order = current(tx).await?;
     orders::add_for_all(tx, &What::Hotlist(&order)).await?;
     tx.news.push(News::Event(Event { name: "hotlist.changed", data: json!({"version": order.version}) }));

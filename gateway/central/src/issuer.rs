@@ -117,6 +117,12 @@ impl Issuer {
         Ok(Self { keys: Some(Keys { dik: key(&dik)?, dtk: key(&dtk)? }) })
     }
 
+    /// Whether it can tell anything.
+    #[must_use]
+    pub const fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
     /// Whether a card proved itself.
     #[must_use]
     pub fn card_verdict(&self, card: &ApplicationSerialNumber, proof: &CardProof) -> CardVerdict {

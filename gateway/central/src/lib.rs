@@ -24,5 +24,7 @@ pub mod news;
 pub mod orders;
 mod origin_key;
 pub mod people;
+pub mod registry;
 pub mod seed;
 pub mod store;
+mod versions;

@@ -35,6 +35,8 @@ pub const JOBS_PER_COMMIT_MAX: usize = 128;
 pub const WEIGHT_PER_COMMIT_MAX: usize = 4_000;
 /// Rows in one multi-row statement. Larger statements gain nothing and cost memory for each prepared form.
 pub const ROWS_PER_STATEMENT: usize = 100;
+/// Pending debits asked about in one commit, so that what comes in meanwhile waits little.
+pub const PROOFS_PER_COMMIT: i64 = 100;
 /// Rows of the chain read in one step while the head moves over what came early.
 pub const CHAIN_STEP: usize = 512;
 /// Connections that read.
@@ -50,6 +52,14 @@ pub const ORDERS_PER_PAGE: i64 = 200;
 pub const RESOLVED_ORDER_KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Rows in one list of the interface for people.
 pub const LIST_ROWS: i64 = 500;
+/// Devices and gateways in one list: a district has some thousand.
+pub const DEVICE_ROWS: i64 = 10_000;
+/// Lines of one settlement that are shown.
+pub const SETTLEMENT_LINES: i64 = 10_000;
+/// Bytes of an entry that was not taken, as people see it.
+pub const SHOWN_ENTRY_BYTES: usize = 2_000;
+/// Bytes of a service's name or category.
+pub const SERVICE_NAME_BYTES_MAX: usize = 200;
 /// Cards on the hotlist: the whole list travels in one order.
 pub const HOTLIST_CARDS_MAX: usize = 20_000;
 /// Events that a slow listener may fall behind before it is told that it missed some.

@@ -11,6 +11,9 @@ use super::problem::Problem;
 #[folder = "board/"]
 struct Files;
 
+/// The description of every address.
+pub const OPENAPI: &str = include_str!("../../openapi.json");
+
 /// Scripts, styles and connections only from here; nobody frames the board.
 const POLICY: &str =
     "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -23,6 +26,11 @@ pub async fn index() -> Result<Response, Problem> {
 /// `GET /board/{file}`
 pub async fn file(Path(path): Path<String>) -> Result<Response, Problem> {
     serve(&path)
+}
+
+/// `GET /api/openapi.json`
+pub async fn openapi() -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 fn serve(path: &str) -> Result<Response, Problem> {

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use super::caller::CallingReader;
 use super::problem::Problem;
 use crate::app::App;
 use crate::store::Priority;
@@ -49,7 +50,7 @@ pub async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
 }
 
 /// `GET /metrics`
-pub async fn metrics() -> impl IntoResponse {
+pub async fn metrics(_: CallingReader) -> impl IntoResponse {
     let text = METRICS.get().map(PrometheusHandle::render).unwrap_or_default();
     (StatusCode::OK, [(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

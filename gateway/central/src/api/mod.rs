@@ -4,12 +4,22 @@
 //! two against each other.
 //! **Invariant:** bodies are bounded; whatever a body holds, the answer is a problem with a code, never a panic.
 
+mod accounts;
 mod alarms;
 mod board;
 mod caller;
+mod conflicts;
+mod events;
 mod gateways;
 mod health;
+mod host;
 pub mod problem;
+mod registry;
+mod rules;
+mod sales;
+mod settlements;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -51,22 +61,56 @@ impl Routes {
 }
 
 fn all() -> Routes {
-    let (get, post) = (Method::GET, Method::POST);
-    Routes { router: Router::new(), table: Vec::new() }
+    let routes = Routes { router: Router::new(), table: Vec::new() };
+    for_people(for_gateways(for_machines(routes)))
+}
+
+fn for_machines(routes: Routes) -> Routes {
+    let get = Method::GET;
+    routes
         .at(&get, "/", board::index)
         .at(&get, "/board/{*file}", board::file)
         .at(&get, "/healthz", health::alive)
         .at(&get, "/readyz", health::ready)
         .at(&get, "/metrics", health::metrics)
+        .at(&get, "/api/openapi.json", board::openapi)
+}
+
+fn for_gateways(routes: Routes) -> Routes {
+    let (get, post) = (Method::GET, Method::POST);
+    routes
         .at_most(&post, "/v1/gateways/{gateway}/entries", limits::UPLOAD_BYTES_MAX, gateways::entries)
         .at(&post, "/v1/gateways/{gateway}/holds", gateways::holds)
         .at(&get, "/v1/gateways/{gateway}/orders", gateways::orders)
+}
+
+fn for_people(routes: Routes) -> Routes {
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    routes
         .at(&get, "/api/v1/alarms", alarms::list)
         .at(&get, "/api/v1/alarms/{id}", alarms::one)
         .at(&post, "/api/v1/alarms/{id}/acknowledge", alarms::acknowledge)
         .at(&post, "/api/v1/alarms/{id}/dispatch", alarms::dispatch)
         .at(&post, "/api/v1/alarms/{id}/on_site", alarms::on_site)
         .at(&post, "/api/v1/alarms/{id}/resolve", alarms::resolve)
+        .at(&get, "/api/v1/sales", sales::list)
+        .at(&get, "/api/v1/accounts/{ref}", accounts::one)
+        .at(&post, "/api/v1/accounts/{ref}/grants", accounts::grant)
+        .at(&post, "/api/v1/holds/release", accounts::release)
+        .at(&get, "/api/v1/people/{ref}", registry::person)
+        .at(&get, "/api/v1/devices", registry::devices)
+        .at(&get, "/api/v1/gateways", registry::gateways)
+        .at(&post, "/api/v1/gateways/{gateway}/approve", registry::approve)
+        .at(&get, "/api/v1/settlements/{provider}/{day}", settlements::one)
+        .at(&get, "/api/v1/hotlist", rules::hotlist)
+        .at(&put, "/api/v1/hotlist/{ref}", rules::block)
+        .at(&delete, "/api/v1/hotlist/{ref}", rules::unblock)
+        .at(&get, "/api/v1/catalogue", rules::catalogue)
+        .at_most(&put, "/api/v1/catalogue", limits::CATALOGUE_BYTES_MAX, rules::put_catalogue)
+        .at(&get, "/api/v1/policy", rules::policy)
+        .at(&put, "/api/v1/policy", rules::put_policy)
+        .at(&get, "/api/v1/conflicts", conflicts::list)
+        .at(&get, "/api/v1/events", events::listen)
 }
 
 /// Every method and address that is served.
@@ -78,5 +122,10 @@ pub fn routes() -> Vec<(Method, &'static str)> {
 /// The router.
 pub fn router(app: App) -> Router {
     health::install();
-    all().router.fallback(async || Problem::NotFound).layer(middleware::from_fn(problem::localise)).with_state(app)
+    all()
+        .router
+        .fallback(async || Problem::NotFound)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), host::check))
+        .layer(middleware::from_fn(problem::localise))
+        .with_state(app)
 }

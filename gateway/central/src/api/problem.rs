@@ -47,6 +47,10 @@ pub enum Problem {
     JournalForked,
     /// Nothing waits for approval.
     NothingToApprove,
+    /// The hold was posted or given back already.
+    HoldEnded,
+    /// The catalogue names a service twice, or one without a name.
+    Catalogue,
     /// Too much at once.
     Busy,
     /// The disk is full.
@@ -66,8 +70,10 @@ impl Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadJson | Self::BadParameter | Self::Version | Self::KeyMissing => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::CauseMissing | Self::Amount => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::AlarmTaken | Self::KeyUsed | Self::JournalForked | Self::NothingToApprove => StatusCode::CONFLICT,
+            Self::CauseMissing | Self::Amount | Self::Catalogue => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::AlarmTaken | Self::KeyUsed | Self::JournalForked | Self::NothingToApprove | Self::HoldEnded => {
+                StatusCode::CONFLICT
+            }
             Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -93,6 +99,8 @@ impl Problem {
             Self::Amount => "amount",
             Self::JournalForked => "journal_forked",
             Self::NothingToApprove => "nothing_to_approve",
+            Self::HoldEnded => "hold_ended",
+            Self::Catalogue => "catalogue",
             Self::Busy => "busy",
             Self::Full => "disk_full",
             Self::Internal => "internal",
@@ -119,6 +127,8 @@ impl Problem {
             Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
             Self::JournalForked => "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
             Self::NothingToApprove => "该网关尚无日志可批准。",
+            Self::HoldEnded => "该冻结已入账或已退回,无需处理。",
+            Self::Catalogue => "服务目录中有重复的编号或空的名称,请修改后重新提交。",
             Self::Busy => "系统繁忙,请稍后重试。",
             Self::Full => "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
             Self::Internal => "内部错误,请重发同一请求;如仍失败请联系维护人员。",
@@ -149,6 +159,10 @@ impl Problem {
                 "This gateway's journal forked and cannot be approved: begin a new journal on the gateway, then approve that."
             }
             Self::NothingToApprove => "This gateway has no journal to approve yet.",
+            Self::HoldEnded => "This hold was posted or given back already: nothing is left to do.",
+            Self::Catalogue => {
+                "The catalogue names a service twice, or one without a name: correct it and send it again."
+            }
             Self::Busy => "Too much waits at the moment: try again shortly.",
             Self::Full => "The centre's disk is full: call maintenance now. Nothing was recorded; send it again later.",
             Self::Internal => "Something broke: send the same request again, and call maintenance if it still fails.",

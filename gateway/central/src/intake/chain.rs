@@ -112,8 +112,8 @@ async fn begin(tx: &mut Tx, gateway: &GatewayId, name: &str) -> Result<Journal, 
     .await?;
     let approved = row.try_get::<i64, _>(0)? == 1 && row.try_get::<i64, _>(1)? == 0;
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO journals (gateway, journal, approved, first_seen_ms, head_n, head_hash)
-         VALUES ($1, $2, $3, $4, 0, $5) RETURNING id",
+        "INSERT INTO journals (gateway, journal, approved, first_seen_ms, head_n, head_hash, entries)
+         VALUES ($1, $2, $3, $4, 0, $5, 0) RETURNING id",
     )
     .bind(gateway.as_str())
     .bind(name)
@@ -146,20 +146,29 @@ async fn close(tx: &mut Tx, gateway: &GatewayId, reason: &'static str) -> Result
 ///
 /// # Errors
 /// The database cannot answer.
-pub async fn place(conn: &mut SqliteConnection, journal: &mut Journal, items: &[Item]) -> Result<Placed, StoreError> {
-    let stored = find(conn, journal.id, items).await?;
+pub async fn place(
+    conn: &mut SqliteConnection,
+    journal: Option<&mut Journal>,
+    items: &[Item],
+) -> Result<Placed, StoreError> {
+    let stored = match &journal {
+        Some(journal) => find(conn, journal.id, items).await?,
+        None => BTreeMap::new(),
+    };
     let mut placer = Placer {
         hashes: stored.iter().map(|(n, row)| (*n, row.hash)).collect(),
         seen: BTreeMap::new(),
         places: Vec::with_capacity(items.len()),
-        forked: journal.forked_n,
+        forked: journal.as_ref().and_then(|journal| journal.forked_n),
     };
     for (at, item) in items.iter().enumerate() {
         placer.place(at, item, &stored);
     }
     let links = placer.link_late(items, &stored);
-    journal.newly_forked = placer.forked != journal.forked_n;
-    journal.forked_n = placer.forked;
+    if let Some(journal) = journal {
+        journal.newly_forked = placer.forked != journal.forked_n;
+        journal.forked_n = placer.forked;
+    }
     Ok(Placed { places: placer.places, stored, links })
 }
 
@@ -323,6 +332,7 @@ pub async fn record(
     tx: &mut Tx,
     gateway: &GatewayId,
     journal: &mut Journal,
+    name: &str,
     items: &[Item],
     placed: &Placed,
     said: &[Said],
@@ -367,11 +377,18 @@ pub async fn record(
     if journal.newly_forked {
         close(tx, gateway, "journal_forked").await?;
     }
-    sqlx::query("UPDATE journals SET head_n = $2, head_hash = $3, forked_n = $4 WHERE id = $1")
+    sqlx::query("UPDATE journals SET head_n = $2, head_hash = $3, forked_n = $4, entries = entries + $5 WHERE id = $1")
         .bind(id)
         .bind(signed(journal.head_n))
         .bind(journal.head_hash.as_slice())
         .bind(journal.forked_n.map(signed))
+        .bind(i64::try_from(rows.len()).unwrap_or(i64::MAX))
+        .execute(&mut tx.conn)
+        .await?;
+    sqlx::query("UPDATE gateways SET journal = $2, last_seen_ms = $3 WHERE id = $1")
+        .bind(gateway.as_str())
+        .bind(name)
+        .bind(tx.now.ms)
         .execute(&mut tx.conn)
         .await?;
     Ok(Head { n: journal.head_n, hash: hex::encode(journal.head_hash), signature: None })

@@ -19,7 +19,7 @@ use protocols::version;
 use crate::issuer::Issuer;
 use crate::store::{StoreError, Tx};
 use crate::{alarms, devices, ledger, orders};
-use chain::{Place, Said};
+use chain::{Place, Placed, Said};
 use record::Recorded;
 use shape::{Fact, Item, Readable};
 
@@ -37,66 +37,83 @@ pub async fn take(
     journal_name: &str,
     items: Vec<Item>,
 ) -> Result<Results, StoreError> {
-    let mut journal = chain::open(tx, gateway, journal_name).await?;
-    let placed = chain::place(&mut tx.conn, &mut journal, &items).await?;
-    let readable: Vec<(usize, &Item, &Readable)> = items
-        .iter()
-        .enumerate()
-        .zip(&placed.places)
-        .filter(|(_, place)| matches!(place, Place::Linked | Place::Early | Place::Beside))
-        .filter_map(|((at, item), _)| item.entry.as_ref().ok().map(|entry| (at, item, entry)))
-        .collect();
-    let to_keep: Vec<(&Item, &Readable)> = readable.iter().map(|(_, item, entry)| (*item, *entry)).collect();
-    let recorded = record::entries(tx, gateway, journal.id, &to_keep).await?;
+    // Entries that no disk of the gateway took say nothing about its journal.
+    let beside = !items.is_empty() && items.iter().all(|item| item.n.is_none());
+    let mut journal = if beside { None } else { Some(chain::open(tx, gateway, journal_name).await?) };
+    let placed = chain::place(&mut tx.conn, journal.as_mut(), &items).await?;
+    let (said, kept) = keep(tx, gateway, journal.as_ref().map_or(0, |journal| journal.id), &items, &placed).await?;
+    set_aside(tx, gateway, journal_name, &items, &placed.places, &said).await?;
+    apply(tx, issuer, gateway, &kept.new).await?;
+    alarms::told_again(tx, gateway, &kept.again).await?;
+    let head = match &mut journal {
+        Some(journal) => Some(chain::record(tx, gateway, journal, journal_name, &items, &placed, &said).await?),
+        None => None,
+    };
+    let results =
+        items.iter().zip(said).map(|(item, (outcome, reason))| UploadResult { n: item.n, outcome, reason }).collect();
+    Ok(Results { v: version::CURRENT, results, head })
+}
 
-    let mut said: Vec<Said> = items.iter().zip(&placed.places).map(|(item, place)| first_word(item, *place)).collect();
-    for ((at, _, _), recorded) in readable.iter().zip(&recorded) {
-        if let Some(said) = said.get_mut(*at) {
-            *said = match recorded {
-                Recorded::New => (Outcome::Accepted, None),
-                Recorded::Duplicate => (Outcome::Duplicate, None),
-                Recorded::Conflict => (Outcome::Conflict, Some(OTHER_BODY.to_owned())),
-            };
+/// Entries that are kept, by whether they were here.
+struct Kept<'a> {
+    new: Vec<&'a Readable>,
+    again: Vec<&'a Readable>,
+}
+
+/// Keeps the entries of an upload that can be taken; says of each what was done.
+async fn keep<'a>(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    journal: i64,
+    items: &'a [Item],
+    placed: &Placed,
+) -> Result<(Vec<Said>, Kept<'a>), StoreError> {
+    let mut said: Vec<Said> = Vec::with_capacity(items.len());
+    let mut readable: Vec<(usize, &Item, &Readable)> = Vec::with_capacity(items.len());
+    for (at, (item, place)) in items.iter().zip(&placed.places).enumerate() {
+        said.push(first_word(item, *place));
+        if let (Place::Linked | Place::Early | Place::Beside, Ok(entry)) = (place, &item.entry) {
+            readable.push((at, item, entry));
         }
     }
-    for (at, item) in items.iter().enumerate() {
-        let word = match (placed.places.get(at), item.n) {
-            (Some(Place::Before), Some(n)) => placed.stored.get(&n).map(chain::said_before),
-            (Some(Place::Again(first)), _) => said.get(*first).map(|(outcome, reason)| match outcome {
-                Outcome::Accepted | Outcome::Duplicate => (Outcome::Duplicate, None),
-                Outcome::Conflict | Outcome::Refused => (*outcome, reason.clone()),
-            }),
-            (Some(Place::Linked | Place::Early | Place::Beside | Place::Refused(_) | Place::Before) | None, _) => None,
+    let to_keep: Vec<(&Item, &Readable)> = readable.iter().map(|(_, item, entry)| (*item, *entry)).collect();
+    let recorded = record::entries(tx, gateway, journal, &to_keep).await?;
+    let mut kept = Kept { new: Vec::with_capacity(readable.len()), again: Vec::new() };
+    for ((at, _, entry), recorded) in readable.into_iter().zip(recorded) {
+        let word = match recorded {
+            Recorded::New => {
+                kept.new.push(entry);
+                (Outcome::Accepted, None)
+            }
+            Recorded::Duplicate => {
+                kept.again.push(entry);
+                (Outcome::Duplicate, None)
+            }
+            Recorded::Conflict => (Outcome::Conflict, Some(OTHER_BODY.to_owned())),
+        };
+        if let Some(said) = said.get_mut(at) {
+            *said = word;
+        }
+    }
+    for (at, (item, place)) in items.iter().zip(&placed.places).enumerate() {
+        let word = match (place, item.n) {
+            (Place::Before, Some(n)) => placed.stored.get(&n).map(chain::said_before),
+            (Place::Again(first), _) => said.get(*first).cloned().map(said_again),
+            (Place::Linked | Place::Early | Place::Beside | Place::Refused(_) | Place::Before, _) => None,
         };
         if let (Some(word), Some(said)) = (word, said.get_mut(at)) {
             *said = word;
         }
     }
-    set_aside(tx, gateway, journal_name, &items, &placed.places, &said).await?;
-    let new: Vec<&Readable> = readable
-        .iter()
-        .zip(&recorded)
-        .filter(|(_, recorded)| **recorded == Recorded::New)
-        .map(|((_, _, entry), _)| *entry)
-        .collect();
-    let again: Vec<&Readable> = readable
-        .iter()
-        .zip(&recorded)
-        .filter(|(_, recorded)| **recorded == Recorded::Duplicate)
-        .map(|((_, _, entry), _)| *entry)
-        .collect();
-    apply(tx, issuer, gateway, &new).await?;
-    alarms::told_again(tx, gateway, &again).await?;
-    let head = chain::record(tx, gateway, &mut journal, &items, &placed, &said).await?;
-    sqlx::query("UPDATE gateways SET journal = $2, last_seen_ms = $3 WHERE id = $1")
-        .bind(gateway.as_str())
-        .bind(journal_name)
-        .bind(tx.now.ms)
-        .execute(&mut tx.conn)
-        .await?;
-    let results =
-        items.iter().zip(said).map(|(item, (outcome, reason))| UploadResult { n: item.n, outcome, reason }).collect();
-    Ok(Results { v: version::CURRENT, results, head: Some(head) })
+    Ok((said, kept))
+}
+
+/// What is said of the second of two that are the same.
+fn said_again((outcome, reason): Said) -> Said {
+    match outcome {
+        Outcome::Accepted | Outcome::Duplicate => (Outcome::Duplicate, None),
+        Outcome::Conflict | Outcome::Refused => (outcome, reason),
+    }
 }
 
 /// What is said of an entry by its place and form alone. What cannot be read says more than that its place is wrong.

@@ -18,4 +18,5 @@ pub mod book;
 pub mod decide;
 pub mod grant;
 pub mod hold;
+pub mod release;
 pub mod sale;

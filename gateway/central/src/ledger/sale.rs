@@ -17,6 +17,7 @@ use super::book::{self, Account, Kind, PostError, Posting};
 use super::decide::{self, Doubt, Due, Facts, HoldState, Merge};
 use crate::intake::shape::Readable;
 use crate::issuer::{Issuer, Verdict, serial_number};
+use crate::limits;
 use crate::news::{Event, News};
 use crate::people;
 use crate::store::{StoreError, Tx};
@@ -218,8 +219,8 @@ pub async fn settle(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, orig
     match decide::due(&facts) {
         Due::Nothing => return Ok(()),
         Due::Close => {}
-        Due::Post => end_hold(tx, gateway, origin, HoldState::Posted).await?,
-        Due::Void => end_hold(tx, gateway, origin, HoldState::Voided).await?,
+        Due::Post => end_hold(tx, gateway.as_str(), origin, HoldState::Posted).await?,
+        Due::Void => end_hold(tx, gateway.as_str(), origin, HoldState::Voided).await?,
         Due::Purse => debit_purse(tx, issuer, gateway, origin).await?,
         Due::Doubt(what) => return doubt(tx, gateway, origin, what).await,
     }
@@ -227,7 +228,11 @@ pub async fn settle(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, orig
     Ok(())
 }
 
-async fn end_hold(tx: &mut Tx, gateway: &GatewayId, origin: &str, state: HoldState) -> Result<(), StoreError> {
+/// Ends a hold: posts it to the providers, or gives it back.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn end_hold(tx: &mut Tx, actor: &str, origin: &str, state: HoldState) -> Result<(), StoreError> {
     let row = sqlx::query("SELECT person, amount, items FROM holds WHERE origin = $1")
         .bind(origin)
         .fetch_one(&mut tx.conn)
@@ -242,7 +247,7 @@ async fn end_hold(tx: &mut Tx, gateway: &GatewayId, origin: &str, state: HoldSta
         postings.push((Account::Elder(person), amount));
         Kind::Void
     };
-    write(tx, kind, origin, gateway, &postings).await?;
+    write(tx, kind, origin, actor, &postings).await?;
     sqlx::query("UPDATE holds SET state = $2 WHERE origin = $1")
         .bind(origin)
         .bind(state.word())
@@ -261,7 +266,7 @@ async fn debit_purse(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, ori
         Verdict::Valid => (Account::Provider(provider), fen),
         Verdict::Invalid | Verdict::Pending => (Account::Suspense(provider), fen),
     }));
-    write(tx, Kind::Purse, origin, gateway, &postings).await?;
+    write(tx, Kind::Purse, origin, gateway.as_str(), &postings).await?;
     keep_verdict(tx, gateway, origin, verdict).await
 }
 
@@ -280,9 +285,32 @@ pub async fn prove(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, origi
                 [(Account::Suspense(provider.clone()), -fen), (Account::Provider(provider), fen)]
             })
             .collect();
-        write(tx, Kind::Proof, origin, gateway, &postings).await?;
+        write(tx, Kind::Proof, origin, gateway.as_str(), &postings).await?;
     }
     keep_verdict(tx, gateway, origin, verdict).await
+}
+
+/// Asks the issuer again about debits whose proof is pending, some at a time in the order of their origins. Gives back
+/// the last origin asked about; `None` at the end.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn prove_pending(tx: &mut Tx, issuer: &Arc<Issuer>, after: &str) -> Result<Option<String>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT origin, gateway FROM sales WHERE verdict = 'pending' AND origin > $1 ORDER BY origin LIMIT $2",
+    )
+    .bind(after)
+    .bind(limits::PROOFS_PER_COMMIT)
+    .fetch_all(&mut tx.conn)
+    .await?;
+    let mut last = None;
+    for row in rows {
+        let origin: String = row.try_get(0)?;
+        let gateway = row.try_get::<String, _>(1)?.parse().map_err(|_| StoreError::Row { table: "sales" })?;
+        prove(tx, issuer, &gateway, &origin).await?;
+        last = Some(origin);
+    }
+    Ok(last)
 }
 
 async fn purse_row(tx: &mut Tx, origin: &str) -> Result<SqliteRow, StoreError> {
@@ -319,14 +347,8 @@ async fn keep_verdict(tx: &mut Tx, gateway: &GatewayId, origin: &str, verdict: V
     Ok(())
 }
 
-async fn write(
-    tx: &mut Tx,
-    kind: Kind,
-    origin: &str,
-    gateway: &GatewayId,
-    postings: &[Posting],
-) -> Result<(), StoreError> {
-    match book::post(tx, kind, origin, gateway.as_str(), postings).await {
+async fn write(tx: &mut Tx, kind: Kind, origin: &str, actor: &str, postings: &[Posting]) -> Result<(), StoreError> {
+    match book::post(tx, kind, origin, actor, postings).await {
         Ok(_) => Ok(()),
         Err(PostError::Store(error)) => Err(error),
         // The lines were checked to make the amount before they were stored.

@@ -1,6 +1,9 @@
 //! The centre over HTTP, in this process, on a real database file.
 
+mod alarms;
+mod api_document;
 mod entries;
 mod holds;
 mod orders;
+mod people;
 mod support;

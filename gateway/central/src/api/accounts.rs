@@ -1,0 +1,191 @@
+//! Accounts for people: what is in them, grants, and holds that two people give back.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use protocols::unit::Points;
+use serde::{Deserialize, Serialize};
+use sqlx::Row as _;
+
+use super::caller::{CallingActor, CallingReader};
+use super::problem::Problem;
+use crate::app::App;
+use crate::ledger::book::{self, Account};
+use crate::ledger::grant::{self, GrantAnswer};
+use crate::ledger::release::{self, ReleaseAnswer};
+use crate::limits;
+use crate::orders::time_text;
+use crate::store::Priority;
+
+/// A movement of points.
+#[derive(Debug, Serialize)]
+pub struct Movement {
+    kind: String,
+    subject: String,
+    amount: i64,
+    day: String,
+    at: String,
+    by: String,
+}
+
+/// Points set aside for a sale.
+#[derive(Debug, Serialize)]
+pub struct OpenHold {
+    origin: String,
+    gateway: String,
+    amount: i64,
+    at: String,
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+pub struct AccountDetail {
+    #[serde(rename = "ref")]
+    reference: String,
+    balance: i64,
+    available: i64,
+    holds: Vec<OpenHold>,
+    movements: Vec<Movement>,
+}
+
+/// `GET /api/v1/accounts/{ref}`
+pub async fn one(
+    State(app): State<App>,
+    _: CallingReader,
+    Path(reference): Path<String>,
+) -> Result<Json<AccountDetail>, Problem> {
+    // One transaction, so that the sums and the lists are of the same moment.
+    let mut reader = app.store.readers.begin().await?;
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM people WHERE ref = $1").bind(&reference).fetch_optional(&mut *reader).await?;
+    if known.is_none() {
+        return Err(Problem::NotFound);
+    }
+    let account = Account::Elder(reference.clone());
+    let available = book::balance(&mut reader, &account).await?;
+    let held = book::balance(&mut reader, &Account::Held(reference.clone())).await?;
+    let holds = sqlx::query(
+        "SELECT origin, gateway, amount, at_ms FROM holds WHERE person = $1 AND state = 'held' ORDER BY at_ms LIMIT $2",
+    )
+    .bind(&reference)
+    .bind(limits::LIST_ROWS)
+    .fetch_all(&mut *reader)
+    .await?;
+    let movements = sqlx::query(
+        "SELECT t.kind, t.subject, p.amount, t.day, t.at_ms, t.actor FROM postings p JOIN transactions t ON t.id = p.txn
+         WHERE p.account = $1 ORDER BY t.id DESC LIMIT $2",
+    )
+    .bind(account.to_string())
+    .bind(limits::LIST_ROWS)
+    .fetch_all(&mut *reader)
+    .await?;
+    Ok(Json(AccountDetail {
+        reference,
+        balance: available.saturating_add(held),
+        available,
+        holds: holds
+            .iter()
+            .map(|row| {
+                Ok(OpenHold {
+                    origin: row.try_get(0)?,
+                    gateway: row.try_get(1)?,
+                    amount: row.try_get(2)?,
+                    at: time_text(row.try_get(3)?),
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()?,
+        movements: movements
+            .iter()
+            .map(|row| {
+                Ok(Movement {
+                    kind: row.try_get(0)?,
+                    subject: row.try_get(1)?,
+                    amount: row.try_get(2)?,
+                    day: row.try_get(3)?,
+                    at: time_text(row.try_get(4)?),
+                    by: row.try_get(5)?,
+                })
+            })
+            .collect::<Result<_, sqlx::Error>>()?,
+    }))
+}
+
+/// Body of a grant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantBody {
+    amount: Points,
+}
+
+/// The answer to a grant.
+#[derive(Debug, Serialize)]
+pub struct GrantDone {
+    outcome: &'static str,
+}
+
+/// `POST /api/v1/accounts/{ref}/grants`
+pub async fn grant(
+    State(app): State<App>,
+    CallingActor(actor): CallingActor,
+    Path(reference): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<GrantDone>), Problem> {
+    let key = headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .filter(|key| (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()))
+        .ok_or(Problem::KeyMissing)?
+        .to_owned();
+    let GrantBody { amount } = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let answer = app
+        .store
+        .writer
+        .run(Priority::Person, 1, move |tx| {
+            Box::pin(async move { grant::give(tx, &reference, amount, &key, actor.as_str()).await })
+        })
+        .await?;
+    match answer {
+        GrantAnswer::Granted => Ok((StatusCode::CREATED, Json(GrantDone { outcome: "granted" }))),
+        GrantAnswer::Duplicate => Ok((StatusCode::OK, Json(GrantDone { outcome: "duplicate" }))),
+        GrantAnswer::Conflict => Err(Problem::KeyUsed),
+        GrantAnswer::NoAccount => Err(Problem::NotFound),
+        GrantAnswer::Amount => Err(Problem::Amount),
+    }
+}
+
+/// Body of a release: the origin of the hold.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    origin: String,
+}
+
+/// The answer to a release.
+#[derive(Debug, Serialize)]
+pub struct ReleaseDone {
+    outcome: &'static str,
+}
+
+/// `POST /api/v1/holds/release`
+pub async fn release(
+    State(app): State<App>,
+    CallingActor(actor): CallingActor,
+    body: Bytes,
+) -> Result<(StatusCode, Json<ReleaseDone>), Problem> {
+    let ReleaseBody { origin } = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let answer = app
+        .store
+        .writer
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { release::ask(tx, &origin, actor.as_str()).await }))
+        .await?;
+    match answer {
+        ReleaseAnswer::WaitsForAnother => {
+            Ok((StatusCode::ACCEPTED, Json(ReleaseDone { outcome: "waits_for_another_person" })))
+        }
+        ReleaseAnswer::Released => Ok((StatusCode::OK, Json(ReleaseDone { outcome: "released" }))),
+        ReleaseAnswer::Ended => Err(Problem::HoldEnded),
+        ReleaseAnswer::NoHold => Err(Problem::NotFound),
+    }
+}

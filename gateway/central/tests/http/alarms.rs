@@ -1,0 +1,152 @@
+//! Alarms at the centre: forward only, one person takes each step, no press is lost.
+
+use serde_json::{Value, json};
+
+use crate::support::{Centre, Journal, alarm_body, device_origin, outcomes};
+
+const ALARM: &str = "/api/v1/alarms/btn-0001.1.1";
+
+async fn pressed() -> (Centre, Journal) {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    (centre, journal)
+}
+
+async fn step(centre: &Centre, step: &str, operator: usize, body: &Value) -> (u16, Value) {
+    centre.post(&format!("{ALARM}/{step}"), centre.operator(operator), body).await
+}
+
+#[tokio::test]
+async fn an_alarm_goes_through_its_steps_and_its_history_says_who() {
+    let (centre, _) = pressed().await;
+    assert_eq!(centre.get(ALARM).await.1["state"], "accepted");
+    for name in ["acknowledge", "dispatch", "on_site"] {
+        assert_eq!(step(&centre, name, 0, &json!({})).await.0, 200, "{name}");
+    }
+    let (status, missing) = step(&centre, "resolve", 1, &json!({"cause": "  "})).await;
+    assert_eq!((status, missing["error"]["code"].as_str()), (422, Some("cause_missing")));
+    assert_eq!(step(&centre, "resolve", 1, &json!({"cause": "跌倒,已送医"})).await.0, 200);
+    let (_, alarm) = centre.get(ALARM).await;
+    assert_eq!(alarm["state"], "resolved");
+    let history: Vec<_> = alarm["history"]
+        .as_array()
+        .expect("a history")
+        .iter()
+        .map(|event| format!("{}:{}", event["state"].as_str().unwrap_or("-"), event["by"].as_str().unwrap_or("-")))
+        .collect();
+    assert_eq!(history, ["acknowledged:op-demo", "dispatched:op-demo", "on_site:op-demo", "resolved:op-night"]);
+    assert_eq!(centre.get("/api/v1/alarms?open=1").await.1["alarms"], json!([]));
+}
+
+#[tokio::test]
+async fn a_step_is_idempotent_for_the_one_who_took_it_and_never_goes_back() {
+    let (centre, _) = pressed().await;
+    assert_eq!(step(&centre, "dispatch", 0, &json!({})).await.0, 200);
+    assert_eq!(step(&centre, "dispatch", 0, &json!({})).await.0, 200);
+    let (status, taken) = step(&centre, "dispatch", 1, &json!({})).await;
+    assert_eq!((status, taken["error"]["code"].as_str()), (409, Some("alarm_taken")));
+    assert_eq!(step(&centre, "acknowledge", 1, &json!({})).await.0, 409);
+    assert_eq!(centre.get(ALARM).await.1["state"], "dispatched");
+    assert_eq!(centre.post("/api/v1/alarms/none.1.1/dispatch", centre.operator(0), &json!({})).await.0, 404);
+}
+
+#[tokio::test]
+async fn of_operators_who_race_exactly_one_takes_the_alarm() {
+    let (centre, _) = pressed().await;
+    let mut tries = Vec::new();
+    for operator in [0, 1].into_iter().cycle().take(20) {
+        let url = format!("{}{ALARM}/acknowledge", centre.url);
+        let request = centre.http.post(url).bearer_auth(centre.operator(operator));
+        tries.push(async move { (operator, crate::support::answer(request).await.0) });
+    }
+    let answers = futures_util::future::join_all(tries).await;
+    let winners: std::collections::BTreeSet<usize> =
+        answers.iter().filter(|(_, status)| *status == 200).map(|(operator, _)| *operator).collect();
+    assert_eq!(winners.len(), 1, "{answers:?}");
+    assert!(answers.iter().all(|(_, status)| [200, 409].contains(status)), "{answers:?}");
+    let history = centre.get(ALARM).await.1["history"].as_array().map(Vec::len);
+    assert_eq!(history, Some(1));
+}
+
+#[tokio::test]
+async fn the_state_is_the_highest_step_known_in_whatever_order_steps_arrive() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let alarm = device_origin("btn-0001", 1, 1);
+    journal.press("btn-0001", 1);
+    for state in ["acknowledged", "on_site", "dispatched"] {
+        let own = journal.own();
+        journal.push(&own, "alarm.state", &alarm, &json!({"state": state, "by": "staff-1", "cause": null}));
+    }
+    // The steps overtake the alarm itself.
+    assert_eq!(outcomes(&centre.upload(&journal, 2..=4).await), ["accepted"; 3]);
+    assert_eq!(centre.get(ALARM).await.0, 404);
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(centre.get(ALARM).await.1["state"], "on_site");
+}
+
+#[tokio::test]
+async fn a_further_press_on_an_open_alarm_is_folded_in_and_one_on_a_resolved_alarm_is_an_alarm() {
+    let (centre, mut journal) = pressed().await;
+    let alarm = device_origin("btn-0001", 1, 1);
+    let mut again = |seq| {
+        journal.push(&device_origin("btn-0001", 1, seq), "alarm.repeated", &alarm, &alarm_body("btn-0001", "sos"))
+    };
+    let (second, third, fourth) = (again(2), again(3), again(4));
+    centre.upload(&journal, second..=second).await;
+    assert_eq!(centre.get("/api/v1/alarms?open=1").await.1["alarms"].as_array().map(Vec::len), Some(1));
+    assert_eq!(centre.get(ALARM).await.1["history"][0]["what"], "repeated");
+    step(&centre, "resolve", 0, &json!({"cause": "误报"})).await;
+    centre.upload(&journal, third..=fourth).await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(open["alarms"].as_array().map(Vec::len), Some(1), "{open}");
+    assert_eq!(open["alarms"][0]["id"], "btn-0001.1.3");
+    assert_eq!(open["alarms"][0]["follows"], "device:btn-0001/1/1");
+}
+
+#[tokio::test]
+async fn a_further_press_whose_alarm_is_not_here_yet_begins_it() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    let about = device_origin("btn-0001", 1, 1);
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.repeated", &about, &alarm_body("btn-0001", "sos"));
+    centre.upload(&journal, 2..=2).await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(open["alarms"][0]["id"], "btn-0001.1.1");
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(centre.get("/api/v1/alarms?open=1").await.1["alarms"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn d10_a_cancel_never_closes_an_alarm_even_when_it_comes_first() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    let about = device_origin("btn-0001", 1, 1);
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.cancelled", &about, &alarm_body("btn-0001", "cancel"));
+    centre.upload(&journal, 2..=2).await;
+    centre.upload(&journal, 1..=1).await;
+    let (_, alarm) = centre.get(ALARM).await;
+    assert_eq!((alarm["state"].as_str(), alarm["history"][0]["what"].as_str()), (Some("accepted"), Some("cancelled")));
+}
+
+#[tokio::test]
+async fn events_tell_pages_of_alarms_and_steps() {
+    let centre = Centre::start().await;
+    let mut events = centre.http.get(format!("{}/api/v1/events", centre.url)).send().await.expect("events");
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    step(&centre, "acknowledge", 0, &json!({})).await;
+    let mut text = String::new();
+    while !text.contains("alarm.step") {
+        let chunk = tokio::time::timeout(std::time::Duration::from_secs(5), events.chunk());
+        let chunk = chunk.await.expect("events come").expect("events come").expect("events go on");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    assert!(text.contains("event: alarm.raised"), "{text}");
+    assert!(text.contains("\"by\":\"op-demo\""), "{text}");
+}
