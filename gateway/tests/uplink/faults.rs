@@ -138,9 +138,9 @@ async fn c7_a_busy_centre_says_when_to_try_again() {
     let after = |text: &str| vec![("retry-after", text.to_owned())];
     assert_eq!(every_failure(say_text(503, after("7"), "")).await, [busy(Some(7_000)); 4]);
     assert_eq!(every_failure(say_text(429, Vec::new(), "")).await, [busy(None); 4]);
-    let mut dated = after("Mon, 23 Nov 2026 01:30:20 GMT");
+    let mut dated = after("Mon, 23 Nov 2026 01:30:09 GMT");
     dated.push(("date", String::from("Mon, 23 Nov 2026 01:30:00 GMT")));
-    assert_eq!(every_failure(say_text(503, dated, "")).await, [busy(Some(20_000)); 4]);
+    assert_eq!(every_failure(say_text(503, dated, "")).await, [busy(Some(9_000)); 4]);
 }
 
 #[tokio::test]

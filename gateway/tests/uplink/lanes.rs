@@ -128,7 +128,7 @@ async fn no_lane_waits_for_another_that_is_stalled() {
     centre.act(Act::Silent);
     let mut long = deadlines();
     long.upload_ms = 60_000;
-    long.order_wait_s = 60;
+    long.order_wait_s = 50;
     let journal = Journal::lane(OutLane::Alarms, 1, 1).and(Journal::lane(OutLane::Sales, 2, 1)).and(Journal::lane(
         OutLane::Rest,
         3,

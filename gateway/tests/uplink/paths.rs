@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use gateway::adapter::uplink::limits::{ALARM_RETRY_AFTER_MS_MAX, RETRY_AFTER_MS_MAX};
 use gateway_core::{Direct, OutLane, Ticket, UplinkFailure, UplinkInput};
 use protocols::uplink::Lane;
 use serde_json::json;
@@ -163,6 +164,19 @@ async fn c7_what_is_no_alarm_takes_busy_for_an_answer() {
     let failure = upload(&mut bench, OutLane::Rest).await;
     assert_eq!(failure, Err(UplinkFailure::Busy { retry_after_ms: Some(3_000) }));
     assert!(second.seen().is_empty());
+}
+
+#[tokio::test]
+async fn c7_no_centre_postpones_an_alarm_for_long() {
+    let busy = || Act::Say(StatusCode::SERVICE_UNAVAILABLE, vec![("retry-after", String::from("86400"))], Bytes::new());
+    let (first, second, _) = two(busy(), busy()).await;
+    let mut bench = Bench::start(&[&first.url, &second.url], both());
+    let wait = |ms| Err(UplinkFailure::Busy { retry_after_ms: Some(ms) });
+    assert_eq!(upload(&mut bench, OutLane::Alarms).await, wait(ALARM_RETRY_AFTER_MS_MAX));
+    assert_eq!(upload(&mut bench, OutLane::Rest).await, wait(RETRY_AFTER_MS_MAX));
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    let UplinkInput::Orders { result, .. } = bench.answer().await else { panic!("no orders") };
+    assert_eq!(result.unwrap_err(), UplinkFailure::Busy { retry_after_ms: Some(ALARM_RETRY_AFTER_MS_MAX) });
 }
 
 #[tokio::test]

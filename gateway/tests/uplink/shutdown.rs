@@ -14,7 +14,7 @@ use super::lanes::hold_request;
 fn long() -> gateway::adapter::uplink::Deadlines {
     let mut long = deadlines();
     long.upload_ms = 60_000;
-    long.order_wait_s = 60;
+    long.order_wait_s = 50;
     long
 }
 

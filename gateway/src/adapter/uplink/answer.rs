@@ -11,7 +11,7 @@ use protocols::version::is_supported;
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-use super::limits::{REASON_LEN_MAX, RETRY_AFTER_MS_MAX};
+use super::limits::REASON_LEN_MAX;
 
 /// Reads the answer to an upload of the numbers in `sent`.
 pub(super) fn results(body: &[u8], sent: &[u64]) -> Option<Results> {
@@ -77,7 +77,7 @@ pub(super) fn failure(status: StatusCode, headers: &HeaderMap, now: Timestamp) -
 }
 
 /// `Retry-After` (RFC 9110 section 10.2.3) as milliseconds from now; a date counts from the answer's own `Date`, so
-/// that a wrong clock here does no harm.
+/// that a wrong clock here does no harm. Not bounded yet.
 fn retry_after_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let ms = if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() {
@@ -87,7 +87,7 @@ fn retry_after_ms(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
         let from = date_of(headers, DATE).unwrap_or(now);
         u64::try_from(until.as_millisecond().saturating_sub(from.as_millisecond())).unwrap_or(0)
     };
-    Some(ms.min(RETRY_AFTER_MS_MAX))
+    Some(ms)
 }
 
 fn date_of(headers: &HeaderMap, name: HeaderName) -> Option<Timestamp> {

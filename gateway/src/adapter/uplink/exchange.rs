@@ -48,7 +48,7 @@ impl Exchange {
                 read(&body).ok_or(UplinkFailure::Garbage)
             }
         };
-        let (address, answer) = race(plan, order, attempt).await?;
+        let (address, answer) = race(plan, order, attempt).await.map_err(|failure| plan.bounded(failure))?;
         self.centre.answered(first, address);
         Ok(answer)
     }

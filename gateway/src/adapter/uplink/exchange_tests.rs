@@ -20,7 +20,13 @@ use super::*;
 const HOST: &str = "centre.example";
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-const PLAN: Plan = Plan { path: Duration::from_secs(2), overlap: None, total: Duration::from_secs(2), insist: false };
+const PLAN: Plan = Plan {
+    path: Duration::from_secs(2),
+    overlap: None,
+    total: Duration::from_secs(2),
+    insist: false,
+    retry_after_ms_max: 1_000,
+};
 
 fn nothing(_: String) -> Found {
     Box::pin(std::future::ready(Err(std::io::ErrorKind::NotFound.into())))

@@ -17,8 +17,8 @@ pub const ORDER_WAIT_S: u64 = 25;
 pub const ORDER_MARGIN_MS: u64 = 5_000;
 /// The longest deadline that may be set: half an hour is no deadline any more, five minutes are long.
 pub const DEADLINE_MS_MAX: u64 = 300_000;
-/// The longest wait of a poll that may be set, in seconds.
-pub const ORDER_WAIT_S_MAX: u64 = 120;
+/// The longest wait of a poll that may be set, in seconds: below the minute after which usual proxies cut a silent one.
+pub const ORDER_WAIT_S_MAX: u64 = 55;
 /// A name look-up; then the address that answered last is taken.
 pub const LOOKUP_MS: u64 = 2_000;
 
@@ -37,6 +37,9 @@ pub const ORDERS_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const REASON_LEN_MAX: usize = 200;
 /// The longest `Retry-After` that is obeyed: an hour; beyond it a mistake there would silence a gateway for days.
 pub const RETRY_AFTER_MS_MAX: u64 = 3_600_000;
+/// The longest `Retry-After` that is obeyed for alarms and orders about them: some relief for a centre in distress, but
+/// no centre postpones an alarm.
+pub const ALARM_RETRY_AFTER_MS_MAX: u64 = 10_000;
 /// Bytes of a token.
 pub const TOKEN_LEN_MIN: usize = 16;
 /// See [`TOKEN_LEN_MIN`].

@@ -24,9 +24,21 @@ pub(super) struct Plan {
     pub(super) total: Duration,
     /// Whether a path on which the centre said "busy" or "who are you?" is followed by the next.
     pub(super) insist: bool,
+    /// The longest pause that a busy centre may ask for, milliseconds.
+    pub(super) retry_after_ms_max: u64,
 }
 
 impl Plan {
+    /// A failure as the core may hear of it.
+    pub(super) fn bounded(&self, failure: UplinkFailure) -> UplinkFailure {
+        match failure {
+            UplinkFailure::Busy { retry_after_ms } => {
+                UplinkFailure::Busy { retry_after_ms: retry_after_ms.map(|ms| ms.min(self.retry_after_ms_max)) }
+            }
+            UplinkFailure::Unreachable | UplinkFailure::Identity | UplinkFailure::Garbage => failure,
+        }
+    }
+
     fn goes_on_after(&self, failure: UplinkFailure) -> bool {
         match failure {
             UplinkFailure::Unreachable | UplinkFailure::Garbage => true,

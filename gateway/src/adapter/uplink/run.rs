@@ -19,8 +19,8 @@ use super::exchange::Exchange;
 use super::handle::{DirectJob, HoldJob, PollJob, UplinkHandle, UploadJob};
 use super::lane::{LaneRule, serve};
 use super::limits::{
-    ALARM_UPLOAD_BYTES_MAX, DIRECT_CONCURRENT, DIRECT_QUEUE_LEN, HOLD_CONCURRENT, HOLD_QUEUE_LEN, LANE_QUEUE_LEN,
-    UPLOAD_BYTES_MAX,
+    ALARM_RETRY_AFTER_MS_MAX, ALARM_UPLOAD_BYTES_MAX, DIRECT_CONCURRENT, DIRECT_QUEUE_LEN, HOLD_CONCURRENT,
+    HOLD_QUEUE_LEN, LANE_QUEUE_LEN, RETRY_AFTER_MS_MAX, UPLOAD_BYTES_MAX,
 };
 use super::race::Plan;
 use super::request::Request;
@@ -106,7 +106,7 @@ impl<S: EntrySource> Uplink<S> {
             rest: (exchange(plans.upload)?, rest_jobs),
             direct: (exchange(plans.alarm)?, direct_jobs),
             holds: (exchange(plans.hold)?, hold_jobs),
-            alarm_orders: (exchange(plans.poll)?, alarm_polls),
+            alarm_orders: (exchange(plans.alarm_poll)?, alarm_polls),
             other_orders: (exchange(plans.poll)?, other_polls),
         };
         let handle = UplinkHandle { alarms, sales, rest, direct, holds, alarm_orders, other_orders };
@@ -185,6 +185,7 @@ struct Plans {
     alarm: Plan,
     upload: Plan,
     hold: Plan,
+    alarm_poll: Plan,
     poll: Plan,
 }
 
@@ -196,13 +197,16 @@ impl Plans {
             overlap: None,
             total: path.saturating_mul(u32::try_from(addresses).unwrap_or(u32::MAX)),
             insist: false,
+            retry_after_ms_max: RETRY_AFTER_MS_MAX,
         };
+        let poll = one_after_the_other(deadlines.poll());
         Self {
             alarm: Plan {
                 path: ms(deadlines.alarm_ms),
                 overlap: Some(ms(deadlines.alarm_second_path_ms)),
                 total: ms(deadlines.alarm_ms.saturating_add(deadlines.alarm_second_path_ms)),
                 insist: true,
+                retry_after_ms_max: ALARM_RETRY_AFTER_MS_MAX,
             },
             upload: one_after_the_other(ms(deadlines.upload_ms)),
             hold: Plan {
@@ -210,8 +214,10 @@ impl Plans {
                 overlap: Some(ms(deadlines.hold_second_path_ms)),
                 total: ms(deadlines.hold_ms),
                 insist: false,
+                retry_after_ms_max: RETRY_AFTER_MS_MAX,
             },
-            poll: one_after_the_other(deadlines.poll()),
+            alarm_poll: Plan { retry_after_ms_max: ALARM_RETRY_AFTER_MS_MAX, ..poll },
+            poll,
         }
     }
 }
