@@ -186,8 +186,8 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     announce(&link, &kiosk);
     let identity = GatewayIdentity { gateway: config.gateway.id.clone(), journal: opened.restored.journal.clone() };
     let source = JournalSource::new(reader.clone(), store_events.clone());
-    let (uplink, uplink_handle) =
-        Uplink::new(&config.uplink, checked.credentials.clone(), identity, source, uplink_inputs.clone())?;
+    let credentials = checked.credentials.clone().with_time(time.tls_time());
+    let (uplink, uplink_handle) = Uplink::new(&config.uplink, credentials, identity, source, uplink_inputs.clone())?;
     let broker = start_broker(&checked, &mut tasks, link_inputs, &stopped)?;
     let readers = config.card_reader.as_ref().map(|settings| CardReaders::start(settings, &card_inputs)).transpose()?;
     spawn_adapters(&mut tasks, link, server, uplink, &stopped);
