@@ -7,7 +7,7 @@ use gateway_core::{
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use protocols::id::GatewayId;
+use protocols::id::{DeviceId, GatewayId};
 use protocols::unit::UnixMs;
 use protocols::uplink::{Entry, Outcome};
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ use crate::adapter::kiosk::view::{
     StepView, Supervision, UplinkView,
 };
 use crate::adapter::store::{LaneQuery, Reader};
+use crate::devices_file::DeviceDirectory;
 
 /// Bytes read to see when the oldest entry of a lane was recorded.
 const OLDEST_BYTES_MAX: usize = 64 * 1024;
@@ -32,6 +33,8 @@ pub struct Answers {
     pub reader: Option<Reader>,
     /// Civil time of the centre's last answer.
     pub last_answer_at: Option<String>,
+    /// What the devices file says of each device.
+    pub directory: Arc<DeviceDirectory>,
     /// The site's time zone.
     pub zone: TimeZone,
 }
@@ -44,7 +47,9 @@ impl Answers {
             Query::Catalogue(reply) => drop(reply.send(core.catalogue().clone())),
             Query::Sale(id, reply) => drop(reply.send(core.sale(&id))),
             Query::Sales(reply) => drop(reply.send(core.sales())),
-            Query::Alarms { all, reply } => drop(reply.send(core.alarms(all).into_iter().map(alarm).collect())),
+            Query::Alarms { all, reply } => {
+                drop(reply.send(core.alarms(all).into_iter().map(|seen| self.alarm(seen)).collect()))
+            }
             Query::Devices(reply) => {
                 drop(reply.send(core.devices().into_iter().map(|device| self.device(device)).collect()));
             }
@@ -103,8 +108,8 @@ impl Answers {
     fn device(&self, device: CoreDevice) -> DeviceView {
         let heartbeat = device.heartbeat;
         DeviceView {
+            place: self.place(&device.id),
             device: device.id,
-            place: None,
             supervision: supervision(&device.record),
             connected: device.connected,
             last_heard_at: device.heard_at.and_then(|at| self.civil(at)),
@@ -120,6 +125,15 @@ impl Answers {
             lost: Some(device.record.lost),
             faults: device.record.faults,
         }
+    }
+
+    fn place(&self, device: &DeviceId) -> Option<String> {
+        self.directory.devices().get(device).and_then(|known| known.place.clone())
+    }
+
+    fn alarm(&self, seen: Alarm) -> AlarmView {
+        let place = seen.device.as_ref().and_then(|device| self.place(device));
+        AlarmView { place, ..alarm(seen) }
     }
 
     fn civil(&self, at: UnixMs) -> Option<String> {

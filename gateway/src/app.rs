@@ -211,6 +211,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
             started_at: Arc::clone(&now.civil),
             reader,
             last_answer_at: None,
+            directory: Arc::clone(&checked.directory),
             zone: time.zone(),
         },
         time,

@@ -122,6 +122,9 @@ pub enum DeviceTask {
         /// What it is, for people: button, pull cord …
         #[arg(long)]
         kind: Option<String>,
+        /// Where it is, for whoever goes there: "3号楼 201 卧室"
+        #[arg(long)]
+        place: Option<String>,
     },
     /// Print the devices
     List(ConfigArg),

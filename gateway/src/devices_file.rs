@@ -8,6 +8,7 @@
 //! secret_hash = "v1$…$…"      # see `secret`
 //! silent_after_s = 10800      # optional; seconds without a sign until the device counts as silent
 //! kind = "button"             # optional; what it is, for people
+//! place = "3号楼 201 卧室"      # optional; where it is, so that whoever goes there finds it
 //! ```
 //!
 //! **Invariant:** no secret is in the file, only its keyed hash; the secret exists in the device and for one moment on
@@ -40,6 +41,8 @@ pub const SILENT_AFTER_S_DEFAULT: u32 = 10_800;
 pub const SILENT_AFTER_S_RANGE: std::ops::RangeInclusive<u32> = 60..=86_400;
 /// The longest `kind`, in bytes.
 pub const KIND_LEN_MAX: usize = 32;
+/// The longest `place`, in bytes: thirty Chinese characters and room.
+pub const PLACE_LEN_MAX: usize = 96;
 
 /// One device of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub struct Device {
     pub silent_after_s: u32,
     /// What it is, for people.
     pub kind: Option<String>,
+    /// Where it is, for whoever goes there; no name of a person.
+    pub place: Option<String>,
 }
 
 /// What is wrong with a devices file, for a person to mend. Its text names file, line and key and never shows a hash.
@@ -128,6 +133,9 @@ pub enum Fault {
     /// Empty, too long, or with control characters.
     #[error("must be 1 to {KIND_LEN_MAX} bytes without control characters")]
     Kind,
+    /// Empty, too long, or with control characters.
+    #[error("must be 1 to {PLACE_LEN_MAX} bytes without control characters")]
+    Place,
     /// More than [`DEVICES_MAX`].
     #[error("more than {DEVICES_MAX} devices; assign some of them to another gateway")]
     TooMany,
@@ -148,6 +156,7 @@ struct RawDevice {
     secret_hash: Spanned<String>,
     silent_after_s: Option<Spanned<u32>>,
     kind: Option<Spanned<String>>,
+    place: Option<Spanned<String>>,
 }
 
 /// Reads and checks a devices file; the devices in the order of their ids.
@@ -211,11 +220,20 @@ fn checked(raw: &RawDevice) -> Result<Device, (usize, &'static str, Fault)> {
         Some(value) if kind_is_valid(value.get_ref()) => Some(value.get_ref().clone()),
         Some(value) => return Err((value.span().start, "kind", Fault::Kind)),
     };
-    Ok(Device { id, epoch: raw.epoch, secret_hash, silent_after_s, kind })
+    let place = match &raw.place {
+        None => None,
+        Some(value) if place_is_valid(value.get_ref()) => Some(value.get_ref().clone()),
+        Some(value) => return Err((value.span().start, "place", Fault::Place)),
+    };
+    Ok(Device { id, epoch: raw.epoch, secret_hash, silent_after_s, kind, place })
 }
 
 fn kind_is_valid(kind: &str) -> bool {
     (1..=KIND_LEN_MAX).contains(&kind.len()) && !kind.chars().any(char::is_control)
+}
+
+fn place_is_valid(place: &str) -> bool {
+    (1..=PLACE_LEN_MAX).contains(&place.len()) && !place.chars().any(char::is_control)
 }
 
 fn line_of(text: &str, at: usize) -> usize {

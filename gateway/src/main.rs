@@ -148,8 +148,8 @@ fn device(task: DeviceTask) -> anyhow::Result<u8> {
     };
     let path = &file.config.device_link.devices_file;
     match task {
-        DeviceTask::Add { id, silent_after_s, epoch, kind, .. } => {
-            let device = devices_file::NewDevice { id: id.clone(), epoch, silent_after_s, kind };
+        DeviceTask::Add { id, silent_after_s, epoch, kind, place, .. } => {
+            let device = devices_file::NewDevice { id: id.clone(), epoch, silent_after_s, kind, place };
             let secret = devices_file::add(path, &device)?;
             println!("{id} {}", secret.reveal());
             eprintln!("The secret is shown this once. Put it into the device, then start the gateway anew.");
@@ -159,10 +159,11 @@ fn device(task: DeviceTask) -> anyhow::Result<u8> {
             for device in devices_file::load(path)? {
                 let epoch = device.epoch.map_or_else(|| "-".to_owned(), |epoch| epoch.to_string());
                 println!(
-                    "{}\tepoch {epoch}\tsilent after {} s\t{}",
+                    "{}\tepoch {epoch}\tsilent after {} s\t{}\t{}",
                     device.id,
                     device.silent_after_s,
-                    device.kind.unwrap_or_default()
+                    device.kind.unwrap_or_default(),
+                    device.place.unwrap_or_default()
                 );
             }
             Ok(0)

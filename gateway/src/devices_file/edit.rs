@@ -12,7 +12,7 @@ use protocols::id::{DeviceEpoch, DeviceId};
 
 use super::{
     DevicesFileError, Fault, KIND_LEN_MAX, NoRandomness, SILENT_AFTER_S_RANGE, Secret, SecretHash, kind_is_valid,
-    parse, read,
+    parse, place_is_valid, read,
 };
 
 const HEADER: &str = "[[device]]";
@@ -28,6 +28,8 @@ pub struct NewDevice {
     pub silent_after_s: Option<u32>,
     /// What it is, for people.
     pub kind: Option<String>,
+    /// Where it is, for whoever goes there.
+    pub place: Option<String>,
 }
 
 /// Why a devices file was not changed.
@@ -42,7 +44,7 @@ pub enum EditError {
     /// The id is not in the file.
     #[error("{0} is not in the devices file")]
     Absent(DeviceId),
-    /// `silent_after_s` or `kind` of the new entry.
+    /// `silent_after_s`, `kind` or `place` of the new entry.
     #[error("{key}: {fault}")]
     Value {
         /// The key.
@@ -77,6 +79,9 @@ pub fn add(path: &Path, device: &NewDevice) -> Result<Secret, EditError> {
     if device.kind.as_deref().is_some_and(|kind| kind.len() > KIND_LEN_MAX || !kind_is_valid(kind)) {
         return Err(EditError::Value { key: "kind", fault: Fault::Kind });
     }
+    if device.place.as_deref().is_some_and(|place| !place_is_valid(place)) {
+        return Err(EditError::Value { key: "place", fault: Fault::Place });
+    }
     let mut text = if path.exists() { read(path)? } else { String::new() };
     if parse(path, &text)?.iter().any(|known| known.id == device.id) {
         return Err(EditError::Exists(device.id.clone()));
@@ -103,6 +108,9 @@ fn entry(device: &NewDevice, hash: &SecretHash) -> String {
     }
     if let Some(kind) = &device.kind {
         lines.push_str(&format!("kind = {}\n", toml::Value::String(kind.clone())));
+    }
+    if let Some(place) = &device.place {
+        lines.push_str(&format!("place = {}\n", toml::Value::String(place.clone())));
     }
     lines
 }

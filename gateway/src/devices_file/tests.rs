@@ -31,7 +31,13 @@ impl Drop for Folder {
 }
 
 fn new_device(id: &str) -> NewDevice {
-    NewDevice { id: id.parse().unwrap(), epoch: Some(1), silent_after_s: None, kind: Some("button \"红\"".to_owned()) }
+    NewDevice {
+        id: id.parse().unwrap(),
+        epoch: Some(1),
+        silent_after_s: None,
+        kind: Some("button \"红\"".to_owned()),
+        place: Some("3号楼 201 卧室".to_owned()),
+    }
 }
 
 #[test]
@@ -54,6 +60,8 @@ fn a_mistake_is_named_with_file_line_and_key() {
     assert!(error("[[device]]\nid = \"a\nsecret_hash = 1").starts_with("devices.toml:2:"));
     assert!(error(&format!("{entry}epoch = -1\n")).starts_with("devices.toml:4:"));
     assert!(error(&format!("{entry}kind = \"\"\n")).starts_with("devices.toml:4: kind:"));
+    let long = "楼".repeat(33);
+    assert!(error(&format!("{entry}place = \"{long}\"\n")).starts_with("devices.toml:4: place: must be 1 to 96 bytes"));
 }
 
 #[test]
@@ -73,6 +81,7 @@ fn an_added_device_logs_in_with_the_secret_that_was_shown_and_with_no_other() {
     assert_eq!(directory.verify(&id, b""), Err(LoginError::WrongSecret));
     assert_eq!(directory.verify(&"nobody".parse().unwrap(), b""), Err(LoginError::UnknownDevice));
     assert_eq!(directory.devices()[&id].kind.as_deref(), Some("button \"红\""));
+    assert_eq!(directory.devices()[&id].place.as_deref(), Some("3号楼 201 卧室"));
     assert!(matches!(add(&path, &new_device("btn-0001")), Err(EditError::Exists(_))));
 }
 

@@ -95,6 +95,7 @@ pub fn devices(ids: &[&str]) -> (Vec<Device>, Vec<(String, Secret)>) {
             secret_hash: SecretHash::of(&secret).unwrap(),
             silent_after_s: 10_800,
             kind: None,
+            place: None,
         });
         secrets.push(((*id).to_owned(), secret));
     }

@@ -196,3 +196,22 @@ async fn refused_requests_are_shown_to_staff_and_counted_without_what_was_sent()
     let metrics = rig.get("/metrics").send().await.expect("metrics").text().await.expect("text");
     assert!(metrics.contains("kiosk_requests_refused_total{code=\"service_unknown\"}"), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_and_others_are_served_meanwhile() {
+    let rig = Rig::start().await;
+    let mut stream = TcpStream::connect(rig.addr()).await.expect("a connection");
+    let head = format!(
+        "POST /api/v1/sales HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nauthorization: Bearer {}\r\nidempotency-key: k\r\n\
+         content-type: application/json\r\ncontent-length: 500\r\n\r\n{{",
+        rig.addr().port(),
+        rig.token
+    );
+    stream.write_all(head.as_bytes()).await.expect("written");
+    assert_eq!(ask(rig.get("/api/v1/status")).await.0, 200);
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(std::time::Duration::from_secs(40), read).await.expect("given up").expect("read");
+    assert!(answer.starts_with(b"HTTP/1.1 503"), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(rig.core.state().wishes, 0);
+}

@@ -11,4 +11,5 @@ mod fake_core;
 mod login;
 mod pages;
 mod reads;
+mod robustness;
 mod sales;
