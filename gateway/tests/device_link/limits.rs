@@ -43,8 +43,8 @@ async fn d13_a_connect_that_trickles_in_is_cut_at_the_deadline() {
     assert_eq!(raw.rest().await, b"");
     let took = start.elapsed();
     assert!(took >= Duration::from_secs(9), "{took:?}");
-    assert_eq!(rig.handle.stats().logins, 0);
-    assert_eq!(rig.handle.stats().connections, 0);
+    let stats = rig.handle.stats();
+    assert_eq!((stats.logins, stats.greetings_late, stats.connections), (0, 1, 0));
 }
 
 #[tokio::test]
@@ -79,7 +79,54 @@ async fn d12_a_flapping_device_is_told_to_slow_down() {
         refused += usize::from(body == [0, 3]);
     }
     assert!(refused > 20, "{refused}");
-    assert_eq!(rig.refusal().await.1, LinkRefusal::Limit);
+    assert_eq!(rig.refusal().await, (Some("a".to_owned()), LinkRefusal::Limit));
+    rig.client(4, "b").await;
+}
+
+#[tokio::test]
+async fn a_device_that_floods_without_acknowledgement_is_read_slowly_and_others_are_not() {
+    let mut rig = Rig::start(10_000);
+    let mut flood = rig.client(4, "a").await;
+    let start = Instant::now();
+    flood.send(&publish(4, 0, b"care/v1/a/status", None, b"{}").repeat(600)).await;
+    let mut other = rig.client(4, "b").await;
+    other.send(&publish(4, 0b0010, b"care/v1/b/event", Some(1), b"{}")).await;
+    let mut before = 0;
+    while let LinkInput::Status { .. } = rig.input().await {
+        before += 1;
+    }
+    assert!(before < 600, "the other's event does not wait behind the flood");
+    for _ in before..600 {
+        let LinkInput::Status { .. } = rig.input().await else { panic!("a heartbeat") };
+    }
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(1_500), "600 less 256, one every 5 ms: {took:?}");
+}
+
+#[tokio::test]
+async fn a20_without_free_descriptors_those_who_are_connected_live_on_and_others_come_in_later() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut rig = Rig::start(64);
+    let mut device = rig.client(4, "a").await;
+    let before = getrlimit(Resource::Nofile);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    setrlimit(Resource::Nofile, rustix::process::Rlimit { current: Some(open + 20), maximum: before.maximum }).unwrap();
+    let mut crowd = Vec::new();
+    while let Ok(socket) = tokio::net::TcpStream::connect(rig.address).await {
+        crowd.push(socket);
+    }
+    let failed = async {
+        while rig.handle.stats().accept_failures == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(crate::rig::DEADLINE, failed).await.expect("accept fails");
+    device.send(&publish(4, 0b0010, b"care/v1/a/event", Some(1), b"{}")).await;
+    let (_, ack, _) = rig.event().await;
+    rig.handle.ack(ack.unwrap(), AckCode::Success);
+    assert_eq!(device.packet().await, (0x40, vec![0, 1]));
+    crowd.clear();
+    setrlimit(Resource::Nofile, before).unwrap();
     rig.client(4, "b").await;
 }
 

@@ -8,51 +8,12 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocols::id::DeviceId;
 
+use super::bucket::Bucket;
 use super::limits;
-
-/// Lets `burst` through at once and then one every `refill`.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: u32,
-    burst: u32,
-    refill: Duration,
-    at: Instant,
-}
-
-impl Bucket {
-    fn new(burst: u32, refill: Duration, now: Instant) -> Self {
-        Self { tokens: burst, burst, refill, at: now }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        self.fill(now);
-        match self.tokens.checked_sub(1) {
-            Some(left) => {
-                self.tokens = left;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn fill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.at).as_nanos();
-        let more = u32::try_from(passed.checked_div(self.refill.as_nanos()).unwrap_or(0)).unwrap_or(u32::MAX);
-        if more > 0 {
-            self.tokens = self.tokens.saturating_add(more).min(self.burst);
-            self.at = now;
-        }
-    }
-
-    fn is_full(&mut self, now: Instant) -> bool {
-        self.fill(now);
-        self.tokens == self.burst
-    }
-}
 
 /// The connections of one address; at least one.
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
 use super::admission::Place;
+use super::bucket::Bucket;
 use super::limits;
 use super::mailbox::Mailbox;
 use super::packets::LoginRefusal;
@@ -38,6 +39,7 @@ struct Standing {
     keep_session_s: u32,
     /// The core was told that it can send commands.
     announced: bool,
+    qos_0: Bucket,
 }
 
 /// A connection.
@@ -56,6 +58,7 @@ pub(super) struct Connection {
     pending: VecDeque<LinkInput>,
     started: Instant,
     heard: Instant,
+    paused_until: Option<Instant>,
     stalled: Option<Instant>,
     ended: Option<End>,
     lost: bool,
@@ -95,6 +98,7 @@ impl Connection {
             pending: VecDeque::new(),
             started: Instant::now(),
             heard: Instant::now(),
+            paused_until: None,
             stalled: None,
             ended: None,
             lost: false,
@@ -178,7 +182,8 @@ impl Connection {
     }
 
     fn may_take(&self) -> bool {
-        self.ended.is_none() && self.pending.is_empty() && !self.session.is_full() && !self.stop_reading
+        let room = self.pending.is_empty() && !self.session.is_full() && self.paused_until.is_none();
+        room && self.ended.is_none() && !self.stop_reading
     }
 
     fn may_read(&self) -> bool {
@@ -262,15 +267,21 @@ impl Connection {
             0 => limits::IDLE_TIMEOUT,
             seconds => Duration::from_millis(u64::from(seconds).saturating_mul(1_500)),
         };
-        self.standing = Some(Standing { device, silence, keep_session_s: login.keep_session_s, announced: false });
+        let qos_0 = Bucket::new(limits::QOS_0_BURST, limits::QOS_0_REFILL, self.heard.into_std());
+        let keep_session_s = login.keep_session_s;
+        self.standing = Some(Standing { device, silence, keep_session_s, announced: false, qos_0 });
     }
 
     fn input(&mut self, input: LinkInput) {
-        if let (LinkInput::Connected { .. }, Some(standing)) = (&input, &mut self.standing) {
-            standing.announced = true;
-        }
-        if matches!(input, LinkInput::Event { .. } | LinkInput::Status { .. }) {
-            count(&self.shared.counters.publishes);
+        match (&input, &mut self.standing) {
+            (LinkInput::Connected { .. }, Some(standing)) => standing.announced = true,
+            (LinkInput::Event { ack, .. } | LinkInput::Status { ack, .. }, Some(standing)) => {
+                count(&self.shared.counters.publishes);
+                if ack.is_none() && !standing.qos_0.take_and_look(self.heard.into_std()) {
+                    self.paused_until = Some(Instant::now() + limits::QOS_0_REFILL);
+                }
+            }
+            (_, _) => {}
         }
         self.pending.push_back(input);
         self.hand_over();
@@ -314,7 +325,8 @@ impl Connection {
     fn due(&self) -> Instant {
         let silence = self.standing.as_ref().map_or(limits::GREETING_TIMEOUT, |standing| standing.silence);
         let silent = self.silent_since() + silence;
-        self.stalled.map_or(silent, |since| silent.min(since + limits::WRITE_TIMEOUT))
+        let written = self.stalled.map(|since| since + limits::WRITE_TIMEOUT);
+        [written, self.paused_until].into_iter().flatten().fold(silent, Instant::min)
     }
 
     /// A stranger's time runs from the start, so that a byte now and then gains nothing.
@@ -327,6 +339,11 @@ impl Connection {
         if self.stalled.is_some_and(|since| now >= since + limits::WRITE_TIMEOUT) {
             return self.lose();
         }
+        if self.paused_until.is_some_and(|until| now >= until) {
+            self.paused_until = None;
+            self.heard = now;
+            return;
+        }
         if now < self.due() {
             return;
         }
@@ -334,6 +351,9 @@ impl Connection {
             // It may well have said something that we do not read just now.
             self.heard = now;
             return;
+        }
+        if self.standing.is_none() {
+            count(&self.shared.counters.greetings_late);
         }
         let received = self.session.end(End::KeepAlive, None, &mut self.unsent);
         self.received(received);
@@ -409,6 +429,6 @@ mod tests {
             size_of::<F>()
         }
         let (connection, task) = (size_of::<Connection>(), size(Connection::serve));
-        assert!(connection + task <= 2_048, "{connection} bytes and {task} for its task");
+        assert!(connection + task <= 2_304, "{connection} bytes and {task} for its task");
     }
 }

@@ -8,6 +8,11 @@ pub const PACKET_LEN_MAX: u32 = 8 * 1024;
 /// Publishes of one connection that may wait for their acknowledgement; then reading pauses. A resending device has a
 /// handful; a bridge with many sensors fills a group commit with this.
 pub const UNACKED_MAX: u16 = 256;
+/// Publishes of QoS 0 of one connection at once, then one every [`QOS_0_REFILL`]; reading pauses meanwhile. Nothing else
+/// slows them down, since they wait for no acknowledgement; a heartbeat comes once in minutes or hours.
+pub const QOS_0_BURST: u32 = 256;
+/// See [`QOS_0_BURST`].
+pub const QOS_0_REFILL: Duration = Duration::from_millis(5);
 /// Commands to one device that may be under way; a button handles one at a time.
 pub const COMMANDS_IN_FLIGHT_MAX: usize = 8;
 /// Commands to one device that may wait behind those; a connection whose device lets more pile up is ended, and the core

@@ -14,6 +14,7 @@
 //! **Invariant:** a broken peer costs its own connection only.
 
 mod admission;
+mod bucket;
 mod connection;
 mod limits;
 mod listener;

@@ -267,14 +267,17 @@ impl Session {
             self.send(connack, out);
         }
         self.phase = Phase::Ended;
-        let reason = match why {
-            LoginRefusal::Name | LoginRefusal::Secret | LoginRefusal::Method => LinkRefusal::Login,
-            LoginRefusal::Will => LinkRefusal::ForeignTopic,
-            LoginRefusal::Rate => LinkRefusal::Limit,
+        // Only the last three are looked at after the secret was found right.
+        let (reason, is_known) = match why {
+            LoginRefusal::Name | LoginRefusal::Secret => (LinkRefusal::Login, false),
+            LoginRefusal::Method => (LinkRefusal::Login, true),
+            LoginRefusal::Will => (LinkRefusal::ForeignTopic, true),
+            LoginRefusal::Rate => (LinkRefusal::Limit, true),
             LoginRefusal::Closing => return Received::End(End::LoginRefused(why), None),
         };
         let sample = claimed.map(|device| device.as_str().as_bytes().to_vec()).unwrap_or_default();
-        let refused = LinkInput::Refused { device: None, reason, ack: None, size: 0, sample };
+        let device = claimed.filter(|_| is_known).cloned();
+        let refused = LinkInput::Refused { device, reason, ack: None, size: 0, sample };
         Received::End(End::LoginRefused(why), Some(refused))
     }
 

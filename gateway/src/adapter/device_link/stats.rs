@@ -44,6 +44,8 @@ counters! {
     logins,
     /// Logins that were refused.
     logins_refused,
+    /// Connections that did not log in in time.
+    greetings_late,
     /// TLS handshakes and records that failed.
     tls_failures,
     /// Connections that ended because a device broke a rule.
