@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use protocols::id::GatewayId;
+use protocols::id::{ActorId, GatewayId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api;
 use crate::config::Config;
+use crate::enrolment;
+use crate::identity::Token;
 use crate::issuer::{Issuer, KeysError};
 use crate::ledger::audit::{self, Finding};
 use crate::ledger::sale;
@@ -166,6 +168,24 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 /// The database cannot be used.
 pub async fn open(config: &Config) -> Result<(Store, WriterTask), StartError> {
     Ok(Store::open(&config.database).await?)
+}
+
+/// Gives an operator a new token, in a database that no running centre has.
+///
+/// # Errors
+/// The database cannot be used.
+pub async fn add_operator(config: &Config, name: ActorId) -> Result<Token, StartError> {
+    let token = Token::draw().map_err(|_| StartError::Randomness)?;
+    let (store, writer) = open(config).await?;
+    facts(&store).await?;
+    let kept = token.clone();
+    store
+        .writer
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { enrolment::operator(tx, &name, &kept).await }))
+        .await?;
+    drop(store);
+    writer.await.map_err(|_| StoreError::Ended)??;
+    Ok(token)
 }
 
 /// Makes the values that are as old as the database, and gives back the stream.

@@ -13,6 +13,17 @@ use crate::people;
 use crate::store::{StoreError, Tx};
 use crate::{catalogue, hotlist, versions};
 
+/// What became of an enrolment that names others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnrolAnswer<T> {
+    /// It is enrolled, now or before.
+    Enrolled(T),
+    /// The person or gateway that it names is not known.
+    NoSuch,
+    /// It belongs to another person.
+    Taken,
+}
+
 /// A gateway with its token; a gateway that is known gets the new token. It is ordered everything that is in force.
 /// `trusted`: its very first journal needs no approval.
 ///
@@ -70,14 +81,15 @@ pub struct Person {
     pub conditions: String,
 }
 
-/// A person; one who is known stays as they are.
+/// A person; of one who is known, everything but the reference is replaced.
 ///
 /// # Errors
 /// The database cannot do it.
 pub async fn person(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO people (ref, name, address, contacts, conditions) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (ref) DO NOTHING",
+         ON CONFLICT (ref) DO UPDATE SET name = excluded.name, address = excluded.address,
+         contacts = excluded.contacts, conditions = excluded.conditions",
     )
     .bind(&person.reference)
     .bind(&person.name)
@@ -93,14 +105,29 @@ pub async fn person(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn card(tx: &mut Tx, serial: &ApplicationSerialNumber, person: &str) -> Result<String, StoreError> {
+pub async fn card(
+    tx: &mut Tx,
+    serial: &ApplicationSerialNumber,
+    person: &str,
+) -> Result<EnrolAnswer<String>, StoreError> {
+    if !is_known(tx, "SELECT 1 FROM people WHERE ref = $1", person).await? {
+        return Ok(EnrolAnswer::NoSuch);
+    }
     let card = people::card_or_new(tx, serial).await?;
+    if card.person.as_deref().is_some_and(|owner| owner != person) {
+        return Ok(EnrolAnswer::Taken);
+    }
     sqlx::query("UPDATE cards SET person = $2 WHERE ref = $1")
         .bind(&card.reference)
         .bind(person)
         .execute(&mut tx.conn)
         .await?;
-    Ok(card.reference)
+    Ok(EnrolAnswer::Enrolled(card.reference))
+}
+
+async fn is_known(tx: &mut Tx, query: &'static str, name: &str) -> Result<bool, StoreError> {
+    let known: Option<i64> = sqlx::query_scalar(query).bind(name).fetch_optional(&mut tx.conn).await?;
+    Ok(known.is_some())
 }
 
 /// A device as somebody enrols it.
@@ -126,7 +153,17 @@ pub struct Device {
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn device(tx: &mut Tx, device: &Device) -> Result<(), StoreError> {
+pub async fn device(tx: &mut Tx, device: &Device) -> Result<EnrolAnswer<()>, StoreError> {
+    if let Some(person) = &device.person
+        && !is_known(tx, "SELECT 1 FROM people WHERE ref = $1", person).await?
+    {
+        return Ok(EnrolAnswer::NoSuch);
+    }
+    if let Some(gateway) = &device.gateway
+        && !is_known(tx, "SELECT 1 FROM gateways WHERE id = $1", gateway.as_str()).await?
+    {
+        return Ok(EnrolAnswer::NoSuch);
+    }
     let known = sqlx::query("SELECT gateway, silent_after_s, heartbeat_s FROM devices WHERE id = $1")
         .bind(device.id.as_str())
         .fetch_optional(&mut tx.conn)
@@ -154,18 +191,23 @@ pub async fn device(tx: &mut Tx, device: &Device) -> Result<(), StoreError> {
     .bind(now.2)
     .execute(&mut tx.conn)
     .await?;
-    if before.as_ref() == Some(&now) {
-        return Ok(());
+    if before.as_ref() != Some(&now) {
+        tell_device(tx, device, before.and_then(|(gateway, _, _)| gateway)).await?;
     }
-    if let Some((Some(old), _, _)) = &before
-        && now.0.as_ref() != Some(old)
+    Ok(EnrolAnswer::Enrolled(()))
+}
+
+/// Tells the gateway that had a device, and the one that has it now.
+async fn tell_device(tx: &mut Tx, device: &Device, before: Option<String>) -> Result<(), StoreError> {
+    if let Some(old) = before
+        && device.gateway.as_ref().map(GatewayId::as_str) != Some(&old)
     {
-        orders::add(tx, old, &What::Unassign(&DeviceUnassignOrder { device: device.id.clone() })).await?;
+        orders::add(tx, &old, &What::Unassign(&DeviceUnassignOrder { device: device.id.clone() })).await?;
     }
-    let Some(gateway) = now.0 else { return Ok(()) };
+    let Some(gateway) = &device.gateway else { return Ok(()) };
     let assign = DeviceAssignOrder { device: device.id.clone(), silent_after_s: device.silent_after_s };
-    orders::add(tx, &gateway, &What::Assign(&assign)).await?;
+    orders::add(tx, gateway.as_str(), &What::Assign(&assign)).await?;
     let version = versions::advance(tx, "settings_version").await?;
     let settings = SettingsOrder { device: device.id.clone(), version, heartbeat_s: device.heartbeat_s };
-    orders::add(tx, &gateway, &What::Settings(&settings)).await
+    orders::add(tx, gateway.as_str(), &What::Settings(&settings)).await
 }

@@ -18,6 +18,10 @@ pub const RECORDED_AT_BYTES_MAX: usize = 64;
 pub const SALE_ITEMS_MAX: usize = 64;
 /// Bytes of a body at every other address: nobody writes more by hand.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Time for a body to come: 8 MiB over a line of 2 Mbit/s.
+pub const BODY_TIME: Duration = Duration::from_secs(40);
+/// Time after which a connection on which nothing moves is closed: longer than every poll and sign of life.
+pub const IDLE_TIME: Duration = Duration::from_secs(120);
 /// Bytes of a catalogue. Some thousand services.
 pub const CATALOGUE_BYTES_MAX: usize = 1024 * 1024;
 /// Services in a catalogue.
@@ -60,6 +64,12 @@ pub const SETTLEMENT_LINES: i64 = 10_000;
 pub const SHOWN_ENTRY_BYTES: usize = 2_000;
 /// Bytes of a service's name or category.
 pub const SERVICE_NAME_BYTES_MAX: usize = 200;
+/// Bytes of each text about a person.
+pub const PERSON_TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Seconds between heartbeats, at least: a battery's life hangs on it.
+pub const HEARTBEAT_S_MIN: u32 = 5;
+/// Seconds between heartbeats, at most: a day.
+pub const HEARTBEAT_S_MAX: u32 = 86_400;
 /// Cards on the hotlist: the whole list travels in one order.
 pub const HOTLIST_CARDS_MAX: usize = 20_000;
 /// Events that a slow listener may fall behind before it is told that it missed some.

@@ -1,8 +1,9 @@
 //! Where connections come in: TLS with or without client certificates, or plain TCP on loopback.
 //!
 //! **Invariant:** a handshake that hangs holds up nobody: each has a deadline and its own task, and their number is
-//! bounded, as is that of open connections.
+//! bounded, as is that of open connections; a connection on which nothing moves for long is closed.
 
+use std::future::Future as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -49,7 +51,14 @@ pub enum TlsError {
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
+    idle: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
+}
+
+impl Connection {
+    fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, idle: Box::pin(tokio::time::sleep(limits::IDLE_TIME)), _place: place }
+    }
 }
 
 #[derive(Debug)]
@@ -99,7 +108,7 @@ async fn accept(tcp: TcpListener, acceptor: Option<TlsAcceptor>, sender: mpsc::S
         };
         stream.set_nodelay(true).ok();
         let Some(acceptor) = acceptor.clone() else {
-            let connection = Connection { stream: Stream::Plain(stream), _place: place };
+            let connection = Connection::new(Stream::Plain(stream), place);
             if sender.send((connection, peer)).await.is_err() {
                 return;
             }
@@ -112,7 +121,7 @@ async fn accept(tcp: TcpListener, acceptor: Option<TlsAcceptor>, sender: mpsc::S
             drop(turn);
             match shaken {
                 Ok(Ok(stream)) => {
-                    let connection = Connection { stream: Stream::Tls(Box::new(stream)), _place: place };
+                    let connection = Connection::new(Stream::Tls(Box::new(stream)), place);
                     sender.send((connection, peer)).await.ok();
                 }
                 Ok(Err(_)) => metrics::counter!("central_handshakes_failed_total", "why" => "refused").increment(1),
@@ -165,21 +174,37 @@ impl axum::serve::Listener for Listener {
     }
 }
 
+/// Bytes moved: the connection lives on. Nothing moved for too long: it ends.
+fn watch<T>(idle: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>, moved: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    if moved.is_ready() {
+        idle.as_mut().reset(Instant::now() + limits::IDLE_TIME);
+        return moved;
+    }
+    match idle.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let moved = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),
-        }
+        };
+        watch(&mut this.idle, cx, moved)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().stream {
+        let this = self.get_mut();
+        let moved = match &mut this.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
-        }
+        };
+        watch(&mut this.idle, cx, moved)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

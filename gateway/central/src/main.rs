@@ -12,6 +12,7 @@ use central::app::{self, Ended};
 use central::config::{self, Config, ConfigError};
 use central::seed;
 use clap::{Parser, Subcommand};
+use protocols::id::ActorId;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -32,6 +33,9 @@ enum Command {
     Run(ConfigFile),
     /// Fill the database with a made-up district and print its tokens as JSON. Run again, it changes nothing.
     SeedDemo(ConfigFile),
+    /// Give an operator a new token, and print it. The centre must not run: a running one gives tokens to those who
+    /// have one (PUT /api/v1/operators/{id}).
+    AddOperator(AddOperator),
     /// Read the configuration and the files it names, and say what is wrong.
     CheckConfig(ConfigFile),
 }
@@ -41,6 +45,14 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = "/etc/chongyang/central.toml")]
     config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct AddOperator {
+    /// The operator's name: 1 to 32 of A-Z a-z 0-9 - _.
+    name: ActorId,
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 fn main() -> ExitCode {
@@ -66,6 +78,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let unchecked = config::read(&file.config)?;
             let district = runtime()?.block_on(seed::run(unchecked))?;
             writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&district)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::AddOperator(arguments) => {
+            let config = config::read(&arguments.file.config)?.check()?;
+            let token = runtime()?.block_on(app::add_operator(&config, arguments.name))?;
+            writeln!(std::io::stdout(), "{}", token.expose())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(file) => {

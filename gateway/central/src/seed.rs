@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::app;
 use crate::catalogue::{self, Policy};
 use crate::config::{Config, ConfigError, Unchecked};
-use crate::enrolment::{self, Device, Person};
+use crate::enrolment::{self, Device, EnrolAnswer, Person};
 use crate::identity::Token;
 use crate::issuer::serial_number;
 use crate::ledger::grant;
@@ -197,7 +197,7 @@ async fn fill(tx: &mut Tx, token: &Token, operators: &[(String, Token)]) -> Resu
         enrolment::person(tx, &person).await?;
         let number: ApplicationSerialNumber =
             serial_number(serial).expect("the demonstration's cards have serial numbers");
-        let card = enrolment::card(tx, &number, reference).await?;
+        let EnrolAnswer::Enrolled(card) = enrolment::card(tx, &number, reference).await? else { continue };
         let amount = Points::from_fen(GRANT_FEN).expect("the demonstration's grant is an amount");
         grant::give(tx, reference, amount, &format!("{GRANTER}-{reference}"), GRANTER).await?;
         cards.push(DemoCard { serial, card, person: reference });

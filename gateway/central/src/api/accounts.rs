@@ -1,7 +1,6 @@
 //! Accounts for people: what is in them, grants, and holds that two people give back.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use protocols::unit::Points;
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 
 use super::caller::{CallingActor, CallingReader};
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
 use crate::ledger::book::{self, Account};
@@ -130,7 +130,7 @@ pub async fn grant(
     CallingActor(actor): CallingActor,
     Path(reference): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Payload,
 ) -> Result<(StatusCode, Json<GrantDone>), Problem> {
     let key = headers
         .get("idempotency-key")
@@ -138,7 +138,7 @@ pub async fn grant(
         .filter(|key| (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()))
         .ok_or(Problem::KeyMissing)?
         .to_owned();
-    let GrantBody { amount } = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let GrantBody { amount } = body.json()?;
     let answer = app
         .store
         .writer
@@ -172,9 +172,9 @@ pub struct ReleaseDone {
 pub async fn release(
     State(app): State<App>,
     CallingActor(actor): CallingActor,
-    body: Bytes,
+    body: Payload,
 ) -> Result<(StatusCode, Json<ReleaseDone>), Problem> {
-    let ReleaseBody { origin } = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let ReleaseBody { origin } = body.json()?;
     let answer = app
         .store
         .writer

@@ -1,7 +1,6 @@
 //! Alarms for people: the list, one with its history, and the steps.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use protocols::device::AlarmState;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::caller::{CallingActor, CallingReader};
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::alarms::{self, StepAnswer};
 use crate::app::App;
@@ -167,7 +167,7 @@ pub async fn acknowledge(
     app: State<App>,
     actor: CallingActor,
     id: Path<String>,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<StepDone>, Problem> {
     step(app, actor, id, &body, AlarmState::Acknowledged).await
 }
@@ -177,7 +177,7 @@ pub async fn dispatch(
     app: State<App>,
     actor: CallingActor,
     id: Path<String>,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<StepDone>, Problem> {
     step(app, actor, id, &body, AlarmState::Dispatched).await
 }
@@ -187,7 +187,7 @@ pub async fn on_site(
     app: State<App>,
     actor: CallingActor,
     id: Path<String>,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<StepDone>, Problem> {
     step(app, actor, id, &body, AlarmState::OnSite).await
 }
@@ -197,7 +197,7 @@ pub async fn resolve(
     app: State<App>,
     actor: CallingActor,
     id: Path<String>,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<StepDone>, Problem> {
     step(app, actor, id, &body, AlarmState::Resolved).await
 }
@@ -206,14 +206,10 @@ async fn step(
     State(app): State<App>,
     CallingActor(actor): CallingActor,
     Path(id): Path<String>,
-    body: &[u8],
+    body: &Payload,
     state: AlarmState,
 ) -> Result<Json<StepDone>, Problem> {
-    let StepBody { cause } = if body.is_empty() {
-        StepBody::default()
-    } else {
-        serde_json::from_slice(body).map_err(|_| Problem::BadJson)?
-    };
+    let StepBody { cause } = if body.0.is_empty() { StepBody::default() } else { body.json()? };
     let cause = cause.map(|cause| cause.trim().to_owned()).filter(|cause| !cause.is_empty());
     if cause.as_ref().is_some_and(|cause| cause.len() > limits::CAUSE_BYTES_MAX) {
         return Err(Problem::TooLarge);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Query, State};
 use protocols::id::GatewayId;
 use protocols::uplink::{EntryUpload, HoldAnswer, HoldRequest, Lane, OrderPage, Results};
@@ -14,6 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::caller::CallingGateway;
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
 use crate::intake::{self, shape};
@@ -36,9 +36,9 @@ struct LooseUploads {
 pub async fn entries(
     State(app): State<App>,
     CallingGateway(gateway): CallingGateway,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<Results>, Problem> {
-    let uploads: LooseUploads = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let uploads: LooseUploads = body.json()?;
     if !version::is_supported(uploads.v) {
         return Err(Problem::Version);
     }
@@ -92,9 +92,9 @@ fn upload(raw: &RawValue) -> EntryUpload {
 pub async fn holds(
     State(app): State<App>,
     CallingGateway(gateway): CallingGateway,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<HoldAnswer>, Problem> {
-    let request: HoldRequest = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let request: HoldRequest = body.json()?;
     let checked = match hold::check(&app.issuer, &gateway, request) {
         Ok(checked) => checked,
         Err(reason) => return Ok(Json(hold::refusal(reason))),

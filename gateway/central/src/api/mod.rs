@@ -9,10 +9,12 @@ mod alarms;
 mod board;
 mod caller;
 mod conflicts;
+mod enrol;
 mod events;
 mod gateways;
 mod health;
 mod host;
+mod payload;
 pub mod problem;
 mod registry;
 mod rules;
@@ -62,7 +64,7 @@ impl Routes {
 
 fn all() -> Routes {
     let routes = Routes { router: Router::new(), table: Vec::new() };
-    for_people(for_gateways(for_machines(routes)))
+    for_enrolment(for_people(for_gateways(for_machines(routes))))
 }
 
 fn for_machines(routes: Routes) -> Routes {
@@ -82,6 +84,16 @@ fn for_gateways(routes: Routes) -> Routes {
         .at_most(&post, "/v1/gateways/{gateway}/entries", limits::UPLOAD_BYTES_MAX, gateways::entries)
         .at(&post, "/v1/gateways/{gateway}/holds", gateways::holds)
         .at(&get, "/v1/gateways/{gateway}/orders", gateways::orders)
+}
+
+fn for_enrolment(routes: Routes) -> Routes {
+    let (post, put) = (Method::POST, Method::PUT);
+    routes
+        .at(&put, "/api/v1/people/{ref}", enrol::person)
+        .at(&post, "/api/v1/people/{ref}/cards", enrol::card)
+        .at(&put, "/api/v1/devices/{id}", enrol::device)
+        .at(&put, "/api/v1/gateways/{gateway}", enrol::gateway)
+        .at(&put, "/api/v1/operators/{id}", enrol::operator)
 }
 
 fn for_people(routes: Routes) -> Routes {

@@ -33,6 +33,8 @@ pub enum Problem {
     Version,
     /// The body or the number of entries is above the limit.
     TooLarge,
+    /// The body did not come in time.
+    TooSlow,
     /// An alarm is resolved only with a cause.
     CauseMissing,
     /// Somebody else took the step.
@@ -49,6 +51,8 @@ pub enum Problem {
     NothingToApprove,
     /// The hold was posted or given back already.
     HoldEnded,
+    /// The card belongs to another person.
+    CardTaken,
     /// The catalogue names a service twice, or one without a name.
     Catalogue,
     /// Too much at once.
@@ -70,10 +74,14 @@ impl Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadJson | Self::BadParameter | Self::Version | Self::KeyMissing => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::CauseMissing | Self::Amount | Self::Catalogue => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::AlarmTaken | Self::KeyUsed | Self::JournalForked | Self::NothingToApprove | Self::HoldEnded => {
-                StatusCode::CONFLICT
-            }
+            Self::AlarmTaken
+            | Self::KeyUsed
+            | Self::JournalForked
+            | Self::NothingToApprove
+            | Self::HoldEnded
+            | Self::CardTaken => StatusCode::CONFLICT,
             Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -92,6 +100,7 @@ impl Problem {
             Self::BadParameter => "bad_parameter",
             Self::Version => "version",
             Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
             Self::CauseMissing => "cause_missing",
             Self::AlarmTaken => "alarm_taken",
             Self::KeyUsed => "key_used",
@@ -100,6 +109,7 @@ impl Problem {
             Self::JournalForked => "journal_forked",
             Self::NothingToApprove => "nothing_to_approve",
             Self::HoldEnded => "hold_ended",
+            Self::CardTaken => "card_taken",
             Self::Catalogue => "catalogue",
             Self::Busy => "busy",
             Self::Full => "disk_full",
@@ -120,6 +130,7 @@ impl Problem {
             Self::BadParameter => "参数缺失或格式不正确,请对照 /api/openapi.json 修改。",
             Self::Version => "不支持该消息版本,请升级本服务。",
             Self::TooLarge => "请求过大,请分批发送。",
+            Self::TooSlow => "请求内容传输过慢,请检查网络后重发。",
             Self::CauseMissing => "关闭报警前请填写原因。",
             Self::AlarmTaken => "该报警已由其他人员处理到此步骤,请刷新查看。",
             Self::KeyUsed => "该幂等键已用于另一笔操作,请换一个新的键。",
@@ -128,6 +139,7 @@ impl Problem {
             Self::JournalForked => "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
             Self::NothingToApprove => "该网关尚无日志可批准。",
             Self::HoldEnded => "该冻结已入账或已退回,无需处理。",
+            Self::CardTaken => "该卡已登记在其他人名下,请先核实。",
             Self::Catalogue => "服务目录中有重复的编号或空的名称,请修改后重新提交。",
             Self::Busy => "系统繁忙,请稍后重试。",
             Self::Full => "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
@@ -150,6 +162,7 @@ impl Problem {
             Self::BadParameter => "A parameter is missing or of the wrong form: compare it with /api/openapi.json.",
             Self::Version => "This version of the message is not known here: upgrade this service.",
             Self::TooLarge => "The request is too large: send it in parts.",
+            Self::TooSlow => "The body did not come in time: check the line and send it again.",
             Self::CauseMissing => "Give a cause before closing the alarm.",
             Self::AlarmTaken => "Somebody else has taken this alarm so far already: look at it again.",
             Self::KeyUsed => "This idempotency key was used for something else: take a new one.",
@@ -160,6 +173,7 @@ impl Problem {
             }
             Self::NothingToApprove => "This gateway has no journal to approve yet.",
             Self::HoldEnded => "This hold was posted or given back already: nothing is left to do.",
+            Self::CardTaken => "This card belongs to another person: check its number.",
             Self::Catalogue => {
                 "The catalogue names a service twice, or one without a name: correct it and send it again."
             }
@@ -186,7 +200,7 @@ impl From<StoreError> for Problem {
             StoreError::Database(sqlx::Error::PoolTimedOut) => Self::Busy,
             StoreError::Ended | StoreError::Unknown => Self::Internal,
             StoreError::Database(_) | StoreError::Row { .. } => {
-                tracing::error!(error = %error, "the store failed");
+                tracing::error!(error = ?error, "the store failed");
                 Self::Internal
             }
         }

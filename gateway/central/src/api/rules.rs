@@ -1,7 +1,6 @@
 //! What is in force for all gateways: catalogue, rules, hotlist.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::civil::Date;
@@ -11,6 +10,7 @@ use serde_json::value::RawValue;
 use sqlx::Row as _;
 
 use super::caller::{CallingActor, CallingReader};
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
 use crate::catalogue::{self, Policy};
@@ -51,9 +51,9 @@ pub struct Published {
 pub async fn put_catalogue(
     State(app): State<App>,
     CallingActor(actor): CallingActor,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<Published>, Problem> {
-    let CatalogueBody { services } = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let CatalogueBody { services } = body.json()?;
     if services.len() > limits::SERVICES_MAX {
         return Err(Problem::TooLarge);
     }
@@ -85,9 +85,9 @@ pub async fn put_catalogue(
 pub async fn put_policy(
     State(app): State<App>,
     CallingActor(actor): CallingActor,
-    body: Bytes,
+    body: Payload,
 ) -> Result<Json<Published>, Problem> {
-    let policy: Policy = serde_json::from_slice(&body).map_err(|_| Problem::BadJson)?;
+    let policy: Policy = body.json()?;
     let day: Date = policy.from.parse().map_err(|_| Problem::BadParameter)?;
     if day.to_string() != policy.from {
         return Err(Problem::BadParameter);

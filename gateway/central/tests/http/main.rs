@@ -2,8 +2,10 @@
 
 mod alarms;
 mod api_document;
+mod enrolment;
 mod entries;
 mod holds;
 mod orders;
 mod people;
+mod secure;
 mod support;

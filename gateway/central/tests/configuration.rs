@@ -1,0 +1,110 @@
+//! Every mistake in the configuration is refused with file, line, key and what would be right.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use central::config;
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("central-config-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory can be made");
+        Self(path)
+    }
+
+    fn file(&self, text: &[u8]) -> PathBuf {
+        let path = self.0.join("central.toml");
+        std::fs::write(&path, text).expect("a file can be written");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[test]
+fn the_sample_is_a_configuration() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/central.toml");
+    let unchecked = config::read(&sample).expect("the sample can be read");
+    assert_eq!(unchecked.config.listen.to_string(), "127.0.0.1:8090");
+    let text = std::fs::read_to_string(&sample).expect("the sample can be read");
+    let uncommented: String = text
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line).to_owned() + "\n")
+        .collect();
+    let scratch = Scratch::new("sample");
+    let all = config::read(&scratch.file(uncommented.replace("# client_ca", "client_ca").as_bytes()));
+    assert!(
+        all.expect("the settings that are commented out are settings")
+            .config
+            .tls
+            .is_some_and(|tls| tls.client_ca.is_some())
+    );
+}
+
+fn is_setting(line: &str) -> bool {
+    line.starts_with('[') || line.contains(" = \"") || line.starts_with("# ")
+}
+
+#[test]
+fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
+    let scratch = Scratch::new("mistakes");
+    let good = "listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n";
+    let cases: [(&[u8], &[&str]); 11] = [
+        (b"", &["missing field", "listen"]),
+        (b"listen = \"127.0.0.1:0\"\n", &["missing field", "database"]),
+        (b"\nlistn = \"x\"\n", &[":2", "listn", "expected one of", "`listen`"]),
+        (b"listen = 8090\ndatabase = \"x\"", &[":1", "expected a string"]),
+        (b"listen = \"localhost\"\ndatabase = \"x\"", &[":1", "listen", "127.0.0.1:8090"]),
+        (b"database = \"x\"\nlisten = \"0.0.0.0:80\"\n", &[":2", "listen", "loopback", "[tls]"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"\"\n", &[":2", "database", "empty"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"none/central.db\"\n", &[":2", "database", "does not exist"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\nlog = \"a=b=c\"\n", &[":3", "log", "info"]),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[issuer]\nkeys = \"gone.toml\"\n",
+            &[":4", "issuer.keys", "gone.toml"],
+        ),
+        (b"listen = \"\xff\"", &["UTF-8"]),
+    ];
+    for (text, expected) in cases {
+        let path = scratch.file(text);
+        let mistake = config::read(&path).and_then(config::Unchecked::check).expect_err("a mistake").to_string();
+        assert!(mistake.starts_with(&path.display().to_string()), "{mistake}");
+        for word in expected {
+            assert!(mistake.contains(word), "{word} in {mistake}");
+        }
+    }
+    let with_mark = format!("\u{feff}{}", good.replace('\n', "\r\n"));
+    assert!(
+        config::read(&scratch.file(with_mark.as_bytes())).is_ok(),
+        "a mark and line ends of other systems are taken"
+    );
+}
+
+#[test]
+fn a_wrong_configuration_ends_every_command_with_78_and_starts_nothing() {
+    let scratch = Scratch::new("exit");
+    let path = scratch.file(b"listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\nport = 1\n");
+    for command in ["run", "seed-demo", "check-config"] {
+        let done = Command::new(env!("CARGO_BIN_EXE_central")).arg(command).arg("--config").arg(&path).output();
+        let done = done.expect("the program can be started");
+        assert_eq!(done.status.code(), Some(78), "{command}");
+        assert!(String::from_utf8_lossy(&done.stderr).contains("central.toml:3: unknown field `port`"), "{done:?}");
+    }
+    assert!(!scratch.0.join("central.db").exists());
+}
+
+#[test]
+fn a_right_configuration_is_said_to_be_well() {
+    let scratch = Scratch::new("well");
+    let path = scratch.file(b"listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n");
+    let done = Command::new(env!("CARGO_BIN_EXE_central")).arg("check-config").arg("--config").arg(&path).output();
+    let done = done.expect("the program can be started");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    assert!(!scratch.0.join("central.db").exists());
+}
