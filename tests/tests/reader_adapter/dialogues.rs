@@ -79,8 +79,7 @@ fn an_intent_that_is_not_durable_in_time_debits_nothing() {
     assert_eq!(intent, ended.intent);
     assert_eq!(balance(&bench), BALANCE);
     script.journal = Journal::Takes;
-    let ended = script.run(DialogueOrder::Purchase { amount: PRICE });
-    assert!(matches!(ended.outcome, DialogueOutcome::Purchase(purchase::Outcome::Debited { .. })), "{ended:?}");
+    script.buy();
 }
 
 fn genuine(outcome: DialogueOutcome) -> proof::Genuine {
@@ -100,9 +99,7 @@ fn instructions(trace: &[tests::virtual_card::Exchange]) -> Vec<u8> {
 #[test]
 fn the_end_is_ordered_and_the_inputs_close() {
     let Some((_bench, mut script)) = ready("dialogues::the_end_is_ordered_and_the_inputs_close", "") else { return };
-    script.journal = Journal::Hangs;
-    let dialogue = script.order(KIOSK, DialogueOrder::Purchase { amount: PRICE });
-    while !matches!(script.hear(), CardInput::IntentReady { .. }) {}
+    let (dialogue, _) = script.purchase_until_intent();
     let readers = script.readers.take().expect("running");
     let stopping = std::thread::spawn(move || readers.stop(DEADLINE));
     let ended = script.end_of(dialogue);

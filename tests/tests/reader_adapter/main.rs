@@ -1,4 +1,8 @@
 //! The gateway's card readers against the real pcscd, with virtual cards and PSAM, and a few lines in place of the core.
 
 mod dialogues;
+mod presence;
 mod script;
+mod service;
+mod sharing;
+mod tears;

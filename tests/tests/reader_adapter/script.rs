@@ -8,6 +8,7 @@ use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOu
 use protocols::card::card_file::CardFile;
 use protocols::card::intent::PurchaseIntent;
 use protocols::card::psam::PsamIdentity;
+use protocols::card::purchase;
 use protocols::card::value::CardAmount;
 use protocols::id::ReaderId;
 use tests::virtual_card::card_state::{CardState, Quirks};
@@ -22,8 +23,9 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 pub const SERIAL: [u8; 8] = [0x31, 0x00, 0x00, 0x00, 0x12, 0x34, 0x56, 0x78];
 pub const OTHER_SERIAL: [u8; 8] = [0x31, 0x00, 0x00, 0x00, 0x87, 0x65, 0x43, 0x21];
 pub const TERMINAL: [u8; 6] = [0x31, 0x00, 0x00, 0x00, 0x00, 0x42];
+pub const OTHER_TERMINAL: [u8; 6] = [0x31, 0x00, 0x00, 0x00, 0x00, 0x43];
 pub const KIOSK: &str = "kiosk-1";
-pub const BALANCE: u32 = 10_000;
+pub const BALANCE: u32 = 100_000;
 pub const PRICE: u32 = 1_250;
 
 /// A card with [`BALANCE`].
@@ -60,7 +62,7 @@ pub fn settings(more: &str) -> CardReaderSettings {
 pub enum Journal {
     /// Durable at once.
     Takes,
-    /// Never heard of again.
+    /// Nothing is heard of it; the test may say so itself.
     Hangs,
 }
 
@@ -80,8 +82,6 @@ pub struct Script {
     pub psam: Option<PsamIdentity>,
     pub verdict: CardVerdict,
     pub journal: Journal,
-    /// Called before an intent is said to be durable.
-    pub before_proceed: Box<dyn FnMut() + Send>,
     inputs: mpsc::Receiver<CardInput>,
     runtime: Runtime,
     next: u64,
@@ -89,6 +89,13 @@ pub struct Script {
 
 impl Script {
     pub fn start(settings: &CardReaderSettings) -> Self {
+        // Where a test has a subscriber of its own, that one stays.
+        drop(
+            tracing_subscriber::fmt()
+                .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+                .with_test_writer()
+                .try_init(),
+        );
         let (sender, inputs) = mpsc::channel(64);
         let (readers, handle) = CardReaders::start(settings, &sender).expect("good settings");
         Self {
@@ -98,7 +105,6 @@ impl Script {
             psam: None,
             verdict: CardVerdict::Approved,
             journal: Journal::Takes,
-            before_proceed: Box::new(|| {}),
             inputs,
             runtime: tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"),
             next: 1,
@@ -115,7 +121,6 @@ impl Script {
             CardInput::Psam(psam) => self.psam = *psam,
             CardInput::Identified { dialogue, .. } => self.handle.verdict(*dialogue, self.verdict.clone()),
             CardInput::IntentReady { dialogue, .. } => {
-                (self.before_proceed)();
                 if self.journal == Journal::Takes {
                     self.handle.proceed(*dialogue);
                 }
@@ -138,6 +143,17 @@ impl Script {
         self.until(|this| this.states.get(&reader) == Some(&state));
     }
 
+    /// Waits for this reader's next change, whatever was before.
+    pub fn change_of(&mut self, name: &str) -> ReaderState {
+        loop {
+            if let CardInput::Reader { reader, state } = self.hear()
+                && reader.as_str() == name
+            {
+                return state;
+            }
+        }
+    }
+
     /// Card and PSAM are there.
     pub fn until_ready(&mut self) {
         self.until_reader(KIOSK, ReaderState::Card);
@@ -149,6 +165,26 @@ impl Script {
         self.next += 1;
         self.handle.run(&id(reader), dialogue, order).expect("the reader takes it");
         dialogue
+    }
+
+    /// A purchase at the kiosk that waits for its intent to be durable.
+    pub fn purchase_until_intent(&mut self) -> (DialogueId, PurchaseIntent) {
+        self.journal = Journal::Hangs;
+        let ordered = self.order(KIOSK, DialogueOrder::Purchase { amount: PRICE });
+        loop {
+            if let CardInput::IntentReady { dialogue, intent, .. } = self.hear() {
+                assert_eq!(dialogue, ordered);
+                self.journal = Journal::Takes;
+                return (dialogue, intent);
+            }
+        }
+    }
+
+    /// A purchase at the kiosk that must go well.
+    pub fn buy(&mut self) {
+        let ended = self.run(DialogueOrder::Purchase { amount: PRICE });
+        let debited = matches!(ended.outcome, DialogueOutcome::Purchase(purchase::Outcome::Debited { .. }));
+        assert!(debited, "{ended:?}");
     }
 
     /// A whole dialogue at the kiosk.

@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode};
+use pcsc::{Card, Context, Disposition, Error, Protocols, Scope, ShareMode, Transaction};
 
 use super::limits::{ANSWER_LEN_MAX, CALLS_WAITING_MAX};
 
@@ -127,37 +127,39 @@ fn connect(context: &mut Option<Context>, reader: &CStr) -> Result<Card, Error> 
     result
 }
 
-/// A shorter answer is none.
-const STATUS_WORD_LEN: usize = 2;
-
 /// Serves the calls for one card until it is let go; false when nobody calls any more.
 fn hold(mut card: Card, calls: &Receiver<Call>, returns: &SyncSender<Returned>) -> bool {
-    let transaction = match card.transaction() {
-        Ok(transaction) => transaction,
-        Err(error) => return returns.send(Err(error)).is_ok(),
+    let (refused, more) = match card.transaction() {
+        Ok(transaction) => {
+            let more = returns.send(Ok(Vec::new())).is_ok() && serve(&transaction, calls, returns);
+            (None, more)
+        }
+        Err(error) => (Some(error), true),
     };
-    let mut more = returns.send(Ok(Vec::new())).is_ok();
-    let mut buffer = vec![0; ANSWER_LEN_MAX];
-    let mut sound = true;
-    while more {
-        let returned = match calls.recv() {
-            Ok(Call::Transmit(command)) => {
-                let answer = transaction.transmit(&command, &mut buffer);
-                sound &= answer.is_ok_and(|answer| answer.len() >= STATUS_WORD_LEN);
-                answer.map(<[u8]>::to_vec)
-            }
-            Ok(Call::Probe) => transaction.status2_len().map(|_| Vec::new()),
-            Ok(Call::Release) => break,
-            Ok(Call::Hold(_)) => Err(Error::SharingViolation),
-            Err(_) => return false,
-        };
-        more = returns.send(returned).is_ok();
+    // Never reset: the card may have been taken away unnoticed, and the daemon of PC/SC, when a reset fails, takes the slot
+    // for empty and then misses a card that is back before it looks again. Every dialogue begins with a selection anyway.
+    if let Err((card, _)) = card.disconnect(Disposition::LeaveCard) {
+        // The handle is dead, so its drop resets nothing.
+        drop(card);
     }
-    drop(transaction);
-    // After an error the next dialogue is to find the card fresh; otherwise a reset would only cost the elder time.
-    let disposition = if sound { Disposition::LeaveCard } else { Disposition::ResetCard };
-    drop(card.disconnect(disposition));
-    more && returns.send(Ok(Vec::new())).is_ok()
+    more && returns.send(refused.map_or(Ok(Vec::new()), Err)).is_ok()
+}
+
+/// True when the card is to be let go, false when nobody calls any more.
+fn serve(transaction: &Transaction<'_>, calls: &Receiver<Call>, returns: &SyncSender<Returned>) -> bool {
+    let mut buffer = vec![0; ANSWER_LEN_MAX];
+    while let Ok(call) = calls.recv() {
+        let returned = match call {
+            Call::Transmit(command) => transaction.transmit(&command, &mut buffer).map(<[u8]>::to_vec),
+            Call::Probe => transaction.status2_len().map(|_| Vec::new()),
+            Call::Hold(_) => Err(Error::SharingViolation),
+            Call::Release => return true,
+        };
+        if returns.send(returned).is_err() {
+            return false;
+        }
+    }
+    false
 }
 
 /// Whether a context is of no use after this error.

@@ -124,11 +124,12 @@ impl Slot {
     fn change(&self, change: impl FnOnce(&mut Presence)) {
         let mut state = self.lock();
         change(&mut state.presence);
-        state.version = state.version.wrapping_add(1);
+        // The service also wakes the monitor when somebody connects, which changes nothing here.
         if let Some(news) = state.presence.news() {
+            state.version = state.version.wrapping_add(1);
             self.tell(news);
+            self.changed.notify_all();
         }
-        self.changed.notify_all();
     }
 
     /// The core takes it when it can: whoever watches the slot may wait for that. A core that has ended hears nothing.
