@@ -111,7 +111,8 @@ pub enum Step {
     Transmit(Transmit),
     /// Check validity and hotlist, and bring back [`Answer::Approved`] or [`Answer::Declined`].
     Identified(CardFile),
-    /// Make this durable, and bring back [`Answer::Recorded`] or [`Answer::NotRecorded`].
+    /// Make this durable, and bring back [`Answer::Recorded`] or [`Answer::NotRecorded`]; [`Answer::NoAnswer`] where the
+    /// card is known to have gone in the meantime.
     RecordIntent(PurchaseIntent),
     /// The end.
     Done(Outcome),
@@ -207,7 +208,8 @@ impl Purchase {
                 return Ok(self.send(Phase::Debit(intent), Stage::Debit, command));
             }
             Answer::NotRecorded => Refusal::NotRecorded,
-            Answer::NoAnswer => Refusal::Failed(self.flight.failure(Cause::NoAnswer)),
+            // The card has gone; the debit that it would have got was not sent.
+            Answer::NoAnswer => Refusal::Failed(Failure { stage: Stage::Debit, cause: Cause::NoAnswer }),
             Answer::Received(_) | Answer::Approved | Answer::Declined => {
                 Refusal::Failed(self.flight.failure(Cause::OutOfStep))
             }

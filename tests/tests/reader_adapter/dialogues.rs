@@ -1,8 +1,8 @@
 //! Each dialogue, whole.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome};
+use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome, ReaderState};
 use protocols::card::dialogue::Refusal;
 use protocols::card::{proof, purchase, settle};
 use tests::virtual_card::purse::CitizenCard;
@@ -40,9 +40,7 @@ fn a_purchase_debits_the_card_once_and_both_sides_agree() {
     let Some((bench, mut script)) = ready("dialogues::a_purchase_debits_the_card_once_and_both_sides_agree", "") else {
         return;
     };
-    let started = Instant::now();
     let ended = script.run(DialogueOrder::Purchase { amount: PRICE });
-    println!("order to Done(Debited): {:?}", started.elapsed());
     let DialogueOutcome::Purchase(purchase::Outcome::Debited { intent, new_balance, .. }) = ended.outcome else {
         panic!("{ended:?}");
     };
@@ -113,4 +111,29 @@ fn the_end_is_ordered_and_the_inputs_close() {
     assert_eq!(stopping.join().expect("no panic"), Ok(()));
     let late = script.handle.run(&id(KIOSK), DialogueId(99), DialogueOrder::Identify).expect_err("nobody is there");
     assert!(matches!(*late, CardInput::Done { dialogue: DialogueId(99), outcome: DialogueOutcome::NotRun }));
+}
+
+#[test]
+fn a_purchase_takes_far_less_than_a_second_from_the_card_to_its_end() {
+    let name = "dialogues::a_purchase_takes_far_less_than_a_second_from_the_card_to_its_end";
+    let Some((bench, mut script)) = ready(name, "") else { return };
+    let (mut noticed, mut paid) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        assert!(bench.reader.card.remove());
+        script.until_reader(KIOSK, ReaderState::Empty);
+        assert!(bench.reader.card.reinsert());
+        assert!(bench.reader.card.wait_noticed(DEADLINE));
+        let laid_on = Instant::now();
+        script.until_reader(KIOSK, ReaderState::Card);
+        noticed.push(laid_on.elapsed());
+        let told = Instant::now();
+        script.run(DialogueOrder::Identify);
+        script.buy();
+        paid.push(told.elapsed());
+    }
+    noticed.sort();
+    paid.sort();
+    println!("answer to reset fetched to told: median {:?}, worst {:?}", noticed[5], noticed[9]);
+    println!("told to Done(Debited), identified first: median {:?}, worst {:?}", paid[5], paid[9]);
+    assert!(paid[5] < Duration::from_millis(500), "{paid:?}");
 }

@@ -1,6 +1,7 @@
 //! The gateway's card readers against the real pcscd, with virtual cards and PSAM, and a few lines in place of the core.
 
 mod dialogues;
+mod logs;
 mod presence;
 mod script;
 mod service;

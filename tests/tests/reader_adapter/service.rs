@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway_core::{DialogueOrder, DialogueOutcome, ReaderState};
 use protocols::card::{proof, purchase, settle};
 use tests::pcscd::Pcscd;
-use tests::virtual_card::{Fault, VirtualReader, When, own_process};
+use tests::virtual_card::{Fault, READER_NAME, VirtualReader, When, own_process};
 
 use crate::script::{BALANCE, DEADLINE, KIOSK, PRICE, SERIAL, Script, TERMINAL, balance, card, psam, ready, settings};
 
@@ -62,11 +62,36 @@ fn readers_work_when_the_service_starts_after_them() {
         "not the reader that is meant"
     );
     drop(pcscd);
-    let pcscd = Pcscd::start_at(&directory, &["Other", tests::virtual_card::READER_NAME]).expect("pcscd is installed");
+    let pcscd = Pcscd::start_at(&directory, &["Other", READER_NAME]).expect("pcscd is installed");
     let kiosk = VirtualReader::start(pcscd.addresses(1)).expect("a thread");
     kiosk.card.insert(card(SERIAL));
     kiosk.psam.insert(psam(TERMINAL));
     script.until_ready();
     let ended = script.run(DialogueOrder::Proof);
     assert!(matches!(ended.outcome, DialogueOutcome::Proof(proof::Outcome::Genuine(_))), "{ended:?}");
+}
+
+#[test]
+fn readers_that_have_nothing_to_do_cost_next_to_nothing() {
+    let name = "service::readers_that_have_nothing_to_do_cost_next_to_nothing";
+    let Some((_bench, mut script)) = ready(name, "") else { return };
+    script.buy();
+    let before = wakes();
+    // The measured time itself; nothing is waited for.
+    std::thread::sleep(Duration::from_secs(2));
+    let woken = wakes() - before;
+    assert!(woken < 200, "{woken} times in two seconds");
+}
+
+/// How often the threads of the readers went to sleep so far.
+fn wakes() -> u64 {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let of_task = |task: std::path::PathBuf| {
+        let name = std::fs::read_to_string(task.join("comm")).ok()?;
+        let status = std::fs::read_to_string(task.join("status")).ok()?;
+        let ours = name.starts_with("card-") || name.starts_with("pcsc");
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        if ours { count.trim().parse::<u64>().ok() } else { Some(0) }
+    };
+    tasks.filter_map(|task| of_task(task.ok()?.path())).sum()
 }

@@ -103,6 +103,7 @@ fn a_card_that_another_program_holds_for_a_moment_is_waited_for() {
     while refused(&bench) == before && started.elapsed() < DEADLINE {
         std::thread::yield_now();
     }
+    assert!(refused(&bench) > before, "the reader tried while the other program held the card");
     release.send(()).expect("it waits");
     let ended = script.end_of(dialogue);
     assert!(matches!(ended.outcome, DialogueOutcome::Purchase(purchase::Outcome::Debited { .. })), "{ended:?}");

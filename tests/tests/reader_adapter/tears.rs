@@ -1,6 +1,7 @@
 //! A card or PSAM torn before or after each command of both dialogues: what the card holds is what the dialogues say.
 
 use gateway_core::{DialogueOrder, DialogueOutcome, ReaderState};
+use protocols::card::dialogue::{Cause, Failure, Refusal, Stage};
 use protocols::card::intent::PurchaseIntent;
 use protocols::card::{proof, purchase, settle};
 use tests::virtual_card::{CardBench, Fault, Presence, When};
@@ -71,11 +72,14 @@ fn a_card_taken_away_while_the_intent_is_recorded_is_refused_without_a_doubt() {
     let name = "tears::a_card_taken_away_while_the_intent_is_recorded_is_refused_without_a_doubt";
     let Some((bench, mut script)) = ready(name, "") else { return };
     let before = balance(&bench);
-    let (dialogue, _) = script.purchase_until_intent();
+    let (dialogue, intent) = script.purchase_until_intent();
     assert!(bench.reader.card.remove());
     script.until_reader(KIOSK, ReaderState::Empty);
     script.handle.proceed(dialogue);
-    assert_eq!(judged(script.end_of(dialogue)), Judged::NotCharged);
+    let ended = script.end_of(dialogue);
+    let gone = Refusal::Failed(Failure { stage: Stage::Debit, cause: Cause::NoAnswer });
+    let refused = purchase::Outcome::Refused { refusal: gone, intent: Some(intent) };
+    assert_eq!(format!("{:?}", ended.outcome), format!("{:?}", DialogueOutcome::Purchase(refused)));
     assert!(bench.reader.card.reinsert());
     script.until_reader(KIOSK, ReaderState::Card);
     assert_eq!(balance(&bench), before);

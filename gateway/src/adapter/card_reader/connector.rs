@@ -145,3 +145,7 @@ impl Connector {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "connector_tests.rs"]
+mod tests;

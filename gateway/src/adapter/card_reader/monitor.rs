@@ -67,46 +67,43 @@ impl Monitor {
             for (slot, _) in self.slots.iter().zip(&held).filter(|(_, reader)| reader.is_none()) {
                 slot.see(Sight::Gone);
             }
-            if let Err(error) = self.watch_readers(context, &held, listed.len()) {
+            if let Err(error) = self.watch_readers(context, &held, &listed) {
                 return error;
             }
         }
     }
 
-    /// Watches these readers until the list of readers changes.
-    fn watch_readers(&self, context: &Context, held: &[Option<CString>], listed: usize) -> Result<(), Error> {
+    /// Watches these readers until the list of readers is another one. The notification of new readers only wakes this
+    /// thread: what it counts differs between versions of the service, so the list itself is compared.
+    fn watch_readers(&self, context: &Context, held: &[Option<CString>], listed: &[CString]) -> Result<(), Error> {
         let mut slots = Vec::new();
-        let mut states = vec![ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE)];
+        let mut states = Vec::new();
         for (slot, reader) in self.slots.iter().zip(held) {
             if let Some(reader) = reader {
                 slots.push(slot);
                 states.push(ReaderState::new(reader.clone(), State::UNAWARE));
             }
         }
+        states.push(ReaderState::new(PNP_NOTIFICATION(), State::UNAWARE));
         loop {
             match context.get_status_change(MONITOR_WAIT, &mut states) {
-                Ok(()) => {}
-                Err(Error::Timeout) if !self.is_stopping() => continue,
-                Err(Error::UnknownReader) => return Ok(()),
+                Ok(()) => {
+                    for (slot, state) in slots.iter().zip(&states) {
+                        slot.see(sight_of(state));
+                    }
+                    states.iter_mut().for_each(ReaderState::sync_current_state);
+                }
+                Err(Error::Timeout) => {}
+                Err(Error::UnknownReader) => {
+                    self.sleep(RETRY_MIN);
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
             if self.is_stopping() {
                 return Err(Error::Cancelled);
             }
-            let mut readers_changed = false;
-            let mut states_of_slots = states.iter_mut();
-            if let Some(notification) = states_of_slots.next() {
-                // PC/SC counts the readers in the upper half.
-                readers_changed |= usize::try_from(notification.event_count()) != Ok(listed);
-                notification.sync_current_state();
-            }
-            for (slot, state) in slots.iter().zip(states_of_slots) {
-                let sight = sight_of(state);
-                readers_changed |= sight == Sight::Gone;
-                slot.see(sight);
-                state.sync_current_state();
-            }
-            if readers_changed {
+            if context.list_readers_owned()? != listed {
                 return Ok(());
             }
         }
