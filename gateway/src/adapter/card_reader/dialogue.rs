@@ -69,9 +69,12 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Runs until nobody orders any more.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(super) fn run(&mut self, jobs: &Receiver<Job>) {
+        // After a panic a card may still be held.
+        self.connector.release();
         while let Ok(job) = jobs.recv() {
             let started = Instant::now();
+            let owed = Owed { dialogue: job.dialogue, inputs: self.inputs.clone(), outcome: DialogueOutcome::NotRun };
             let (outcome, lease) = self.carry_through(&job);
             let (order, word) = (order_word(&job.order), outcome_word(&outcome));
             info!(reader = %self.slot.of, order, outcome = word, ms = started.elapsed().as_millis(), "dialogue");
@@ -79,7 +82,7 @@ impl Reader {
             histogram!("card_dialogue_seconds", "order" => order).record(started.elapsed());
             self.routes.forget(job.dialogue);
             // Told first: the elder waits for this, and nobody for the card to be let go.
-            drop(self.inputs.blocking_send(CardInput::Done { dialogue: job.dialogue, outcome }));
+            owed.pay(outcome);
             drop(lease);
             self.connector.release();
         }
@@ -153,6 +156,26 @@ impl Reader {
                 None
             }
         }
+    }
+}
+
+/// The answer that the core waits for, and gets even from a thread that panics.
+struct Owed {
+    dialogue: DialogueId,
+    inputs: mpsc::Sender<CardInput>,
+    outcome: DialogueOutcome,
+}
+
+impl Owed {
+    fn pay(mut self, outcome: DialogueOutcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, DialogueOutcome::NotRun);
+        drop(self.inputs.blocking_send(CardInput::Done { dialogue: self.dialogue, outcome }));
     }
 }
 

@@ -27,6 +27,7 @@ mod site_time;
 mod slot;
 mod stepper;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
@@ -35,11 +36,12 @@ use std::time::{Duration, Instant};
 use gateway_core::CardInput;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
+use tracing::error;
 
 use connector::Connector;
 use dialogue::Reader;
 use handle::Routes;
-use limits::{DIALOGUES_WAITING_MAX, STOP_LOOK};
+use limits::{DIALOGUES_WAITING_MAX, RETRY_MIN, STOP_LOOK};
 use line::pcsc_work;
 use monitor::Monitor;
 use psam::{Keeper, Psam};
@@ -102,7 +104,7 @@ impl CardReaders {
         for configured in &settings.reader {
             let slot = slot(Use::Reader(configured.id.clone()), &configured.pcsc);
             let (order, jobs) = sync_channel(DIALOGUES_WAITING_MAX);
-            let reader = Reader {
+            let mut reader = Reader {
                 slot: Arc::clone(&slot),
                 connector: Connector::new(Arc::clone(&slot), pcsc_work, mute),
                 psam: Arc::clone(&psam),
@@ -116,14 +118,21 @@ impl CardReaders {
             this.slots.push(slot);
             this.spawn("card-reader", move || reader.run(&jobs))?;
         }
-        let keeper = Keeper::new(psam, settings.profile.psam_df, pcsc_work, mute, inputs.clone());
+        let mut keeper = Keeper::new(psam, settings.profile.psam_df, pcsc_work, mute, inputs.clone());
         this.spawn("card-psam", move || keeper.run())?;
         let monitor = Monitor { slots: this.slots.clone() };
         this.spawn("card-monitor", move || monitor.run())?;
         Ok((this, CardReaderHandle { routes }))
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+    /// A thread that goes on after a panic: what it looks after must not stay as it was left.
+    fn spawn(&mut self, name: &'static str, mut run: impl FnMut() + Send + 'static) -> Result<(), StartError> {
+        let run = move || {
+            while catch_unwind(AssertUnwindSafe(&mut run)).is_err() {
+                error!(thread = name, "a thread of the card readers panicked and goes on");
+                std::thread::sleep(RETRY_MIN);
+            }
+        };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)?;
         self.threads.push(thread);
         Ok(())

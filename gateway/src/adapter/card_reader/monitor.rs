@@ -27,7 +27,7 @@ pub(super) struct Monitor {
 
 impl Monitor {
     /// Runs until the slots are stopped.
-    pub(super) fn run(self) {
+    pub(super) fn run(&self) {
         let mut pause = RETRY_MIN;
         let mut told = None;
         while !self.is_stopping() {

@@ -156,7 +156,7 @@ impl Keeper {
     }
 
     /// Runs until the slot is stopped.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
         let slot = Arc::clone(&self.psam.slot);
         while !slot.is_stopping() {
             let version = slot.version();

@@ -38,6 +38,8 @@ pub(super) struct Slot {
     /// The PC/SC name that is configured, or how it begins.
     pub(super) pcsc: String,
     inputs: mpsc::Sender<CardInput>,
+    /// Held while a change is made and told; taken before `state`, which is never held while something is told.
+    telling: Mutex<()>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -53,7 +55,7 @@ struct State {
 impl Slot {
     pub(super) const fn new(of: Use, pcsc: String, inputs: mpsc::Sender<CardInput>) -> Self {
         let state = Mutex::new(State { presence: Presence::new(), version: 0, stopping: false });
-        Self { of, pcsc, inputs, state, changed: Condvar::new() }
+        Self { of, pcsc, inputs, telling: Mutex::new(()), state, changed: Condvar::new() }
     }
 
     /// The monitor looked.
@@ -122,14 +124,15 @@ impl Slot {
     }
 
     fn change(&self, change: impl FnOnce(&mut Presence)) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.lock();
         change(&mut state.presence);
         // The service also wakes the monitor when somebody connects, which changes nothing here.
-        if let Some(news) = state.presence.news() {
-            state.version = state.version.wrapping_add(1);
-            self.tell(news);
-            self.changed.notify_all();
-        }
+        let Some(news) = state.presence.news() else { return };
+        state.version = state.version.wrapping_add(1);
+        drop(state);
+        self.changed.notify_all();
+        self.tell(news);
     }
 
     /// The core takes it when it can: whoever watches the slot may wait for that. A core that has ended hears nothing.
