@@ -7,3 +7,4 @@ mod script;
 mod service;
 mod sharing;
 mod tears;
+mod with_core;

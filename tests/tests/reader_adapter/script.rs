@@ -113,19 +113,26 @@ impl Script {
 
     /// The next input; states are kept, and dialogues answered.
     pub fn hear(&mut self) -> CardInput {
+        let input = self.hear_only();
+        match &input {
+            CardInput::Identified { dialogue, .. } => self.handle.verdict(*dialogue, self.verdict.clone()),
+            CardInput::IntentReady { dialogue, .. } if self.journal == Journal::Takes => {
+                self.handle.proceed(*dialogue);
+            }
+            CardInput::IntentReady { .. } | CardInput::Done { .. } | CardInput::Reader { .. } | CardInput::Psam(_) => {}
+        }
+        input
+    }
+
+    /// The next input; states are kept, and somebody else answers.
+    pub fn hear_only(&mut self) -> CardInput {
         let heard = self.runtime.block_on(async { tokio::time::timeout(DEADLINE, self.inputs.recv()).await });
         let input = heard.unwrap_or_else(|_| panic!("nothing within {DEADLINE:?}; {:?}", self.states));
         let input = input.expect("the readers run");
         match &input {
             CardInput::Reader { reader, state } => drop(self.states.insert(reader.clone(), *state)),
             CardInput::Psam(psam) => self.psam = *psam,
-            CardInput::Identified { dialogue, .. } => self.handle.verdict(*dialogue, self.verdict.clone()),
-            CardInput::IntentReady { dialogue, .. } => {
-                if self.journal == Journal::Takes {
-                    self.handle.proceed(*dialogue);
-                }
-            }
-            CardInput::Done { .. } => {}
+            CardInput::Identified { .. } | CardInput::IntentReady { .. } | CardInput::Done { .. } => {}
         }
         input
     }
