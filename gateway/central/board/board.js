@@ -17,13 +17,14 @@ const CAUSES = [
   "fall", "pain_breath", "toilet_transfer", "fire_gas", "intruder", "anxiety_talk", "service_request",
   "accidental", "device_false", "test", "pet", "visitor", "unknown",
 ];
-const TABS = ["alarms", "sales", "gateways"];
+const TABS = ["alarms", "sales", "gateways", "devices", "conflicts"];
+const PEOPLE_SHOWN = 20;
 const LOAD_AGAIN_MS = 15_000;
 const CONNECT_AGAIN_MS = 2_000;
 const SETTLE_MS = 100;
 
 const page = {
-  tab: "alarms", token: sessionStorage.getItem(TOKEN), data: {}, all: false, opened: new Map(), resolving: null, cause: "",
+  tab: "alarms", token: sessionStorage.getItem(TOKEN), data: {}, all: false, opened: new Map(), people: new Map(), resolving: null, approving: null, cause: "",
   note: null, online: true, ahead: 0,
 };
 let loading = false;
@@ -53,7 +54,7 @@ function logIn(event) {
 function logOut(note = null) {
   sessionStorage.removeItem(TOKEN);
   hangUp?.abort();
-  Object.assign(page, { token: null, data: {}, note, resolving: null, opened: new Map() });
+  Object.assign(page, { token: null, data: {}, note, resolving: null, approving: null, opened: new Map(), people: new Map() });
   render();
 }
 
@@ -69,6 +70,11 @@ function loginView() {
       element("button", { class: "primary" }, say("board.login")),
     ),
   ];
+}
+
+/** Month, day and time of an RFC 3339 text, in the zone it was written in. */
+function time(text) {
+  return text ? text.slice(5, 19).replace("T", " ") : "—";
 }
 
 // --- Alarms ---
@@ -148,6 +154,24 @@ async function toggle(alarm) {
   render();
 }
 
+/** Whom the alarm is about: name, address, whom to call, what helpers have to know. */
+function personLines(alarm) {
+  const person = page.people.get(alarm.person);
+  if (!person) {
+    return null;
+  }
+  const plain = (one) => (typeof one === "string" ? one : Object.values(one).join(" "));
+  const contacts = [person.contacts ?? []].flat().map(plain);
+  const conditions = [person.conditions ?? []].flat().map(plain);
+  return element(
+    "div",
+    { class: "person" },
+    element("p", {}, element("strong", {}, person.name), ` ${person.address}`),
+    contacts.length ? element("p", {}, say("board.contacts", { contacts: contacts.join("; ") })) : null,
+    conditions.length ? element("p", {}, say("board.conditions", { conditions: conditions.join("; ") })) : null,
+  );
+}
+
 /** Minutes and seconds since the centre had it, by the centre's clock. */
 function age(alarm) {
   const seconds = Math.max(0, Math.floor((Date.now() + page.ahead - Date.parse(alarm.received_at)) / 1000));
@@ -177,6 +201,7 @@ function alarmCard(alarm) {
       open ? element("span", { class: "age" }, age(alarm)) : null,
       element("span", { class: "state" }, word("alarm_state", alarm.state)),
     ),
+    open ? personLines(alarm) : null,
     element("p", { class: "facts" }, [word("urgency", alarm.urgency), ...facts].join(" · ")),
     history(page.opened.get(alarm.id)),
     element("div", { class: "foot" }, alarmSteps(alarm), more),
@@ -195,12 +220,7 @@ function alarmsView() {
   return [element("div", { class: "bar" }, which), list];
 }
 
-// --- Sales and gateways ---
-
-/** Month, day and time of an RFC 3339 text, in the zone it was written in. */
-function time(text) {
-  return text ? text.slice(5, 19).replace("T", " ") : "—";
-}
+// --- Sales, gateways, devices, what has to be looked at ---
 
 function table(heads, rows, none) {
   if (rows.length === 0) {
@@ -214,38 +234,107 @@ function table(heads, rows, none) {
 function salesView() {
   const row = (sale) => {
     const outcome = sale.outcome ?? "open";
-    const proof = sale.verdict ? word("verdict", sale.verdict) : null;
+    const remarks = [
+      sale.verdict ? word("verdict", sale.verdict) : null,
+      sale.hold ? word("hold", sale.hold) : null,
+      sale.reason ? word("refusal", sale.reason) : null,
+    ].filter(Boolean);
     return {
       kind: sale.verdict === "invalid" || outcome === "unknown" ? "bad" : sale.verdict === "pending" ? "warn" : "",
       cells: [
         time(sale.intended_at ?? sale.received_at), sale.gateway,
         (sale.items ?? []).map((item) => `${item.service} × ${item.quantity}`).join("; ") || null,
-        sale.amount === null || sale.amount === undefined ? null : amount(sale.amount),
-        sale.tender ? word("tender", sale.tender) : null, word("outcome", outcome),
-        [proof, sale.reason ? word("refusal", sale.reason) : null].filter(Boolean).join(" · ") || null, sale.origin,
+        sale.amount === null ? null : amount(sale.amount), sale.tender ? word("tender", sale.tender) : null,
+        word("outcome", outcome), remarks.join(" · ") || null, sale.person, sale.origin,
       ],
     };
   };
-  const heads = ["time", "gateway", "items", "amount", "tender", "state", "reason", "origin"];
-  return [table(heads, (page.data.sales?.sales ?? []).map(row), "no_sales")];
+  const heads = ["time", "gateway", "items", "amount", "tender", "state", "reason", "person_ref", "origin"];
+  return [table(heads, (page.data.sales?.sales ?? []).map(row), "board.no_sales")];
+}
+
+async function approve(gateway) {
+  try {
+    await ask("POST", `/api/v1/gateways/${encodeURIComponent(gateway.gateway)}/approve`);
+    page.note = null;
+  } catch (refused) {
+    if (refused.status === 401) {
+      logOut(refused.message);
+      return;
+    }
+    page.note = refused.message;
+  }
+  page.approving = null;
+  await load();
+}
+
+/** Approving opens sales of a gateway whose journal is not the one the centre knew: asked twice. */
+function approval(gateway) {
+  if (gateway.sales === "open") {
+    return say("board.open");
+  }
+  const closed = element("p", {}, say("board.closed", { reason: word("closed_reason", gateway.closed_reason) }));
+  if (page.approving !== gateway.gateway) {
+    const start = pressed(say("board.approve"), "", () => {
+      page.approving = gateway.gateway;
+      render();
+    });
+    return element("div", {}, closed, start);
+  }
+  const back = pressed(say("board.back"), "", () => {
+    page.approving = null;
+    render();
+  });
+  const confirm = pressed(say("board.approve_sure"), "primary", () => approve(gateway));
+  return element("div", {}, closed, element("div", { class: "steps" }, confirm, back));
 }
 
 function gatewaysView() {
   const row = (gateway) => ({
-    kind: gateway.closed_reason || gateway.forked_n ? "bad" : gateway.last_seen_at ? "" : "warn",
+    kind: gateway.sales === "closed" || gateway.chain === "forked" ? "bad" : gateway.chain === "gap" || !gateway.last_seen ? "warn" : "",
     cells: [
-      gateway.id, time(gateway.last_seen_at), gateway.journal, String(gateway.head?.n ?? "—"), String(gateway.entries ?? "—"),
-      gateway.chain ? word("chain", gateway.chain) : null,
-      gateway.closed_reason ? say("board.closed", { reason: word("closed_reason", gateway.closed_reason) }) : say("board.open"),
+      gateway.gateway, time(gateway.last_seen), gateway.journal, String(gateway.head?.n ?? "—"), String(gateway.entries),
+      word("chain", gateway.chain), approval(gateway),
     ],
   });
   const heads = ["gateway", "last_seen", "journal", "head", "entries", "chain", "sales"];
-  return [table(heads, (page.data.gateways?.gateways ?? []).map(row), "no_gateways")];
+  return [table(heads, (page.data.gateways?.gateways ?? []).map(row), "board.no_gateways")];
+}
+
+function devicesView() {
+  const well = ["back", "battery_ok", "fault_over"];
+  const row = (device) => ({
+    kind: !device.state || well.includes(device.state) ? "" : device.state === "silent" ? "bad" : "warn",
+    cells: [
+      device.device, word("device_kind", device.kind), device.place, device.person, device.gateway,
+      device.state ? word("trouble", device.state) : say("board.no_trouble"), device.state_since ? time(device.state_since) : null,
+    ],
+  });
+  const heads = ["device", "kind", "place", "person_ref", "gateway", "state", "since"];
+  return [table(heads, (page.data.devices?.devices ?? []).map(row), "board.no_devices")];
+}
+
+function conflictsView() {
+  const { entries = [], sales = [], orders = [] } = page.data.conflicts ?? {};
+  const aside = (one) => ({
+    kind: "warn",
+    cells: [time(one.received_at), one.gateway, String(one.n ?? "—"), one.kind, word("set_aside", one.outcome), one.reason, one.origin],
+  });
+  const doubt = (one) => ({ kind: "bad", cells: [time(one.at), one.gateway, word("doubt", one.what), one.origin] });
+  const refused = (one) => ({ kind: "warn", cells: [time(one.received_at), one.gateway, one.kind, one.reason, one.order] });
+  return [
+    element("h2", {}, say("board.doubts")),
+    table(["time", "gateway", "reason", "origin"], sales.map(doubt), "board.no_doubts"),
+    element("h2", {}, say("board.set_aside")),
+    table(["time", "gateway", "number", "kind", "state", "reason", "origin"], entries.map(aside), "board.none_set_aside"),
+    element("h2", {}, say("board.refused_orders")),
+    table(["time", "gateway", "kind", "reason", "order"], orders.map(refused), "board.no_refused_orders"),
+  ];
 }
 
 // --- The page ---
 
-const VIEWS = { alarms: alarmsView, sales: salesView, gateways: gatewaysView };
+const VIEWS = { alarms: alarmsView, sales: salesView, gateways: gatewaysView, devices: devicesView, conflicts: conflictsView };
 
 function render() {
   const waiting = (page.data.open?.alarms ?? []).filter((alarm) => ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged")).length;
@@ -280,10 +369,34 @@ async function loadDetails() {
   }
 }
 
+/** A person, or nothing where the centre does not tell: an alarm is never hidden for it. */
+async function onePerson(reference) {
+  try {
+    return await ask("GET", `/api/v1/people/${encodeURIComponent(reference)}`);
+  } catch (refused) {
+    if (refused.status === 401) {
+      throw refused;
+    }
+    return undefined;
+  }
+}
+
+/** The people behind the open alarms that stand on top; none of them stays on the page after their alarm. */
+async function loadPeople() {
+  const wanted = [...new Set(page.data.open.alarms.map((alarm) => alarm.person).filter(Boolean))].slice(0, PEOPLE_SHOWN);
+  const known = new Map();
+  for (const person of wanted) {
+    known.set(person, page.people.get(person) ?? (await onePerson(person)));
+  }
+  page.people = known;
+}
+
 async function fetchTab() {
   page.data.open = await ask("GET", "/api/v1/alarms?open=1");
   if (page.tab === "alarms") {
     page.data.alarms = page.all ? await ask("GET", "/api/v1/alarms") : page.data.open;
+    render();
+    await loadPeople();
     await loadDetails();
   } else {
     page.data[page.tab] = await ask("GET", `/api/v1/${page.tab}`);

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use chromium::Page;
-use support::{Centre, Journal};
+use support::{Centre, Journal, alarm_body, device_origin, hold_request};
 
 async fn log_in(page: &mut Page, centre: &Centre) {
     page.go(&centre.url).await;
@@ -90,6 +90,73 @@ async fn the_token_stays_in_the_tab_and_in_no_address_or_cookie() {
     page.press("退出").await;
     page.sees("操作员令牌").await;
     assert_eq!(page.value("sessionStorage.length").await, 0);
+}
+
+#[tokio::test]
+async fn an_operator_sees_who_needs_help_and_whom_to_call() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    log_in(&mut page, &centre).await;
+    let mut journal = Journal::new("j1");
+    let n = journal.press("btn-0001", 42);
+    centre.upload(&journal, n..=n).await;
+    for text in ["王秀英", "示范街道 1 号 1 单元 101", "示范联系人 000-0000-0000"] {
+        page.sees(text).await;
+    }
+    page.draw("board-3-person").await;
+    let resolve = json!({"cause": "test"});
+    let path = "/api/v1/alarms/btn-0001.1.42/resolve";
+    assert_eq!(centre.post(path, centre.operator(1), &resolve).await.0, 200);
+    page.sees("没有未结束的报警").await;
+    assert!(!page.text().await.contains("王秀英"), "no person stays on the page after their alarm");
+}
+
+#[tokio::test]
+async fn an_operator_sees_sales_and_approves_a_new_journal_after_being_asked_twice() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let origin = journal.own();
+    centre.hold(&hold_request(&origin, 1250)).await;
+    let body = json!({"sale": "s1", "outcome": "paid", "reason": null, "purse": null});
+    let n = journal.push(&origin, "sale.outcome", &origin, &body);
+    centre.upload(&journal, n..=n).await;
+    let mut second = Journal::new("j0000000000000002");
+    let n = second.press("btn-0002", 1);
+    centre.upload(&second, n..=n).await;
+    log_in(&mut page, &centre).await;
+    page.press("交易").await;
+    page.sees("gateway:gw-demo").await;
+    page.draw("board-4-sales").await;
+    page.press("网关").await;
+    page.sees("已停止收款：新日志待批准").await;
+    page.draw("board-5-gateways").await;
+    page.press("批准新日志").await;
+    let closed = centre.get("/api/v1/gateways").await.1["gateways"][0]["sales"].clone();
+    assert_eq!(closed, "closed", "the first press only asks");
+    page.press("确认批准并开放收款").await;
+    page.sees("开放").await;
+    page.waits("!document.body.innerText.includes('已停止收款')", "open sales").await;
+    assert_eq!(centre.get("/api/v1/gateways").await.1["gateways"][0]["sales"], "open");
+}
+
+#[tokio::test]
+async fn an_operator_sees_devices_and_what_was_not_taken() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j1");
+    journal.press("btn-0001", 42);
+    let other = alarm_body("btn-0001", "fall");
+    journal.push(&device_origin("btn-0001", 1, 42), "alarm.raised", &Value::Null, &other);
+    centre.upload(&journal, 1..=2).await;
+    log_in(&mut page, &centre).await;
+    page.press("设备").await;
+    page.sees("cord-0001").await;
+    page.press("待核查").await;
+    page.sees("内容冲突").await;
+    page.draw("board-6-conflicts").await;
+    page.press("English").await;
+    page.sees("Entries that were not taken").await;
 }
 
 fn file(name: &str) -> String {
