@@ -15,6 +15,12 @@ pub fn workspace() -> PathBuf {
     own.ancestors().nth(2).map(PathBuf::from).unwrap_or(own)
 }
 
+/// Where cargo puts what it builds, whatever its configuration says: this program lies in a folder of it.
+pub fn target() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.ancestors().nth(2).map(PathBuf::from).unwrap_or_default()
+}
+
 /// A command in the root of the workspace, with nothing to read.
 ///
 /// `cargo run` describes this package to it in variables. Build scripts that look at such variables (ring's does) would be run

@@ -66,16 +66,10 @@ pub fn run(program: Program, arguments: &[String]) -> Result<Infallible, LaunchE
     if !cargo::status(cargo::cargo(build)).is_ok_and(|s| s.success()) {
         return Err(LaunchError::Build);
     }
-    let path = built(folder).join(program.name());
+    let path = cargo::target().join(folder).join(program.name());
     if !path.is_file() {
         return Err(LaunchError::Missing(program.name()));
     }
     let error = cargo::command(&path).stdin(Stdio::inherit()).args(arguments).exec();
     Err(LaunchError::Start(path, error))
-}
-
-/// Where cargo puts what it builds, told by where this program lies, whatever the configuration says.
-fn built(folder: &str) -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    own.parent().and_then(|debug| debug.parent()).map(|target| target.join(folder)).unwrap_or_default()
 }

@@ -58,6 +58,16 @@ pub fn test_result(line: &str) -> Option<Tally> {
     })
 }
 
+/// The lines by which tests say that they cannot do their work here (`SKIPPED: ` and the reason), in the outputs that nextest kept.
+pub fn skipped_lines(outputs: &str) -> Vec<&str> {
+    const WORD: &str = "SKIPPED: ";
+    outputs
+        .lines()
+        .filter_map(|line| line.find(WORD).and_then(|at| line.get(at..)))
+        .map(|line| line.split("</").next().unwrap_or(line))
+        .collect()
+}
+
 fn number_before(text: &str, word: &str) -> Option<usize> {
     let (before, _) = text.split_once(word)?;
     before.rsplit(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -87,6 +97,12 @@ mod tests {
     fn documentation_tests_are_counted() {
         let line = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s";
         assert_eq!(test_result(line), Some(Tally { passed: 3, failed: 0, skipped: 1 }));
+    }
+
+    #[test]
+    fn tests_that_skip_themselves_are_found() {
+        let outputs = "<system-out>running 1 test\n</system-out>\n<system-err>SKIPPED: no browser</system-err>\n<a/>";
+        assert_eq!(skipped_lines(outputs), ["SKIPPED: no browser"]);
     }
 
     #[test]
