@@ -38,6 +38,9 @@ async fn a12_a_byte_flipped_while_the_gateway_runs_is_never_sent() {
     let batch = running.reader.read_lane(query).await.expect("readable");
     assert_eq!(batch.entries.iter().filter_map(|entry| entry.n).collect::<Vec<_>>(), [1, 2, 4, 5]);
     assert_eq!(batch.damaged, [DamagedRow { n: 3, fault: Fault::Hash }]);
+    let scrub = |first, last| running.reader.scrub(first, last);
+    assert_eq!(scrub(1, 5).await.expect("readable"), Some(DamagedRow { n: 3, fault: Fault::Hash }));
+    assert_eq!(scrub(4, 5).await.expect("readable"), None);
     running.close().await;
 }
 

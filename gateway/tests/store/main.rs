@@ -6,6 +6,7 @@ mod damage;
 mod disk;
 mod lane;
 mod lock;
+mod measure;
 mod place;
 mod release;
 mod restart;

@@ -28,8 +28,10 @@ pub const WAL_REST_PAGES: i64 = 512;
 pub const WAL_PAGES_MAX: i64 = 32_768;
 /// Entries whose chain is verified when the journal is opened; the older ones are left to `verify`. A second's work.
 pub const CHAIN_AT_OPEN_MAX: u64 = 1_000_000;
-/// Entries that one read of a chain walk takes, so that no walk keeps the write-ahead log from being reused.
-pub const WALK_ROWS: u64 = 20_000;
+/// Entries that are read and checked as one pack: half a megabyte.
+pub const PACK_ROWS: u64 = 1_000;
+/// Packs that are read before the first of them is checked: enough to keep two processors busy.
+pub const PACKS_AHEAD: usize = 4;
 /// Bytes set aside so that alarms can still be stored when the disk is full: some 20,000 entries.
 pub const RESERVE_BYTES: u64 = 16 << 20;
 /// The reserve is never more than this part of the disk.

@@ -14,6 +14,7 @@ use super::chain::{Fault, Hash, link};
 use super::commit::lane_number;
 use super::failure::StoreFailure;
 use super::limits::{READER_WAIT_MS, READERS_MAX};
+use super::walk::{Check, walk};
 
 /// A row that is not given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +110,16 @@ impl Reader {
     pub async fn row(&self, n: u64) -> Result<Option<(Vec<u8>, String)>, StoreFailure> {
         let row = sqlx::query_as("SELECT hash, bytes FROM entry WHERE n = ?").bind(n.cast_signed());
         Ok(row.fetch_optional(&self.pool).await?)
+    }
+
+    /// Checks entries `first` to `last` (which are there) once more: places in the chain, columns, private records. For a
+    /// look at the whole journal from time to time, in parts; gives the first entry that is damaged.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn scrub(&self, first: u64, last: u64) -> Result<Option<DamagedRow>, StoreFailure> {
+        let mut connection = self.pool.acquire().await?;
+        Ok(walk(&mut connection, first, last, Check::Entry).await?.bad)
     }
 
     /// What everything is read by.

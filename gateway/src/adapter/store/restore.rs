@@ -10,7 +10,8 @@ use super::chain::{Hash, Tip, state_sum};
 use super::error::OpenError;
 use super::failure::StoreFailure;
 use super::limits::CHAIN_AT_OPEN_MAX;
-use super::walk;
+use super::reader::DamagedRow;
+use super::walk::{Check, walk};
 
 /// What a restart found. Everything in it is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,8 +41,10 @@ pub async fn restore(connection: &mut SqliteConnection, noted: Option<Tip>) -> R
         compare_head(connection, noted, last.tip.n).await?;
     }
     let verified_from = last.tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
-    let tip = walk::chain(connection, verified_from, last.tip.n).await?;
-    debug_assert_eq!(tip.n, last.tip.n, "the walk ends at the last entry or with an error");
+    let walked = walk(connection, verified_from, last.tip.n, Check::Chain).await?;
+    if let Some(DamagedRow { n, fault }) = walked.bad {
+        return Err(OpenError::Chain { n, fault });
+    }
     let (state, state_damaged) = state(connection).await?;
     Ok(Restored {
         journal,

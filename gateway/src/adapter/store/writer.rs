@@ -170,6 +170,9 @@ async fn erase_private(connection: &mut SqliteConnection, n: u64) -> Result<bool
     sqlx::query("PRAGMA secure_delete = ON").execute(&mut *connection).await?;
     let result = sqlx::query("DELETE FROM private WHERE n = ?").bind(n.cast_signed()).execute(&mut *connection).await?;
     sqlx::query("PRAGMA secure_delete = OFF").execute(&mut *connection).await?;
-    checkpoint(connection, Checkpoint::Truncate).await?;
+    let pages = checkpoint(connection, Checkpoint::Truncate).await?;
+    if pages.log > 0 {
+        tracing::warn!(n, "a reader keeps the log, which holds the erased record until the log is begun anew");
+    }
     Ok(result.rows_affected() > 0)
 }
