@@ -1,0 +1,39 @@
+//! Every bound of the test site, with its reason.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// How long a program may take from its start to `/readyz`. A debug build needs well below a second; a loaded test machine
+/// gets much more.
+pub const READY: Duration = Duration::from_secs(30);
+
+/// How long a program that does one thing and ends may take.
+pub const TOOL: Duration = Duration::from_secs(30);
+
+/// How long a killed program may take to be gone.
+pub const GONE: Duration = Duration::from_secs(10);
+
+/// Pause between two looks at something outside that cannot wake us.
+pub const POLL: Duration = Duration::from_millis(10);
+
+/// How long one HTTP request may take; above every wait inside both services.
+pub const HTTP: Duration = Duration::from_secs(20);
+
+/// How long a device waits for its CONNACK and for the PUBACK of one report.
+pub const ACKNOWLEDGED: Duration = Duration::from_secs(20);
+
+/// Ports of sites: below those that the system gives to outgoing connections, so that a program that is restarted finds its port
+/// free.
+pub const PORTS: Range<u16> = 20_000..32_000;
+
+/// Lines of each log that a failed test shows; the whole log is named beside them.
+pub const LOG_LINES_SHOWN: usize = 120;
+
+/// Reports that one connection has under way at most; the client library's own limit is 100.
+pub const WINDOW_MAX: usize = 100;
+
+/// Pause before a device that was cut off tries again.
+pub const RECONNECT: Duration = Duration::from_millis(20);
+
+/// Requests that wait for the client's event loop: a window, subscriptions and room.
+pub const CLIENT_QUEUE: usize = 2 * WINDOW_MAX;
