@@ -1,4 +1,6 @@
 //! End-to-end tests.
 
+pub mod demo;
 pub mod pcscd;
+pub mod site;
 pub mod virtual_card;

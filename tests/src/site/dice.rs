@@ -34,11 +34,11 @@ impl Dice {
     /// Another one, whose choices do not depend on how many of these are made.
     #[must_use]
     pub fn split(&mut self) -> Self {
-        Self::new(self.next())
+        Self::new(self.draw())
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -48,7 +48,7 @@ impl Dice {
 
     /// A number below `bound`, which is not 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next().checked_rem(bound).unwrap_or(0)
+        self.draw().checked_rem(bound).unwrap_or(0)
     }
 
     /// A time between both.
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn the_published_first_numbers_of_seed_1234567() {
         let mut dice = Dice::new(1_234_567);
-        assert_eq!(dice.next(), 6_457_827_717_110_365_317);
-        assert_eq!(dice.next(), 3_203_168_211_198_807_973);
+        assert_eq!(dice.draw(), 6_457_827_717_110_365_317);
+        assert_eq!(dice.draw(), 3_203_168_211_198_807_973);
     }
 
     #[test]

@@ -89,13 +89,7 @@ impl Connection {
     ///
     /// # Errors
     /// The connection is gone, or its queue is full.
-    pub fn publish(
-        &self,
-        topic: &str,
-        tag: Option<u64>,
-        retained: bool,
-        payload: Vec<u8>,
-    ) -> Result<(), SiteError> {
+    pub fn publish(&self, topic: &str, tag: Option<u64>, retained: bool, payload: Vec<u8>) -> Result<(), SiteError> {
         // The lock keeps the tags in the order in which the client takes the publishes.
         let mut tags = lock(&self.tags);
         let qos = if tag.is_some() { QoS::AtLeastOnce } else { QoS::AtMostOnce };

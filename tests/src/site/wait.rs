@@ -10,11 +10,7 @@ use super::limits;
 ///
 /// # Errors
 /// [`SiteError::Late`].
-pub async fn until<T>(
-    what: &str,
-    within: Duration,
-    mut look: impl AsyncFnMut() -> Option<T>,
-) -> Result<T, SiteError> {
+pub async fn until<T>(what: &str, within: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> Result<T, SiteError> {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {

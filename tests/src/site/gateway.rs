@@ -1,0 +1,299 @@
+//! The gateway of a site: the real daemon, started, stopped and killed, and its command line.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::centre::Identity;
+use super::error::SiteError;
+use super::http::Api;
+use super::mqtt::Login;
+use super::ports::Port;
+use super::process::{self, Process, Program, Said};
+use super::wait::until_is;
+use super::{READER, files, limits, programs};
+use crate::virtual_card::{CARD_READER, PSAM_READER};
+
+/// The staff number of the site's nurse.
+pub const NURSE: &str = "n1024";
+/// Her PIN.
+pub const PIN: &str = "480215";
+/// The name of the program that has a token for the local interface.
+const ROBOT: &str = "e2e";
+
+/// What a gateway is prepared with.
+#[derive(Debug)]
+pub struct Preparation<'a> {
+    /// The site's directory.
+    pub directory: &'a Path,
+    /// Its identity at the centre.
+    pub identity: &'a Identity,
+    /// The centre's addresses, in the order in which they are tried.
+    pub centres: Vec<String>,
+    /// What pcscd's clients are told, where there are readers.
+    pub readers: Option<(OsString, OsString)>,
+    /// How much is logged.
+    pub log: &'a str,
+}
+
+/// The gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    program: Program,
+    process: Option<Process>,
+    /// The local interface for nobody known.
+    pub api: Api,
+    /// The same for a program with a token.
+    pub staff: Api,
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where the journal lies.
+    pub state: PathBuf,
+    mqtt: Port,
+    kiosk: Port,
+}
+
+impl Gateway {
+    /// Writes configuration, token and credentials and begins the journal; nothing runs yet.
+    ///
+    /// # Errors
+    /// Files, ports or the program fail.
+    pub async fn prepare(with: Preparation<'_>) -> Result<Self, SiteError> {
+        let path = programs::find("gateway")?;
+        let (mqtt, kiosk) = (Port::claim()?, Port::claim()?);
+        let config = with.directory.join("gateway.toml");
+        files::write(&config, &configuration(&with, &mqtt, &kiosk))?;
+        files::write_secret(&with.directory.join("uplink.token"), &with.identity.token)?;
+        files::write(&with.directory.join("devices.toml"), "")?;
+        let (credentials, token) = credentials(&path).await?;
+        files::write_secret(&with.directory.join("credentials.toml"), &credentials)?;
+        let api = Api::new(kiosk.address())?;
+        let arguments = ["--log", with.log, "run", "--config"].map(OsString::from).into_iter();
+        let program = Program {
+            name: "gateway".to_owned(),
+            path,
+            arguments: arguments.chain([config.clone().into_os_string()]).collect(),
+            variables: with.readers.into_iter().collect(),
+            log: with.directory.join("gateway.log"),
+        };
+        let state = with.directory.join("state");
+        let this = Self { program, process: None, staff: api.with_token(&token), api, config, state, mqtt, kiosk };
+        this.tool_well(&["journal", "init"]).await?;
+        Ok(this)
+    }
+
+    /// Starts it and waits until it takes reports.
+    ///
+    /// # Errors
+    /// It ends at once or is not ready in time.
+    pub async fn start(&mut self) -> Result<(), SiteError> {
+        self.launch()?;
+        self.wait_ready().await
+    }
+
+    /// Starts it and returns at once.
+    ///
+    /// # Errors
+    /// The system does not start it.
+    pub fn launch(&mut self) -> Result<(), SiteError> {
+        self.process = Some(self.program.start()?);
+        Ok(())
+    }
+
+    /// Waits until it takes reports.
+    ///
+    /// # Errors
+    /// It has ended or is not ready in time.
+    pub async fn wait_ready(&mut self) -> Result<(), SiteError> {
+        let (process, api) = (&mut self.process, &self.api);
+        let ready = async || {
+            process.as_mut().map_or(Ok(()), Process::check)?;
+            api.get("/readyz").await
+        };
+        until_is("the gateway is ready", limits::READY, ready, |answer| answer.status == 200).await?;
+        Ok(())
+    }
+
+    /// Waits until its status is as wanted.
+    ///
+    /// # Errors
+    /// It is not in time.
+    pub async fn wait_status(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl FnMut(&Value) -> bool,
+    ) -> Result<Value, SiteError> {
+        until_is(what, within, async || self.api.read("/api/v1/status").await, wanted).await
+    }
+
+    /// Waits until the centre answers, and until everything recorded so far is there.
+    ///
+    /// # Errors
+    /// It is not in time.
+    pub async fn wait_delivered(&self, within: Duration) -> Result<Value, SiteError> {
+        let empty = |status: &Value| {
+            let lanes = status["lanes"].as_array().map(Vec::as_slice).unwrap_or_default();
+            status["uplink"]["online"] == true && !lanes.is_empty() && lanes.iter().all(|lane| lane["waiting"] == 0)
+        };
+        self.wait_status("everything is at the centre", within, empty).await
+    }
+
+    /// SIGKILL; returns when it is gone.
+    pub fn kill(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM; waits for the end.
+    ///
+    /// # Errors
+    /// It does not end in time.
+    pub async fn stop(&mut self, within: Duration) -> Result<Option<ExitStatus>, SiteError> {
+        let Some(mut process) = self.process.take() else { return Ok(None) };
+        // It may have ended already: Ctrl-C reaches it too.
+        process.signal(Signal::TERM).ok();
+        process.wait(within).await.map(Some)
+    }
+
+    /// Its process id, while it was not stopped.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// That it runs.
+    ///
+    /// # Errors
+    /// It has ended by itself, or does not run at all.
+    pub fn check(&mut self) -> Result<(), SiteError> {
+        self.process.as_mut().map_or(Ok(()), Process::check)
+    }
+
+    /// How it ended by itself, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().and_then(Process::ended)
+    }
+
+    /// Runs the program with these words and this gateway's configuration.
+    ///
+    /// # Errors
+    /// It cannot be started, or does not end in time.
+    pub async fn tool(&self, words: &[&str]) -> Result<Said, SiteError> {
+        let config = self.config.display().to_string();
+        process::run(&self.program.path, &[words, &["--config", &config]].concat()).await
+    }
+
+    /// The same; anything but success is an error.
+    ///
+    /// # Errors
+    /// It cannot be started, does not end in time, or fails.
+    pub async fn tool_well(&self, words: &[&str]) -> Result<String, SiteError> {
+        let said = self.tool(words).await?;
+        if said.status.success() {
+            return Ok(said.out);
+        }
+        let program = format!("gateway {}", words.join(" "));
+        Err(SiteError::Ended { program, status: said.status, output: format!("{}\n{}", said.out, said.err) })
+    }
+
+    /// Adds a device and gives what it logs in with. The daemon knows it after its next start.
+    ///
+    /// # Errors
+    /// The tool fails.
+    pub async fn add_device(&self, device: &str) -> Result<Login, SiteError> {
+        let out = self.tool_well(&["device", "add", device, "--kind", "button"]).await?;
+        let secret = out.strip_prefix(device).map(str::trim).filter(|secret| !secret.is_empty());
+        let wrong = || SiteError::Output {
+            program: "gateway device add".to_owned(),
+            wanted: "the device's name and secret",
+            output: out.clone(),
+        };
+        let secret = secret.ok_or_else(wrong)?.to_owned();
+        Ok(Login { device: device.to_owned(), secret, address: self.mqtt.address() })
+    }
+
+    /// Verifies the whole journal; the daemon may run.
+    ///
+    /// # Errors
+    /// It does not verify.
+    pub async fn verify_journal(&self) -> Result<String, SiteError> {
+        self.tool_well(&["journal", "verify"]).await
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.program.log
+    }
+
+    /// Where devices connect.
+    #[must_use]
+    pub fn mqtt(&self) -> std::net::SocketAddr {
+        self.mqtt.address()
+    }
+
+    /// The address of the kiosk's page.
+    #[must_use]
+    pub fn kiosk_page(&self) -> String {
+        format!("http://{}/", self.kiosk.address())
+    }
+
+    /// The program's file.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program.path
+    }
+}
+
+fn configuration(with: &Preparation<'_>, mqtt: &Port, kiosk: &Port) -> String {
+    let urls: Vec<String> = with.centres.iter().map(|url| format!("\"{url}\"")).collect();
+    let mut text = format!(
+        "[gateway]\nid = \"{}\"\nstate_dir = \"state\"\ntrust_clock = true\n\n\
+         [device_link]\ndevices_file = \"devices.toml\"\nplain = \"{}\"\n\n\
+         [uplink]\nurls = [{}]\ntoken_file = \"uplink.token\"\n\n\
+         [kiosk]\nlisten = \"{}\"\ncredentials_file = \"credentials.toml\"\n",
+        with.identity.id,
+        mqtt.address(),
+        urls.join(", "),
+        kiosk.address()
+    );
+    if with.readers.is_some() {
+        text.push_str(&format!(
+            "\n[card_reader]\npsam = \"{PSAM_READER}\"\n\n[[card_reader.reader]]\nid = \"{READER}\"\npcsc = \"{CARD_READER}\"\n"
+        ));
+    }
+    text
+}
+
+/// A credentials file with the nurse and a program, made by the gateway's own command line, and the program's token.
+async fn credentials(gateway: &Path) -> Result<(String, String), SiteError> {
+    let pin = hash_pin(gateway)?;
+    let said = process::run(gateway, &["staff", "token", ROBOT]).await?;
+    let token = said.err.rsplit(':').next().map(str::trim).filter(|token| token.len() == 64);
+    let wrong = |output: &str| SiteError::Output {
+        program: "gateway staff".to_owned(),
+        wanted: "an entry of a credentials file",
+        output: output.to_owned(),
+    };
+    let token = token.ok_or_else(|| wrong(&said.err))?.to_owned();
+    Ok((format!("{pin}\n{}", said.out), token))
+}
+
+fn hash_pin(gateway: &Path) -> Result<String, SiteError> {
+    let failed = |source| SiteError::Start { program: "gateway staff pin".to_owned(), source };
+    let mut command = Command::new(gateway);
+    command.args(["staff", "pin", NURSE]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        writeln!(input, "{PIN}").map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
