@@ -111,7 +111,7 @@ async fn obey(
 ) -> Result<(), DemoError> {
     match order {
         Order::CardOn => {
-            site.lay_card()?;
+            site.till().lay_card().await?;
             writeln!(out, "   the card lies on the reader")?;
         }
         Order::CardOff => {
@@ -172,7 +172,7 @@ async fn status(site: &mut Site, out: &mut dyn Write) -> Result<(), DemoError> {
     writeln!(out, "   journal  {} entries; waiting: {}", status["journal"]["n"], lanes.join(", "))?;
     writeln!(out, "   alarms   {} open; devices {}", status["open_alarms"], status["devices"])?;
     writeln!(out, "   readers  {}", status["readers"])?;
-    writeln!(out, "   purse    {} points on the card", money(i64::try_from(site.purse()).unwrap_or(i64::MAX)))?;
+    writeln!(out, "   purse    {} points on the card", money(i64::try_from(site.till().purse()).unwrap_or(i64::MAX)))?;
     let sales = site.gateway.staff.read("/api/v1/sales").await?;
     for sale in sales.as_array().map(Vec::as_slice).unwrap_or_default().iter().take(5) {
         let word = |name: &str| sale[name].as_str().unwrap_or("-");

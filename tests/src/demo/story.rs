@@ -25,7 +25,7 @@ const PERSON: &str = "person-0001";
 /// The first thing that did not happen as it should.
 pub async fn play(site: &mut Site, out: &mut dyn Write) -> Result<(), DemoError> {
     site.wait_catalogue().await?;
-    site.wait_till().await?;
+    site.till().wait_reader("empty").await?;
     lunch_from_the_account(site, out).await?;
     dinner_from_the_purse(site, out).await?;
     let pulled = pull_cord(site, out).await?;
@@ -36,7 +36,7 @@ pub async fn play(site: &mut Site, out: &mut dyn Write) -> Result<(), DemoError>
 
 async fn lunch_from_the_account(site: &Site, out: &mut dyn Write) -> Result<(), DemoError> {
     headline(out, "lunch, paid with points from the account at the centre")?;
-    let (sale, took) = site.buy(Tender::Account, "meal-lunch", 1).await?;
+    let (sale, took) = site.till().buy(Tender::Account, "meal-lunch", 1).await?;
     print::receipt(out, &sale, took.as_millis())?;
     ensure(sale["state"] == "paid", "a paid sale", &sale)
 }
@@ -49,11 +49,11 @@ async fn dinner_from_the_purse(site: &mut Site, out: &mut dyn Write) -> Result<(
     ensure(refused.code() == "offline", "the account refused because the line is down", &refused.text)?;
     let body: Value = serde_json::from_str(&refused.text).unwrap_or(Value::Null);
     writeln!(out, "   account  refused: {}", body["error"]["message"].as_str().unwrap_or("-"))?;
-    let before = site.purse();
-    let (sale, took) = site.buy(Tender::Purse, "meal-dinner", 1).await?;
+    let before = site.till().purse();
+    let (sale, took) = site.till().buy(Tender::Purse, "meal-dinner", 1).await?;
     print::receipt(out, &sale, took.as_millis())?;
     ensure(sale["state"] == "paid", "a paid sale", &sale)?;
-    let charged = before.saturating_sub(site.purse());
+    let charged = before.saturating_sub(site.till().purse());
     ensure(sale["amount"].as_u64() == Some(charged), "what the card was charged", charged)
 }
 

@@ -239,6 +239,12 @@ impl Gateway {
         self.mqtt.address()
     }
 
+    /// Where the local interface listens.
+    #[must_use]
+    pub fn kiosk_address(&self) -> std::net::SocketAddr {
+        self.kiosk.address()
+    }
+
     /// The address of the kiosk's page.
     #[must_use]
     pub fn kiosk_page(&self) -> String {

@@ -7,6 +7,7 @@
 //! **Invariant:** nothing outlives its [`Site`], nor the process that holds it, however that ends.
 //! **Invariant:** everything listens on loopback only.
 
+pub mod audit;
 pub mod button;
 pub mod centre;
 pub mod dice;
@@ -22,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod records;
+pub mod shopper;
 pub mod till;
 pub mod wait;
 

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::error::{Seen, SiteError};
+use super::error::SiteError;
 use super::http::{Answer, Api};
-use super::wait::until_is;
+use super::wait::{until, until_is};
 use super::{READER, Site};
-use crate::virtual_card::Presence;
+use crate::virtual_card::purse::CitizenCard;
+use crate::virtual_card::{Presence, Slot};
 
 /// How long a sale may take from the card to its end.
 pub const SALE: Duration = Duration::from_secs(20);
@@ -80,26 +81,23 @@ pub fn has_ended(sale: &Value) -> bool {
     !matches!(sale["state"].as_str(), Some("awaiting_card" | "in_progress") | None)
 }
 
-impl Site {
-    /// Waits until the reader and the PSAM are ready and no card lies there.
-    ///
-    /// # Errors
-    /// They are not in time.
-    pub async fn wait_till(&self) -> Result<(), SiteError> {
-        self.wait_reader("empty").await
-    }
+/// Who stands at the kiosk, with the card of the site.
+#[derive(Clone)]
+pub struct Till<'a> {
+    /// The local interface with a token.
+    pub staff: Api,
+    /// The slot in which the card lies, or does not.
+    pub card: &'a Slot<CitizenCard>,
+}
 
-    /// Waits until the gateway sees the reader in this state, and a PSAM.
+impl Site {
+    /// The till of the site.
     ///
-    /// # Errors
-    /// It does not in time.
-    pub async fn wait_reader(&self, state: &str) -> Result<(), SiteError> {
-        let ready = |status: &Value| {
-            let readers = status["readers"].as_array().map(Vec::as_slice).unwrap_or_default();
-            readers.iter().any(|one| one["reader"] == READER && one["state"] == state && one["psam"] == true)
-        };
-        let what = format!("the reader is `{state}` and the PSAM is there");
-        self.gateway.wait_status(&what, SALE, ready).await.map(drop)
+    /// # Panics
+    /// When the site has no readers.
+    #[must_use]
+    pub fn till(&self) -> Till<'_> {
+        Till { staff: self.gateway.staff.clone(), card: self.card() }
     }
 
     /// Waits until the gateway has a catalogue from the centre, and the centre answers.
@@ -113,6 +111,21 @@ impl Site {
         self.gateway.wait_status("the centre answers", SALE, |status| status["uplink"]["online"] == true).await?;
         Ok(())
     }
+}
+
+impl Till<'_> {
+    /// Waits until the gateway sees the reader in this state, and a PSAM.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn wait_reader(&self, state: &str) -> Result<(), SiteError> {
+        let ready = |status: &Value| {
+            let readers = status["readers"].as_array().map(Vec::as_slice).unwrap_or_default();
+            readers.iter().any(|one| one["reader"] == READER && one["state"] == state && one["psam"] == true)
+        };
+        let what = format!("the reader is `{state}` and the PSAM is there");
+        until_is(&what, SALE, async || self.staff.read("/api/v1/status").await, ready).await.map(drop)
+    }
 
     /// Waits until the sale has ended, as far as it can without a card, and gives it.
     ///
@@ -120,19 +133,19 @@ impl Site {
     /// It has not in time.
     pub async fn wait_sale(&self, id: &str, within: Duration) -> Result<Value, SiteError> {
         let path = format!("/api/v1/sales/{id}");
-        until_is("the end of the sale", within, async || self.gateway.api.read(&path).await, has_ended).await
+        until_is("the end of the sale", within, async || self.staff.read(&path).await, has_ended).await
     }
 
     /// Lays the card on.
     ///
     /// # Errors
     /// pcscd does not notice it in time.
-    pub fn lay_card(&self) -> Result<(), SiteError> {
-        let slot = self.card();
-        if slot.presence() == Presence::OnReader || (slot.reinsert() && slot.wait_noticed(SALE)) {
+    pub async fn lay_card(&self) -> Result<(), SiteError> {
+        if self.card.presence() == Presence::OnReader {
             return Ok(());
         }
-        Err(SiteError::Late { what: "pcscd notices the card".to_owned(), within: SALE, last: Seen::default() })
+        self.card.reinsert();
+        until("pcscd notices the card", SALE, async || self.card.wait_noticed(Duration::ZERO).then_some(())).await
     }
 
     /// Takes the card away and waits until the gateway has noticed.
@@ -140,8 +153,8 @@ impl Site {
     /// # Errors
     /// It does not notice in time.
     pub async fn take_card(&self) -> Result<(), SiteError> {
-        self.card().remove();
-        self.wait_till().await
+        self.card.remove();
+        self.wait_reader("empty").await
     }
 
     /// A whole purchase: order, card on, end, card off. Gives the sale, and how long it took from card to end.
@@ -149,10 +162,9 @@ impl Site {
     /// # Errors
     /// The order was refused, or something did not happen in time.
     pub async fn buy(&self, tender: Tender, service: &str, quantity: u32) -> Result<(Value, Duration), SiteError> {
-        let answer = order(&self.gateway.staff, &fresh_key(), tender, service, quantity).await?;
-        let id = id_of(answer)?;
+        let id = id_of(order(&self.staff, &fresh_key(), tender, service, quantity).await?)?;
+        self.lay_card().await?;
         let started = Instant::now();
-        self.lay_card()?;
         let sale = self.wait_sale(&id, SALE).await?;
         let took = started.elapsed();
         self.take_card().await?;
@@ -165,7 +177,7 @@ impl Site {
     /// When there is no card.
     #[must_use]
     pub fn purse(&self) -> u64 {
-        let balance = self.card().chip(|card| card.state().balance_fen);
+        let balance = self.card.chip(|card| card.state().balance_fen);
         balance.expect("the site's card is on the reader or in the hand").fen().into()
     }
 }

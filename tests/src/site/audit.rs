@@ -1,0 +1,150 @@
+//! The account at the end of a fault test: what was acknowledged against what the centre has. Each finding is a broken promise.
+//!
+//! Checked are, in the words of the fault reference: nothing acknowledged is missing (I1), nothing has two effects (I2), the sums agree
+//! (I3), the chain verifies and its head agrees with the centre's record (I6), unknown is nowhere shown as something else (I7).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::load::Tally;
+use super::records::{Record, Records, SaleRecord, reports};
+use super::shopper::Bought;
+use super::{PURSE_FEN, Site};
+
+/// Points that the made-up district grants to each account, fen.
+const GRANTED_FEN: i64 = 50_000;
+/// The account of the site's card.
+const PERSON: &str = "person-0001";
+
+/// What the account is about.
+#[derive(Debug, Default)]
+pub struct Expected {
+    /// Reports of devices.
+    pub load: Tally,
+    /// Purchases.
+    pub bought: Vec<Bought>,
+    /// Whether refused reports and the like are part of the test, so that the centre may have troubles on record.
+    pub troubles: bool,
+}
+
+/// Waits until everything is at the centre, then looks for broken promises. An empty list is the good end.
+///
+/// # Panics
+/// When the centre's database cannot be read: then nothing can be said.
+pub async fn audit(site: &Site, expected: &Expected, delivered_within: Duration) -> Vec<String> {
+    let mut findings = Vec::new();
+    let status = match site.gateway.wait_delivered(delivered_within).await {
+        Ok(status) => status,
+        Err(error) => return vec![error.to_string()],
+    };
+    if let Err(error) = site.gateway.verify_journal().await {
+        findings.push(format!("the chain does not verify: {error}"));
+    }
+    let mut records = Records::open(&site.centre.database).await.expect("the centre's database is there");
+    let entries = records.entries().await.expect("the centre's database can be read");
+    check_reports(&entries, &expected.load, &mut findings);
+    check_alarms(&entries, &mut records, &mut findings).await;
+    check_head(&mut records, status["journal"]["n"].as_i64().unwrap_or(-1), &mut findings).await;
+    let troubles = records.troubles().await.expect("the centre's database can be read");
+    if !expected.troubles {
+        findings.extend(troubles);
+    }
+    let sales = records.sales().await.expect("the centre's database can be read");
+    check_sales(&sales, &expected.bought, &mut findings);
+    let balances = records.balances().await.expect("the centre's database can be read");
+    check_sums(site, &sales, &balances, &mut findings);
+    findings.truncate(50);
+    findings
+}
+
+fn check_reports(entries: &[Record], load: &Tally, findings: &mut Vec<String>) {
+    let at_centre = reports(entries);
+    for key in &load.acknowledged {
+        if !at_centre.contains_key(key) {
+            findings.push(format!("acknowledged and missing: {key:?}"));
+        }
+    }
+    for (key, kinds) in &at_centre {
+        if kinds.len() > 1 {
+            findings.push(format!("there more than once: {key:?} as {kinds:?}"));
+        }
+        if key.0.starts_with("load-") && !load.sent.contains_key(key) {
+            findings.push(format!("never sent: {key:?}"));
+        }
+    }
+}
+
+async fn check_alarms(entries: &[Record], records: &mut Records, findings: &mut Vec<String>) {
+    let count = |kind: &str| i64::try_from(entries.iter().filter(|entry| entry.kind == kind).count()).unwrap_or(-1);
+    let (alarms, variants, repeats) = records.alarms().await.expect("the centre's database can be read");
+    if (alarms, variants, repeats) != (count("alarm.raised"), 0, count("alarm.repeated")) {
+        findings.push(format!(
+            "{alarms} alarms ({variants} in conflict) and {repeats} further presses from {} and {} entries",
+            count("alarm.raised"),
+            count("alarm.repeated")
+        ));
+    }
+}
+
+async fn check_head(records: &mut Records, n: i64, findings: &mut Vec<String>) {
+    let heads = records.heads().await.expect("the centre's database can be read");
+    if heads != [(n, n)] {
+        findings.push(format!("the gateway's head is {n}; the centre's heads and highest entries are {heads:?}"));
+    }
+}
+
+fn check_sales(sales: &[SaleRecord], bought: &[Bought], findings: &mut Vec<String>) {
+    let mut by_id: BTreeMap<&str, Vec<&SaleRecord>> = BTreeMap::new();
+    for sale in sales {
+        by_id.entry(&sale.sale).or_default().push(sale);
+        if sale.outcome.as_deref() == Some("paid")
+            && sale.tender.as_deref() == Some("purse")
+            && sale.verdict.as_deref() != Some("valid")
+        {
+            findings.push(format!("paid from the purse without a valid TAC: {sale:?}"));
+        }
+        if sale.outcome.is_none() || sale.outcome.as_deref() == Some("unknown") {
+            findings.push(format!("without an end: {sale:?}"));
+        }
+    }
+    for (sale, rows) in &by_id {
+        if rows.iter().filter(|row| row.outcome.as_deref() == Some("paid")).count() > 1 {
+            findings.push(format!("paid twice: {sale}"));
+        }
+    }
+    for one in bought.iter().filter(|one| one.state == "paid") {
+        let rows = by_id.get(one.sale.as_str()).map(Vec::as_slice).unwrap_or_default();
+        if !rows.iter().any(|row| row.outcome.as_deref() == Some("paid")) {
+            findings.push(format!("shown as paid and not paid at the centre: {one:?}, {rows:?}"));
+        }
+    }
+}
+
+fn check_sums(site: &Site, sales: &[SaleRecord], balances: &BTreeMap<String, i64>, findings: &mut Vec<String>) {
+    let of = |account: &str| balances.get(account).copied().unwrap_or(0);
+    let paid = |tender: &str| -> i64 {
+        let fits = sales.iter().filter(|sale| sale.tender.as_deref() == Some(tender));
+        fits.filter(|sale| sale.outcome.as_deref() == Some("paid")).filter_map(|sale| sale.amount).sum()
+    };
+    let mut same = |what: &str, one: i64, other: i64| {
+        if one != other {
+            findings.push(format!("{what}: {one} and {other}"));
+        }
+    };
+    same("the sum of the ledger", balances.values().sum(), 0);
+    same("points set aside", of(&format!("held:{PERSON}")), 0);
+    same(
+        "spent from the account, by balance and by sales",
+        GRANTED_FEN.saturating_sub(of(&format!("elder:{PERSON}"))),
+        paid("account"),
+    );
+    same("owed by the issuer and paid from purses", of("purse_float").saturating_neg(), paid("purse"));
+    if site.cards.is_some() {
+        let left = i64::try_from(site.till().purse()).unwrap_or(i64::MAX);
+        same(
+            "spent from the purse, by the card and by sales",
+            i64::from(PURSE_FEN).saturating_sub(left),
+            paid("purse"),
+        );
+    }
+}

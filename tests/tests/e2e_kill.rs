@@ -1,0 +1,99 @@
+//! Acknowledged means durable, exactly once by origin: daemon and centre are killed at random moments under load.
+//!
+//! `LONG=1` for as many rounds as before a release; `SEED=…` repeats a run's choices.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tests::site::audit::{Expected, audit};
+use tests::site::dice::Dice;
+use tests::site::error::SiteError;
+use tests::site::load::{Load, LoadSettings, MIXED};
+use tests::site::shopper::{settle, shop};
+use tests::site::till::Till;
+use tests::site::{Site, SiteSettings};
+
+/// Rounds in an ordinary run, and before a release.
+const ROUNDS: u32 = 25;
+const ROUNDS_LONG: u32 = 200;
+/// How long a service runs before it is killed.
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(700);
+/// How long the rest may take at the end.
+const DRAIN: Duration = Duration::from_secs(90);
+/// Devices that report meanwhile.
+const DEVICES: usize = 6;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Gateway,
+    Centre,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_the_daemon_at_random_moments_loses_nothing_and_doubles_nothing() {
+    rounds(Victim::Gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_the_centre_at_random_moments_loses_nothing_and_doubles_nothing() {
+    rounds(Victim::Centre).await;
+}
+
+async fn rounds(victim: Victim) {
+    let (mut dice, seed) = Dice::from_environment();
+    println!("SEED={seed} repeats the choices of this run");
+    let mut site = Site::start(&SiteSettings::with_cards().and_load(DEVICES)).await.expect("a site");
+    site.wait_catalogue().await.expect("the line is up");
+    site.till().wait_reader("empty").await.expect("the reader is there");
+    let pace = LoadSettings { window: 8, pause: Some(Duration::from_millis(10)), count: None, kinds: MIXED };
+    let load = Load::start(site.load_logins(), tests::site::EPOCH, &pace, &mut dice);
+    let stop = AtomicBool::new(false);
+    let customer = dice.split();
+    let (bought, killed) = {
+        let cards = site.cards.as_ref().expect("the settings ask for cards");
+        let till = Till { staff: site.gateway.staff.clone(), card: &cards.reader.card };
+        let (gateway, centre) = (&mut site.gateway, &mut site.centre);
+        let killing = async {
+            for _ in 0..count() {
+                tokio::time::sleep(dice.between(SHORTEST, LONGEST)).await;
+                match victim {
+                    Victim::Gateway => {
+                        gateway.kill();
+                        gateway.verify_journal().await?;
+                        gateway.start().await?;
+                    }
+                    Victim::Centre => {
+                        centre.kill();
+                        tokio::time::sleep(dice.between(Duration::ZERO, SHORTEST)).await;
+                        centre.start().await?;
+                    }
+                }
+                gateway.check()?;
+            }
+            stop.store(true, Ordering::Relaxed);
+            Ok::<(), SiteError>(())
+        };
+        tokio::join!(shop(&till, customer, &stop), killing)
+    };
+    killed.expect("every start was well");
+    let bought = bought.expect("every purchase had an end");
+    let load = load.finish(DRAIN).await.expect("every report is acknowledged");
+    settle(&site.till()).await.expect("every sale is settled by the next tap");
+    println!(
+        "{} rounds: {} reports acknowledged, {} sent again; {} purchases, {} paid",
+        count(),
+        load.acknowledged.len(),
+        load.resent,
+        bought.len(),
+        bought.iter().filter(|one| one.state == "paid").count()
+    );
+    assert!(load.acknowledged.len() > 500, "there was hardly any load");
+    assert!(bought.iter().any(|one| one.state == "paid"), "nothing was ever paid: {bought:?}");
+    let findings = audit(&site, &Expected { load, bought, ..Expected::default() }, DRAIN).await;
+    assert!(findings.is_empty(), "SEED={seed}\n{}", findings.join("\n"));
+}
+
+fn count() -> u32 {
+    if std::env::var_os("LONG").is_some() { ROUNDS_LONG } else { ROUNDS }
+}
