@@ -40,6 +40,7 @@ async fn kill_9_of_the_centre_at_random_moments_loses_nothing_and_doubles_nothin
     rounds(Victim::Centre).await;
 }
 
+#[expect(clippy::print_stdout, reason = "the seed, and how much there was to lose")]
 async fn rounds(victim: Victim) {
     let (mut dice, seed) = Dice::from_environment();
     println!("SEED={seed} repeats the choices of this run");
