@@ -18,7 +18,7 @@ const ROUNDS: u32 = 25;
 const ROUNDS_LONG: u32 = 200;
 /// How long a service runs before it is killed.
 const SHORTEST: Duration = Duration::from_millis(50);
-const LONGEST: Duration = Duration::from_millis(700);
+const LONGEST: Duration = Duration::from_millis(1_500);
 /// How long the rest may take at the end.
 const DRAIN: Duration = Duration::from_secs(90);
 /// Devices that report meanwhile.
@@ -53,7 +53,7 @@ async fn rounds(victim: Victim) {
     let customer = dice.split();
     let (bought, killed) = {
         let cards = site.cards.as_ref().expect("the settings ask for cards");
-        let till = Till { staff: site.gateway.staff.clone(), card: &cards.reader.card };
+        let till = Till::new(site.gateway.staff.clone(), cards);
         let (gateway, centre) = (&mut site.gateway, &mut site.centre);
         let killing = async {
             for _ in 0..count() {

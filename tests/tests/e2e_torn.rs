@@ -57,10 +57,12 @@ async fn torn(site: &Site, till: &Till<'_>, tender: Tender, fault: Fault, case: 
     let answer = order(&till.staff, &fresh_key(), tender, SERVICE, 1).await.expect("an answer");
     let id = id_of(answer).unwrap_or_else(|error| panic!("{case}: {error}"));
     till.card.arm(fault);
-    till.lay_card().await.unwrap_or_else(|error| panic!("{case}: {error}"));
+    let removals = till.removals();
+    assert!(till.card.reinsert(), "{case}: the card is not in the hand");
     until("the tear", WITHIN, async || (till.card.presence() == Presence::InHand).then_some(()))
         .await
         .unwrap_or_else(|error| panic!("{case}: {error}"));
+    till.wait_removal(removals).await.unwrap_or_else(|error| panic!("{case}: {error}"));
     till.wait_reader("empty").await.unwrap_or_else(|error| panic!("{case}: {error}"));
     let path = format!("/api/v1/sales/{id}");
     let torn = till.staff.read(&path).await.expect("the sale is known");

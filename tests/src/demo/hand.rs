@@ -115,7 +115,7 @@ async fn obey(
             writeln!(out, "   the card lies on the reader")?;
         }
         Order::CardOff => {
-            site.card().remove();
+            site.till().take_card_from_pcscd().await?;
             writeln!(out, "   the card is off the reader")?;
         }
         Order::Press => press(site, out, button).await?,

@@ -149,7 +149,10 @@ async fn what_the_centre_has(site: &Site, out: &mut dyn Write) -> Result<(), Dem
     ensure(balances.values().sum::<i64>() == 0, "a balanced ledger", balances.values().sum::<i64>())?;
     check(site, &entries, &mut records).await?;
     let verified = site.gateway.verify_journal().await?;
-    writeln!(out, "\n   journal  {}", verified.trim())?;
+    headline(out, "the gateway's journal, verified")?;
+    for line in verified.lines() {
+        writeln!(out, "   {line}")?;
+    }
     Ok(())
 }
 

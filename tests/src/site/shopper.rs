@@ -32,7 +32,7 @@ pub struct Bought {
     pub state: String,
 }
 
-/// Buys until told to stop; then ends the purchase under way.
+/// Buys until told to stop; then ends the purchase under way. The card is laid on before the order or after it.
 ///
 /// # Errors
 /// A purchase neither ended nor was refused within [`PATIENCE`].
@@ -41,12 +41,15 @@ pub async fn shop(till: &Till<'_>, mut dice: Dice, stop: &AtomicBool) -> Result<
     while !stop.load(Ordering::Relaxed) {
         let tender = if dice.below(2) == 0 { Tender::Account } else { Tender::Purse };
         let key = fresh_key();
+        if dice.below(2) == 0 {
+            till.card.reinsert();
+        }
         let sale = until("an order is taken", PATIENCE, async || ordered(till, &key, tender, stop).await).await?;
         let Some(sale) = sale else { break };
         let state = pay(till, &sale).await?;
         all.push(Bought { sale, tender, state });
     }
-    till.card.remove();
+    till.take_card_from_pcscd().await?;
     Ok(all)
 }
 
@@ -67,7 +70,7 @@ async fn pay(till: &Till<'_>, sale: &str) -> Result<String, SiteError> {
         till.lay_card().await.ok()?;
         let read = async || till.staff.read(&path).await.ok().filter(has_ended);
         let ended = until("", CARD_AGAIN, read).await.ok();
-        till.card.remove();
+        till.take_card_from_pcscd().await.ok()?;
         ended
     })
     .await?;
@@ -86,7 +89,7 @@ pub async fn settle(till: &Till<'_>) -> Result<(), SiteError> {
         }
         till.lay_card().await.ok()?;
         let settled = until("", CARD_AGAIN, async || (unknown(till).await? == 0).then_some(())).await;
-        till.card.remove();
+        till.take_card_from_pcscd().await.ok()?;
         settled.ok()
     })
     .await?;

@@ -9,8 +9,9 @@ use super::error::SiteError;
 use super::http::{Answer, Api};
 use super::wait::{until, until_is};
 use super::{READER, Site};
+use crate::pcscd::Pcscd;
 use crate::virtual_card::purse::CitizenCard;
-use crate::virtual_card::{Presence, Slot};
+use crate::virtual_card::{CARD_READER, CardBench, Presence, Slot};
 
 /// How long a sale may take from the card to its end.
 pub const SALE: Duration = Duration::from_secs(20);
@@ -88,6 +89,7 @@ pub struct Till<'a> {
     pub staff: Api,
     /// The slot in which the card lies, or does not.
     pub card: &'a Slot<CitizenCard>,
+    pcscd: &'a Pcscd,
 }
 
 impl Site {
@@ -97,7 +99,8 @@ impl Site {
     /// When the site has no readers.
     #[must_use]
     pub fn till(&self) -> Till<'_> {
-        Till { staff: self.gateway.staff.clone(), card: self.card() }
+        let bench = self.cards.as_ref().expect("the settings ask for cards");
+        Till::new(self.gateway.staff.clone(), bench)
     }
 
     /// Waits until the gateway has a catalogue from the centre, and the centre answers.
@@ -113,7 +116,42 @@ impl Site {
     }
 }
 
-impl Till<'_> {
+impl<'a> Till<'a> {
+    /// Somebody with this access to the local interface and this bench's card.
+    #[must_use]
+    pub const fn new(staff: Api, bench: &'a CardBench) -> Self {
+        Self { staff, card: &bench.reader.card, pcscd: &bench.pcscd }
+    }
+
+    /// How often pcscd has noticed that the card went.
+    #[must_use]
+    pub fn removals(&self) -> usize {
+        let noticed = format!("Card Removed From {CARD_READER}");
+        self.pcscd.log().lines().filter(|line| line.ends_with(&noticed)).count()
+    }
+
+    /// Takes the card away, if it is there, and waits until pcscd has noticed that it went, which it looks for every 0.2 to 0.4 s.
+    /// A card that comes back sooner stays unseen: pcscd marks the reader as empty at the failed command and misses that
+    /// there is a card again.
+    ///
+    /// # Errors
+    /// pcscd does not notice in time.
+    pub async fn take_card_from_pcscd(&self) -> Result<(), SiteError> {
+        let before = self.removals();
+        if self.card.remove() {
+            self.wait_removal(before).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until pcscd has noticed that a card went, after it had noticed so many.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub async fn wait_removal(&self, before: usize) -> Result<(), SiteError> {
+        until("pcscd notices that the card went", SALE, async || (self.removals() > before).then_some(())).await
+    }
+
     /// Waits until the gateway sees the reader in this state, and a PSAM.
     ///
     /// # Errors
@@ -153,7 +191,7 @@ impl Till<'_> {
     /// # Errors
     /// It does not notice in time.
     pub async fn take_card(&self) -> Result<(), SiteError> {
-        self.card.remove();
+        self.take_card_from_pcscd().await?;
         self.wait_reader("empty").await
     }
 
