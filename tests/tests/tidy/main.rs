@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** what git ignores is not looked at; what is not yet committed is.
 
+mod claims;
 mod layout;
 mod links;
 mod manifest;
@@ -135,6 +136,13 @@ fn no_relative_link_in_a_document_is_dead() {
     let repository = Repository::open();
     let headings = |path: &str| std::fs::read_to_string(repository.root.join(path)).ok().map(|t| links::anchors(&t));
     repository.check(|path, text| links::dead(path, text, &repository.paths, &headings));
+}
+
+#[test]
+fn every_test_that_a_document_names_is_there() {
+    let repository = Repository::open();
+    let functions = repository.texts().flat_map(|(path, text)| claims::functions(path, &text)).collect();
+    repository.check(|path, text| claims::without_test(path, text, &functions));
 }
 
 #[test]
