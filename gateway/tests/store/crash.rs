@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use gateway::adapter::store::{Journal, OpenError};
+
 use crate::child;
 use crate::rows::{Chain, Dir, put, start, start_at};
 
@@ -42,6 +44,42 @@ async fn a1_what_was_reported_durable_survives_kill_9() {
         running.close().await;
     }
     assert!(least > 100, "the rounds went on from each other");
+}
+
+/// Kills a child after some commits, so that they lie in the log.
+fn leave_a_log(dir: &Dir) -> std::path::PathBuf {
+    let mut child = child::command(&[], "crash::writes_until_killed", dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this binary runs");
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let durable = lines.map_while(Result::ok).filter(|line| line.starts_with("durable ")).take(30).count();
+    child.kill().expect("it runs");
+    child.wait().expect("it ran");
+    assert_eq!(durable, 30);
+    dir.db().with_extension("db-wal")
+}
+
+#[tokio::test]
+async fn a13_a_bit_flipped_in_the_log_does_not_pass_for_a_shorter_journal() {
+    let dir = Dir::new();
+    let log = leave_a_log(&dir);
+    let mut bytes = std::fs::read(&log).expect("a killed process leaves its log");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, &bytes).expect("ours");
+    let error = Journal::open(dir.path()).await.map(|_| ()).expect_err("entries are missing");
+    assert!(matches!(error, OpenError::WentBack { noted, found } if noted > found), "{error}");
+    assert_eq!(std::fs::read(&log).expect("ours"), bytes, "the damaged log is kept for a person to look at");
+}
+
+#[tokio::test]
+async fn a14_a_deleted_log_does_not_pass_for_a_shorter_journal() {
+    let dir = Dir::new();
+    let log = leave_a_log(&dir);
+    std::fs::remove_file(log).expect("a killed process leaves its log");
+    let error = Journal::open(dir.path()).await.map(|_| ()).expect_err("entries are missing");
+    assert!(matches!(error, OpenError::WentBack { found: 0, .. }), "{error}");
 }
 
 #[tokio::test]

@@ -108,7 +108,6 @@ async fn the_journal_of_another_gateway_is_refused() {
     let (mine, other) = (Dir::new(), Dir::new());
     let id = one_report(&mine).await;
     let foreign = one_report(&other).await;
-    fs::remove_file(mine.path().join("head")).expect("ours");
     fs::copy(other.db(), mine.db()).expect("ours");
     let error = refusal(&mine).await;
     assert!(
@@ -159,6 +158,7 @@ async fn an_entry_that_was_exchanged_for_another_is_refused() {
     running.commit(vec![Chain::default().report("btn-0009", 1)], vec![]).await;
     running.close().await;
     fs::copy(fork.db(), dir.db()).expect("ours");
+    fs::copy(fork.path().join("enrolled"), dir.path().join("enrolled")).expect("ours");
     let error = refusal(&dir).await;
     assert!(matches!(error, OpenError::Forked { n: 1 }), "{error}");
 }

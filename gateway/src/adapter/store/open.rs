@@ -1,10 +1,10 @@
 //! Opening: what is checked, in which order, and what a disk that takes no writes still allows.
 //!
 //! ```text
-//! take the directory ─ look ─ first boot: create ─┐
-//!                        └─ gate (reads only) ────┴─ ready for writing? ─ yes: restore ─ compare head ─ Writable
-//!                                                     │ no, the disk      (give the reserve back, try once more)
-//!                                                     └ restore by reading ─ compare head ─ Dead
+//! take the directory ─ look ─ first boot: create ────────────────────────┐
+//!                        └─ reads only: ours? schema? journal? head? ─────┴─ ready for writing? ─ yes: restore ─ Writable
+//!                                                  │ no, the disk (give the reserve back, try once more)
+//!                                                  └ restore by reading ─ Dead
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -59,32 +59,32 @@ impl Journal {
         let space = Space::new(place.dir());
         let enrolled = place.enrolled()?;
         match (create::look(&path)?, &enrolled) {
-            (Found::File, _) => gate(&path).await?,
+            (Found::File, _) => {
+                let mut reading = gate(&path).await?;
+                expect_journal(&mut reading, enrolled.as_deref()).await?;
+                expect_head(&mut reading, head::noted(place.dir())).await?;
+                reading.close().await?;
+            }
             (found @ (Found::Empty | Found::Nothing), Some(journal)) => {
                 return Err(OpenError::Lost { path, journal: journal.clone(), empty: found == Found::Empty });
             }
             (Found::Empty | Found::Nothing, None) => drop(create::create(&place).await?),
         }
-        let noted = head::noted(place.dir());
         let (reading, restored, writing) = match ready_or_dead(&path, &space).await? {
             Ok(mut connection) => {
-                let restored = restore::restore(&mut connection, noted).await?;
+                let restored = restore::restore(&mut connection).await?;
                 (connect::reading(&path), restored, Ok(connection))
             }
             Err(failure) => {
                 tracing::error!(%failure, class = failure.class.word(), "the journal takes no commits");
                 let (reading, mut connection) = connect::reading_without_writing(&path).await?;
-                let restored = restore::restore(&mut connection, noted).await?;
+                let restored = restore::restore(&mut connection).await?;
                 connection.close().await?;
                 (reading, restored, Err(failure))
             }
         };
-        match enrolled {
-            Some(enrolled) if enrolled != restored.journal => {
-                return Err(OpenError::OtherJournal { enrolled, found: restored.journal });
-            }
-            None if writing.is_ok() => place.enrol(&restored.journal)?,
-            Some(_) | None => {}
+        if enrolled.is_none() && writing.is_ok() {
+            place.enrol(&restored.journal)?;
         }
         let tip = Tip { n: restored.last_n, hash: restored.last_hash };
         Ok((Self { place, space, reading, writing, tip }, restored))
@@ -164,8 +164,8 @@ pub struct Begun {
     pub aside: Option<PathBuf>,
 }
 
-/// Looks at an existing file without changing it: is it ours, and do we know its schema?
-pub(super) async fn gate(path: &Path) -> Result<(), OpenError> {
+/// Looks at an existing file without changing it: is it ours, and do we know its schema? Gives the connection for more reading.
+pub(super) async fn gate(path: &Path) -> Result<SqliteConnection, OpenError> {
     let (_, mut connection) = connect::reading_without_writing(path).await?;
     connect::check_version(&mut connection).await?;
     let application: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut connection).await?;
@@ -175,8 +175,33 @@ pub(super) async fn gate(path: &Path) -> Result<(), OpenError> {
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
     let found: i64 =
         sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations").fetch_one(&mut connection).await?;
-    connection.close().await?;
-    if found > known { Err(OpenError::NewerSchema { found, known }) } else { Ok(()) }
+    if found > known { Err(OpenError::NewerSchema { found, known }) } else { Ok(connection) }
+}
+
+/// The file must be the journal that belongs here.
+async fn expect_journal(reading: &mut SqliteConnection, enrolled: Option<&str>) -> Result<(), OpenError> {
+    let found: String = sqlx::query_scalar("SELECT id FROM journal").fetch_one(reading).await?;
+    match enrolled {
+        Some(enrolled) if enrolled != found => Err(OpenError::OtherJournal { enrolled: enrolled.to_owned(), found }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The file must hold what was noted as committed. Asked before anything is written: a log that is damaged stays as it is.
+async fn expect_head(reading: &mut SqliteConnection, noted: Option<Tip>) -> Result<(), OpenError> {
+    let Some(noted) = noted else { return Ok(()) };
+    let found: i64 = sqlx::query_scalar("SELECT coalesce(max(n), 0) FROM entry").fetch_one(&mut *reading).await?;
+    let found = found.cast_unsigned();
+    if noted.n > found {
+        return Err(OpenError::WentBack { noted: noted.n, found });
+    }
+    let hash = sqlx::query_scalar::<_, Vec<u8>>("SELECT hash FROM entry WHERE n = ?")
+        .bind(noted.n.cast_signed())
+        .fetch_optional(reading)
+        .await?;
+    // An entry that is missing is found by the walk along the chain, which says more.
+    let same = hash.is_none_or(|hash| hash == noted.hash);
+    if same { Ok(()) } else { Err(OpenError::Forked { n: noted.n }) }
 }
 
 /// A connection on which a commit was made, or why the disk takes none.

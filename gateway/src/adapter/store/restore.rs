@@ -33,13 +33,9 @@ pub struct Restored {
 }
 
 /// Reads it all, and verifies the chain of the last [`CHAIN_AT_OPEN_MAX`] entries.
-/// `noted` is the last entry that was noted as committed.
-pub async fn restore(connection: &mut SqliteConnection, noted: Option<Tip>) -> Result<Restored, OpenError> {
+pub async fn restore(connection: &mut SqliteConnection) -> Result<Restored, OpenError> {
     let journal = sqlx::query_scalar("SELECT id FROM journal").fetch_one(&mut *connection).await?;
     let last = last_entry(connection).await?;
-    if let Some(noted) = noted {
-        compare_head(connection, noted, last.tip.n).await?;
-    }
     let verified_from = last.tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
     let walked = walk(connection, verified_from, last.tip.n, Check::Chain).await?;
     if let Some(DamagedRow { n, fault }) = walked.bad {
@@ -55,20 +51,6 @@ pub async fn restore(connection: &mut SqliteConnection, noted: Option<Tip>) -> R
         state_damaged,
         verified_from,
     })
-}
-
-/// The journal must hold what was noted as committed.
-async fn compare_head(connection: &mut SqliteConnection, noted: Tip, found: u64) -> Result<(), OpenError> {
-    if noted.n > found {
-        return Err(OpenError::WentBack { noted: noted.n, found });
-    }
-    let hash = sqlx::query_scalar::<_, Vec<u8>>("SELECT hash FROM entry WHERE n = ?")
-        .bind(noted.n.cast_signed())
-        .fetch_optional(connection)
-        .await?;
-    // An entry that is missing is found by the walk along the chain, which says more.
-    let same = hash.is_none_or(|hash| hash == noted.hash);
-    if same { Ok(()) } else { Err(OpenError::Forked { n: noted.n }) }
 }
 
 struct Last {

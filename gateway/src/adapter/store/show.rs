@@ -10,7 +10,6 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row as _};
 
 use super::commit::lane_number;
-use super::connect;
 use super::error::OpenError;
 use super::limits::SHOW_ROWS;
 use super::open::gate;
@@ -71,8 +70,7 @@ struct Line<'a> {
 /// See [`ShowError`].
 pub async fn show(dir: &Path, filter: &ShowFilter, out: &mut impl Write) -> Result<u64, ShowError> {
     let path = journal_path(dir);
-    gate(&path).await?;
-    let (_, mut connection) = connect::reading_without_writing(&path).await.map_err(OpenError::from)?;
+    let mut connection = gate(&path).await?;
     let limit = filter.limit.unwrap_or(u64::MAX);
     let mut after = match filter.from {
         Some(from) => from.saturating_sub(1),

@@ -8,7 +8,6 @@ use futures_util::TryStreamExt;
 use sqlx::{Connection, SqliteConnection};
 
 use super::chain::{Fault, Hash};
-use super::connect;
 use super::error::OpenError;
 use super::head;
 use super::open::gate;
@@ -66,8 +65,7 @@ impl VerifyReport {
 pub async fn verify(dir: &Path, depth: Depth) -> Result<VerifyReport, OpenError> {
     let path = journal_path(dir);
     let noted = head::noted(dir);
-    gate(&path).await?;
-    let (_, mut connection) = connect::reading_without_writing(&path).await?;
+    let mut connection = gate(&path).await?;
     let journal = sqlx::query_scalar("SELECT id FROM journal").fetch_one(&mut connection).await?;
     let last = sqlx::query_scalar::<_, i64>("SELECT coalesce(max(n), 0) FROM entry").fetch_one(&mut connection).await?;
     let last = last.cast_unsigned();
