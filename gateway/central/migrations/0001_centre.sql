@@ -47,6 +47,18 @@ CREATE TABLE chain (
     PRIMARY KEY (journal, n)
 ) WITHOUT ROWID;
 
+-- What came with a number that has another hash, or with a hash that does not follow: the other branch of a fork, from
+-- which the chain goes on once a person approved it.
+CREATE TABLE forks (
+    journal BIGINT NOT NULL,
+    n       BIGINT NOT NULL,
+    hash    BLOB NOT NULL,
+    outcome TEXT NOT NULL,
+    reason  TEXT,
+    bytes   TEXT NOT NULL,
+    PRIMARY KEY (journal, n, hash)
+) WITHOUT ROWID;
+
 CREATE TABLE entries (
     id          INTEGER PRIMARY KEY,
     origin      TEXT NOT NULL,

@@ -9,6 +9,7 @@
 pub mod alarms;
 pub mod api;
 pub mod app;
+pub mod approval;
 pub mod catalogue;
 pub mod config;
 pub mod devices;
@@ -24,7 +25,6 @@ pub mod news;
 pub mod orders;
 mod origin_key;
 pub mod people;
-pub mod registry;
 pub mod seed;
 pub mod store;
 mod versions;

@@ -45,8 +45,6 @@ pub enum Problem {
     KeyMissing,
     /// An amount is nothing, or more than an account can hold.
     Amount,
-    /// The journal forked: it cannot be approved.
-    JournalForked,
     /// Nothing waits for approval.
     NothingToApprove,
     /// The hold was posted or given back already.
@@ -76,12 +74,9 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::CauseMissing | Self::Amount | Self::Catalogue => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::AlarmTaken
-            | Self::KeyUsed
-            | Self::JournalForked
-            | Self::NothingToApprove
-            | Self::HoldEnded
-            | Self::CardTaken => StatusCode::CONFLICT,
+            Self::AlarmTaken | Self::KeyUsed | Self::NothingToApprove | Self::HoldEnded | Self::CardTaken => {
+                StatusCode::CONFLICT
+            }
             Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -106,7 +101,6 @@ impl Problem {
             Self::KeyUsed => "key_used",
             Self::KeyMissing => "key_missing",
             Self::Amount => "amount",
-            Self::JournalForked => "journal_forked",
             Self::NothingToApprove => "nothing_to_approve",
             Self::HoldEnded => "hold_ended",
             Self::CardTaken => "card_taken",
@@ -136,7 +130,6 @@ impl Problem {
             Self::KeyUsed => "该幂等键已用于另一笔操作,请换一个新的键。",
             Self::KeyMissing => "请在 Idempotency-Key 头中提供唯一的键(1 至 100 个字符)。",
             Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
-            Self::JournalForked => "该网关的日志出现分叉,无法批准;请在网关上启用新日志后再批准。",
             Self::NothingToApprove => "该网关尚无日志可批准。",
             Self::HoldEnded => "该冻结已入账或已退回,无需处理。",
             Self::CardTaken => "该卡已登记在其他人名下,请先核实。",
@@ -168,9 +161,6 @@ impl Problem {
             Self::KeyUsed => "This idempotency key was used for something else: take a new one.",
             Self::KeyMissing => "Send a unique key of 1 to 100 characters in the header Idempotency-Key.",
             Self::Amount => "The amount must be a whole number of fen above zero, within what an account can hold.",
-            Self::JournalForked => {
-                "This gateway's journal forked and cannot be approved: begin a new journal on the gateway, then approve that."
-            }
             Self::NothingToApprove => "This gateway has no journal to approve yet.",
             Self::HoldEnded => "This hold was posted or given back already: nothing is left to do.",
             Self::CardTaken => "This card belongs to another person: check its number.",

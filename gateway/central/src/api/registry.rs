@@ -11,9 +11,9 @@ use sqlx::sqlite::SqliteRow;
 use super::caller::{CallingActor, CallingReader};
 use super::problem::Problem;
 use crate::app::App;
+use crate::approval::{self, ApproveAnswer};
 use crate::limits;
 use crate::orders::time_text;
-use crate::registry::{self, ApproveAnswer};
 use crate::store::{Priority, StoreError};
 
 /// A card of a person.
@@ -222,12 +222,11 @@ pub async fn approve(
         .store
         .writer
         .run(Priority::Person, 1, move |tx| {
-            Box::pin(async move { registry::approve(tx, &gateway, actor.as_str()).await })
+            Box::pin(async move { approval::approve(tx, &gateway, actor.as_str()).await })
         })
         .await?;
     match answer {
         ApproveAnswer::Approved { journal } => Ok(Json(Approved { gateway: name, journal })),
-        ApproveAnswer::Forked => Err(Problem::JournalForked),
         ApproveAnswer::NoJournal => Err(Problem::NothingToApprove),
         ApproveAnswer::NoGateway => Err(Problem::NotFound),
     }

@@ -27,10 +27,10 @@ const RUNS_MAX: usize = 8;
 pub struct Journal {
     /// Its row.
     pub id: i64,
-    head_n: u64,
-    head_hash: Hash,
-    forked_n: Option<u64>,
-    newly_forked: bool,
+    pub(super) head_n: u64,
+    pub(super) head_hash: Hash,
+    pub(super) forked_n: Option<u64>,
+    pub(super) newly_forked: bool,
 }
 
 /// Where an entry stands.
@@ -71,6 +71,8 @@ pub struct Placed {
     pub stored: BTreeMap<u64, Stored>,
     /// Rows of earlier uploads that are linked by this one.
     links: Vec<u64>,
+    /// Indices of entries that are on another branch.
+    forks: Vec<usize>,
 }
 
 /// Finds the journal of a gateway, or begins it; closes the gateway's sales where a person has to look first.
@@ -160,6 +162,7 @@ pub async fn place(
         seen: BTreeMap::new(),
         places: Vec::with_capacity(items.len()),
         forked: journal.as_ref().and_then(|journal| journal.forked_n),
+        forks: Vec::new(),
     };
     for (at, item) in items.iter().enumerate() {
         placer.place(at, item, &stored);
@@ -169,7 +172,7 @@ pub async fn place(
         journal.newly_forked = placer.forked != journal.forked_n;
         journal.forked_n = placer.forked;
     }
-    Ok(Placed { places: placer.places, stored, links })
+    Ok(Placed { places: placer.places, stored, links, forks: placer.forks })
 }
 
 struct Placer {
@@ -179,6 +182,7 @@ struct Placer {
     seen: BTreeMap<u64, usize>,
     places: Vec<Place>,
     forked: Option<u64>,
+    forks: Vec<usize>,
 }
 
 impl Placer {
@@ -194,6 +198,7 @@ impl Placer {
             Err(refusal) => {
                 if let (Refusal::Chain | Refusal::NumberUsed, Some(n)) = (refusal, item.n) {
                     self.fork(n);
+                    self.forks.push(at);
                 }
                 if item.is_alarm() { Place::Beside } else { Place::Refused(refusal) }
             }
@@ -373,6 +378,7 @@ pub async fn record(
         .filter(|(_, _, linked, _)| *linked)
         .filter_map(|(n, item, _, _)| item.hash.map(|hash| (*n, hash)))
         .collect();
+    keep_forks(tx, id, items, placed, said).await?;
     advance(&mut tx.conn, journal, &fresh).await?;
     if journal.newly_forked {
         close(tx, gateway, "journal_forked").await?;
@@ -394,7 +400,43 @@ pub async fn record(
     Ok(Head { n: journal.head_n, hash: hex::encode(journal.head_hash), signature: None })
 }
 
-async fn advance(
+/// Keeps the other branch of a fork, from which [`super::heal`] goes on.
+async fn keep_forks(
+    tx: &mut Tx,
+    journal: i64,
+    items: &[Item],
+    placed: &Placed,
+    said: &[Said],
+) -> Result<(), StoreError> {
+    let rows: Vec<(u64, Hash, &Item, &Said)> = placed
+        .forks
+        .iter()
+        .filter_map(|at| items.get(*at).zip(said.get(*at)))
+        .filter_map(|(item, said)| item.n.zip(item.hash).map(|(n, hash)| (n, hash, item, said)))
+        .collect();
+    insert_rows(
+        &mut tx.conn,
+        "INSERT INTO forks (journal, n, hash, outcome, reason, bytes)",
+        "ON CONFLICT (journal, n, hash) DO NOTHING",
+        &rows,
+        |row, (n, hash, item, (outcome, reason))| {
+            row.push_bind(journal)
+                .push_bind(signed(*n))
+                .push_bind(hash.to_vec())
+                .push_bind(word(*outcome))
+                .push_bind(reason.clone())
+                .push_bind(item.bytes.clone());
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Moves the head over what follows it: first over `fresh`, then over what is stored.
+///
+/// # Errors
+/// The database cannot answer.
+pub(super) async fn advance(
     conn: &mut SqliteConnection,
     journal: &mut Journal,
     fresh: &BTreeMap<u64, Hash>,
@@ -447,6 +489,7 @@ pub fn said_before(stored: &Stored) -> Said {
     }
 }
 
-fn signed(n: u64) -> i64 {
+/// A number as the database keeps it.
+pub(super) fn signed(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }

@@ -7,6 +7,7 @@
 //! **Invariant:** one bad entry never blocks the others.
 
 pub mod chain;
+pub mod heal;
 pub mod record;
 pub mod shape;
 

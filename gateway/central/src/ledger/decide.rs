@@ -156,3 +156,7 @@ pub const fn merge(known: Option<SaleOutcome>, told: SaleOutcome) -> Merge {
         | (Some(SaleOutcome::Refused | SaleOutcome::Cancelled), SaleOutcome::Paid) => Merge::Contradiction,
     }
 }
+
+#[cfg(test)]
+#[path = "decide_tests.rs"]
+mod tests;

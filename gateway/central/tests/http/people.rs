@@ -109,7 +109,7 @@ async fn a_new_catalogue_is_checked_and_ordered_from_the_gateways() {
 }
 
 #[tokio::test]
-async fn a_new_journal_sells_again_once_a_person_approved_it_and_a_forked_one_never() {
+async fn a_new_journal_sells_again_once_a_person_approved_it() {
     let centre = Centre::start().await;
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
@@ -120,17 +120,48 @@ async fn a_new_journal_sells_again_once_a_person_approved_it_and_a_forked_one_ne
     let gateway = centre.get("/api/v1/gateways").await.1["gateways"][0].clone();
     assert_eq!((gateway["sales"].as_str(), gateway["closed_reason"].as_str()), (Some("closed"), Some("journal_new")));
     assert_eq!((gateway["chain"].as_str(), gateway["head"]["n"].as_u64()), (Some("sound"), Some(1)));
-    let path = "/api/v1/gateways/gw-demo/approve";
-    assert_eq!(centre.post(path, centre.token(), &json!({})).await.0, 401, "a gateway does not approve itself");
-    assert_eq!(centre.post(path, centre.operator(0), &json!({})).await.0, 200);
-    let origin = second.own();
-    assert_eq!(centre.hold(&hold_request(&origin, 1250)).await["outcome"], "held");
-    let mut forked = Journal::new("j0000000000000002");
-    forked.press("btn-0001", 3);
-    centre.upload(&forked, 1..=1).await;
-    assert_eq!(centre.get("/api/v1/gateways").await.1["gateways"][0]["chain"], "forked");
-    let (status, refused) = centre.post(path, centre.operator(0), &json!({})).await;
-    assert_eq!((status, refused["error"]["code"].as_str()), (409, Some("journal_forked")));
+    assert_eq!(centre.post(APPROVE, centre.token(), &json!({})).await.0, 401, "a gateway does not approve itself");
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    assert_eq!(centre.hold(&hold_request(&second.own(), 1250)).await["outcome"], "held");
+    // The one that was left behind comes back: a second box with the same identity.
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(centre.get("/api/v1/gateways").await.1["gateways"][0]["closed_reason"], "journal_back");
+}
+
+const APPROVE: &str = "/api/v1/gateways/gw-demo/approve";
+
+#[tokio::test]
+async fn a15_a_restored_gateway_goes_on_with_its_own_branch_once_a_person_approved_it() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    for seq in 1..=6 {
+        journal.press("btn-0001", seq);
+    }
+    centre.upload(&journal, 1..=6).await;
+    let mut restored = Journal::new("j0000000000000001");
+    restored.entries = journal.entries[..3].to_vec();
+    for seq in 101..=105 {
+        let own = restored.own();
+        restored.push(&own, "later.kind", &Value::Null, &json!({"seq": seq}));
+    }
+    restored.press("btn-0002", 1);
+    // Alarms first, then the rest, as lanes do.
+    assert_eq!(outcomes(&centre.upload(&restored, 9..=9).await), ["accepted"]);
+    assert_eq!(
+        outcomes(&centre.upload(&restored, 4..=8).await),
+        ["refused:number_used", "refused:number_used", "refused:number_used", "refused:chain", "accepted"]
+    );
+    let gateway = centre.get("/api/v1/gateways").await.1["gateways"][0].clone();
+    assert_eq!((gateway["chain"].as_str(), gateway["sales"].as_str()), (Some("forked"), Some("closed")));
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    let gateway = centre.get("/api/v1/gateways").await.1["gateways"][0].clone();
+    assert_eq!((gateway["chain"].as_str(), gateway["sales"].as_str()), (Some("sound"), Some("open")));
+    assert_eq!(gateway["head"], json!({"n": 9, "hash": hex::encode(restored.hash(9))}));
+    restored.press("btn-0002", 2);
+    let next = centre.upload(&restored, 10..=10).await;
+    assert_eq!((outcomes(&next), next.head.map(|head| head.n)), (vec!["accepted".to_owned()], Some(10)));
+    let (_, alarms) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(alarms["alarms"].as_array().map(Vec::len), Some(8), "no alarm of either branch is gone");
 }
 
 /// A purse sale of one lunch for 10.00 with the published TAC, or another.

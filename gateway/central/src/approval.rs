@@ -1,11 +1,12 @@
 //! A person's word on a gateway's journal: after it, the gateway may sell again.
 //!
-//! **Invariant:** a journal whose chain forked is never approved, since its sales could not all be taken.
+//! Of a chain that forked, the branch that the gateway is on is approved; the other one is put aside and kept.
 
 use protocols::id::GatewayId;
 use serde_json::json;
 use sqlx::Row as _;
 
+use crate::intake::heal;
 use crate::news::{Event, News};
 use crate::store::{StoreError, Tx};
 
@@ -17,8 +18,6 @@ pub enum ApproveAnswer {
         /// The journal.
         journal: String,
     },
-    /// Its chain forked: the gateway has to begin a new journal.
-    Forked,
     /// It has not sent a journal yet.
     NoJournal,
     /// No such gateway.
@@ -41,8 +40,8 @@ pub async fn approve(tx: &mut Tx, gateway: &GatewayId, actor: &str) -> Result<Ap
     let (Some(journal), Some(id)) = (row.try_get::<Option<String>, _>(0)?, row.try_get::<Option<i64>, _>(1)?) else {
         return Ok(ApproveAnswer::NoJournal);
     };
-    if row.try_get::<Option<i64>, _>(2)?.is_some() {
-        return Ok(ApproveAnswer::Forked);
+    if let Some(forked_n) = row.try_get::<Option<i64>, _>(2)? {
+        heal::go_on(tx, id, forked_n.unsigned_abs()).await?;
     }
     sqlx::query("UPDATE journals SET approved = 1 WHERE id = $1").bind(id).execute(&mut tx.conn).await?;
     sqlx::query("UPDATE gateways SET closed_reason = NULL WHERE id = $1")
