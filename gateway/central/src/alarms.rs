@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 
 use protocols::device::AlarmState;
-use protocols::id::{ActorId, GatewayId};
-use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Origin, Urgency};
+use protocols::id::{ActorId, GatewayId, Seq};
+use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency};
 use serde_json::json;
 use sqlx::Row as _;
 
@@ -262,6 +262,41 @@ pub async fn raise_conflicting(
     };
     insert(tx, gateway, &[new]).await?;
     Ok(())
+}
+
+/// Raises an alarm of the centre's own about a gateway, unless one of that kind is open; false then.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn raise_own(tx: &mut Tx, gateway: &str, kind: &'static str, stream: &str) -> Result<bool, StoreError> {
+    let seq = Seq::new(tx.now.ms.unsigned_abs()).ok_or(StoreError::Row { table: "facts" })?;
+    let source = Source::Centre(gateway.parse().map_err(|_| StoreError::Row { table: "gateways" })?);
+    let origin = Origin { source, epoch: Epoch::Text(stream.to_owned()), seq };
+    let body = json!({"kind": kind, "urgency": urgency_word(Urgency::Urgent), "device": null, "boot": null,
+        "up_ms": null, "at": null, "battery_mv": null, "rssi_dbm": null, "detail": null});
+    let done = sqlx::query(
+        "INSERT INTO alarms (id, origin, variant, gateway, kind, urgency, state, recorded_at, received_ms, body)
+         SELECT $1, $2, 0, $3, $4, $5, $6, $7, $8, $9
+         WHERE NOT EXISTS (SELECT 1 FROM alarms WHERE gateway = $3 AND kind = $4 AND state < 5)",
+    )
+    .bind(origin.alarm_id())
+    .bind(origin.to_string())
+    .bind(gateway)
+    .bind(kind)
+    .bind(urgency_word(Urgency::Urgent))
+    .bind(rank(AlarmState::Accepted))
+    .bind(&tx.now.text)
+    .bind(tx.now.ms)
+    .bind(body.to_string())
+    .execute(&mut tx.conn)
+    .await?;
+    if done.rows_affected() == 1 {
+        tx.news.push(News::Event(Event {
+            name: "alarm.raised",
+            data: json!({"id": origin.alarm_id(), "kind": kind, "urgency": "urgent", "device": null, "gateway": gateway}),
+        }));
+    }
+    Ok(done.rows_affected() == 1)
 }
 
 /// A further press on an alarm.

@@ -22,6 +22,7 @@ use crate::limits;
 use crate::listener::{Listener, TlsError};
 use crate::orders;
 use crate::store::{Now, OpenError, Priority, Store, StoreError, WriterTask};
+use crate::supervision;
 
 /// Why the centre did not start.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         stop: stopped.clone(),
     });
     tokio::spawn(prove_pending(Arc::clone(&app)));
+    tokio::spawn(supervision::run(Arc::clone(&app), config.gateway_silent_after));
     let router = api::router(Arc::clone(&app));
     let mut signal = stopped;
     let server = tokio::spawn(async move {

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -45,6 +46,8 @@ pub enum Mistake {
     LogFilter,
     /// A path is empty.
     EmptyPath,
+    /// A time that no gateway could keep, or that nobody would wait for.
+    SilentSeconds,
 }
 
 impl fmt::Display for ConfigError {
@@ -73,6 +76,12 @@ impl fmt::Display for ConfigError {
                 write!(f, "the directory {} does not exist; make it, or name another place", path.display())
             }
             Mistake::LogFilter => f.write_str("is no log filter; right would be \"info\" or \"info,central=debug\""),
+            Mistake::SilentSeconds => write!(
+                f,
+                "is out of range; right would be {} to {} seconds, for example 180",
+                limits::GATEWAY_SILENT_S_MIN,
+                limits::GATEWAY_SILENT_S_MAX
+            ),
             Mistake::EmptyPath => f.write_str("is empty; right would be the path of a file"),
         }
     }
@@ -86,6 +95,13 @@ struct File {
     log: Option<Spanned<String>>,
     tls: Option<TlsFile>,
     issuer: Option<IssuerFile>,
+    supervision: Option<SupervisionFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SupervisionFile {
+    gateway_silent_s: Spanned<u64>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +142,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// The reference issuer's keys, where there are.
     pub issuer_keys: Option<PathBuf>,
+    /// After which time a gateway counts as silent.
+    pub gateway_silent_after: Duration,
 }
 
 /// A configuration of the right form, whose files were not looked at yet.
@@ -184,6 +202,13 @@ pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
     {
         return Err(fail(Some(line(log.span().start)), Some("log"), Mistake::LogFilter));
     }
+    let silent_s = file.supervision.as_ref().map_or(limits::GATEWAY_SILENT_S, |file| *file.gateway_silent_s.get_ref());
+    if let Some(supervision) = &file.supervision
+        && !(limits::GATEWAY_SILENT_S_MIN..=limits::GATEWAY_SILENT_S_MAX).contains(&silent_s)
+    {
+        let at = line(supervision.gateway_silent_s.span().start);
+        return Err(fail(Some(at), Some("supervision.gateway_silent_s"), Mistake::SilentSeconds));
+    }
     let mut lines = Lines { database: line(file.database.span().start), ..Lines::default() };
     let tls = match &file.tls {
         None => None,
@@ -202,6 +227,7 @@ pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
     let config = Config {
         listen,
         database: resolve("database", &file.database)?,
+        gateway_silent_after: Duration::from_secs(silent_s),
         log: file.log.map_or_else(|| "info".to_owned(), Spanned::into_inner),
         tls,
         issuer_keys: file.issuer.as_ref().map(|issuer| resolve("issuer.keys", &issuer.keys)).transpose()?,

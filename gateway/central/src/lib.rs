@@ -27,4 +27,5 @@ mod origin_key;
 pub mod people;
 pub mod seed;
 pub mod store;
+pub mod supervision;
 mod versions;

@@ -82,6 +82,17 @@ pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The largest balance or amount, fen: what every JSON reader keeps exact.
 pub const FEN_MAX: i64 = (1 << 53) - 1;
 
+/// Seconds after which a gateway counts as silent, where the configuration does not say.
+pub const GATEWAY_SILENT_S: u64 = 180;
+/// The fewest such seconds: a poll and its pauses.
+pub const GATEWAY_SILENT_S_MIN: u64 = 5;
+/// The most such seconds: a day.
+pub const GATEWAY_SILENT_S_MAX: u64 = 86_400;
+/// Between two looks at the gateways, at least.
+pub const SUPERVISION_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Between two looks at the gateways, at most.
+pub const SUPERVISION_PAUSE_MAX: Duration = Duration::from_secs(30);
+
 /// Connections at once: 2,000 gateways with two lanes and uploads, with room.
 pub const CONNECTIONS_MAX: usize = 10_000;
 /// Time for a TLS handshake.

@@ -55,7 +55,7 @@ fn is_setting(line: &str) -> bool {
 fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
     let scratch = Scratch::new("mistakes");
     let good = "listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n";
-    let cases: [(&[u8], &[&str]); 11] = [
+    let cases: [(&[u8], &[&str]); 12] = [
         (b"", &["missing field", "listen"]),
         (b"listen = \"127.0.0.1:0\"\n", &["missing field", "database"]),
         (b"\nlistn = \"x\"\n", &[":2", "listn", "expected one of", "`listen`"]),
@@ -68,6 +68,10 @@ fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
         (
             b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[issuer]\nkeys = \"gone.toml\"\n",
             &[":4", "issuer.keys", "gone.toml"],
+        ),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[supervision]\ngateway_silent_s = 0\n",
+            &[":4", "supervision.gateway_silent_s", "180"],
         ),
         (b"listen = \"\xff\"", &["UTF-8"]),
     ];

@@ -150,3 +150,24 @@ async fn events_tell_pages_of_alarms_and_steps() {
     assert!(text.contains("event: alarm.raised"), "{text}");
     assert!(text.contains("\"by\":\"op-demo\""), "{text}");
 }
+
+#[tokio::test]
+async fn a_gateway_that_falls_silent_raises_one_alarm_and_one_that_never_called_does_not() {
+    let centre = Centre::start_with("[supervision]\ngateway_silent_s = 5\n").await;
+    let request = centre.http.put(format!("{}/api/v1/gateways/gw-new", centre.url)).bearer_auth(centre.operator(0));
+    assert_eq!(crate::support::answer(request).await.0, 200);
+    centre.orders("alarms", "", 0, 0).await;
+    let mut events = centre.http.get(format!("{}/api/v1/events", centre.url)).send().await.expect("events");
+    let mut text = String::new();
+    while !text.contains("gateway_silent") {
+        let chunk = tokio::time::timeout(std::time::Duration::from_secs(30), events.chunk());
+        let chunk = chunk.await.expect("in time").expect("events come").expect("events go on");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(open["alarms"].as_array().map(Vec::len), Some(1), "{open}");
+    assert_eq!(open["alarms"][0]["gateway"], "gw-demo");
+    let id = open["alarms"][0]["id"].as_str().expect("an id");
+    let resolve = format!("/api/v1/alarms/{id}/resolve");
+    assert_eq!(centre.post(&resolve, centre.operator(0), &json!({"cause": "断电"})).await.0, 200);
+}
