@@ -13,10 +13,12 @@ const CAUSES = [
   "accidental", "device_false", "test", "pet", "visitor", "unknown",
 ];
 const LOAD_AGAIN_MS = 15_000;
+const LOAD_SOON_MS = 2_000;
 
 const page = { who: null, data: null, online: true, note: null, closed: false, resolving: null, cause: "" };
 let loading = false;
 let again = false;
+let soon;
 
 const main = () => document.getElementById("main");
 
@@ -319,6 +321,14 @@ async function load() {
   }
 }
 
+/** Thousands of devices are heard every hour: what they say is loaded together. */
+function loadSoon() {
+  soon ??= setTimeout(() => {
+    soon = undefined;
+    load();
+  }, LOAD_SOON_MS);
+}
+
 document.getElementById("logout").addEventListener("click", logOut);
 await startLanguage(() => {
   main().replaceChildren();
@@ -332,7 +342,7 @@ try {
 render();
 await load();
 listen(
-  { "alarm.changed": load, "device.changed": load, "sale.changed": load, "reader.changed": load, "uplink.changed": load },
+  { "alarm.changed": load, "device.changed": loadSoon, "sale.changed": load, "reader.changed": load, "uplink.changed": load },
   load,
   (online) => {
     page.online = online;

@@ -182,12 +182,12 @@ fn staff(task: &StaffTask) -> anyhow::Result<u8> {
             eprintln!("PIN for {name}:");
             let mut pin = zeroize::Zeroizing::new(String::new());
             std::io::stdin().take(PIN_BYTES_MAX).read_to_string(&mut pin).context("the PIN")?;
-            println!("[staff]\n{name} = \"{}\"", hash_pin(pin.trim())?);
+            println!("staff.{name} = \"{}\"", hash_pin(pin.trim())?);
         }
         StaffTask::Token { name } => {
             let (token, hash) = new_token().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
             eprintln!("The token is shown this once: {}", token.as_str());
-            println!("[tokens]\n{name} = \"{hash}\"");
+            println!("tokens.{name} = \"{hash}\"");
         }
     }
     Ok(0)

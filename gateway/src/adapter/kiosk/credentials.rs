@@ -1,10 +1,10 @@
 //! Who may act: staff with a PIN, programs with a bearer token. Both lie as hashes in one file.
 //!
 //! ```toml
-//! [staff]              # staff number = Argon2id hash of the PIN, as `hash_pin` writes it
-//! n1024 = "$argon2id$v=19$m=19456,t=2,p=1$…$…"
-//! [tokens]             # name = SHA-256 of the token, hex, as `new_token` gives it
-//! monitoring = "9f86d081884c7d65…"
+//! # staff number = Argon2id hash of the PIN, as `gateway staff pin` prints it
+//! staff.n1024 = "$argon2id$v=19$m=19456,t=2,p=1$…$…"
+//! # name = SHA-256 of the token, hex, as `gateway staff token` prints it
+//! tokens.monitoring = "9f86d081884c7d65…"
 //! ```
 //!
 //! **Invariant:** neither a PIN, a token nor a hash is ever in a log, an error text or a `Debug` output.
@@ -42,7 +42,9 @@ pub enum CredentialsError {
     #[error("the file is longer than {CREDENTIALS_LEN_MAX} bytes")]
     TooLong,
     /// It is not the TOML that is wanted; line and column as numbers from 1. The text itself stays out of the error.
-    #[error("line {line}, column {column}: not what is wanted: tables `staff` and `tokens` of names and hashes")]
+    #[error(
+        "line {line}, column {column}: not a line as `gateway staff pin NAME` or `gateway staff token NAME` prints it, or a name that stands twice"
+    )]
     Form {
         /// The line.
         line: usize,
@@ -248,6 +250,18 @@ mod tests {
         assert_eq!(known.token_owner(&second), Some(&who("b")));
         assert_eq!(known.token_owner(&first_hash), None);
         assert_eq!(known.token_owner(""), None);
+    }
+
+    #[test]
+    fn lines_of_several_people_stand_below_each_other_and_no_name_twice() {
+        let pin = |name: &str, pin: &str| format!("staff.{name} = \"{}\"\n", hash_pin(pin).expect("a fair PIN"));
+        let (token, hash) = new_token().expect("random numbers");
+        let file = format!("{}tokens.robot = \"{hash}\"\n{}", pin("n1", "480215"), pin("n2", "739164"));
+        let known = Credentials::parse(&file).expect("a whole file");
+        assert!(known.pin_is_right(&who("n1"), "480215") && known.pin_is_right(&who("n2"), "739164"));
+        assert_eq!(known.token_owner(&token), Some(&who("robot")));
+        let twice = Credentials::parse(&format!("{file}{}", pin("n1", "480215")));
+        assert!(matches!(twice, Err(CredentialsError::Form { line: 4, .. })), "{twice:?}");
     }
 
     #[test]
