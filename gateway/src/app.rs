@@ -86,7 +86,8 @@ impl Checked {
             Credentials::load(&config.uplink).map_err(|error| file.wrong(&format!("uplink.{}", error.key()), error))?;
         if let Some(broker) = &config.broker {
             let (unused, _) = mpsc::channel(1);
-            Broker::new(broker, [], unused).map_err(|error| file.wrong("broker", error))?;
+            let devices = directory.devices();
+            Broker::new(broker, devices.keys().cloned(), unused).map_err(|error| file.wrong("broker", error))?;
         }
         let staff = match &config.kiosk.credentials_file {
             Some(path) => StaffCredentials::load(path).map_err(|error| file.wrong("kiosk.credentials_file", error))?,

@@ -7,8 +7,9 @@ mod mosquitto;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gateway::adapter::broker::{Broker, BrokerHandle, BrokerSettings, BrokerSettingsError};
+use gateway::adapter::broker::{Broker, BrokerHandle, BrokerSettings, BrokerSettingsError, MarketDevice};
 use gateway_core::{AckCode, AckToken, CommandId, LinkInput, LinkRefusal};
+use protocols::id::DeviceId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -22,6 +23,11 @@ struct Rig {
     task: JoinHandle<()>,
 }
 
+/// Two that speak the own protocol, and one from the market.
+fn devices() -> Vec<DeviceId> {
+    ["a", "b", "btn-0100"].map(|id| id.parse().unwrap()).into()
+}
+
 fn settings(port: u16) -> BrokerSettings {
     BrokerSettings {
         host: "127.0.0.1".to_owned(),
@@ -31,14 +37,18 @@ fn settings(port: u16) -> BrokerSettings {
         password_file: None,
         keep_alive_s: 5,
         network_is_trusted: false,
+        market: Vec::new(),
     }
 }
 
 impl Rig {
     fn start(broker: &Mosquitto, room: usize) -> Self {
+        Self::with(&settings(broker.port), room)
+    }
+
+    fn with(settings: &BrokerSettings, room: usize) -> Self {
         let (sender, inputs) = mpsc::channel(room);
-        let devices = ["a", "b"].map(|id| id.parse().unwrap());
-        let adapter = Broker::new(&settings(broker.port), devices, sender).unwrap();
+        let adapter = Broker::new(settings, devices(), sender).unwrap();
         let handle = adapter.handle();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(adapter.run(async { stopped.await.unwrap_or(()) }));
@@ -80,7 +90,7 @@ async fn a_report_is_acknowledged_to_the_broker_only_when_the_core_says_so() {
     let broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 64);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     broker.publish("care/v1/a/event", "one").await;
     let LinkInput::Connected { device, .. } = rig.input().await else { panic!("the device is heard") };
     assert_eq!(device.as_str(), "a");
@@ -109,7 +119,7 @@ async fn what_comes_while_the_gateway_is_away_waits_at_the_broker() {
     let broker = Mosquitto::start().await;
     let rig = Rig::start(&broker, 64);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     rig.stop().await;
     for n in 0..20 {
         broker.publish("care/v1/b/event", &n.to_string()).await;
@@ -128,7 +138,7 @@ async fn commands_reach_a_device_and_are_taken_when_the_broker_has_them() {
     let broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 64);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     let device = broker.subscriber("care/v1/a/command", 200).await;
     broker.publish("care/v1/a/status", "{}").await;
     let LinkInput::Connected { session, .. } = rig.input().await else { panic!("the device is heard") };
@@ -153,7 +163,7 @@ async fn a_broker_that_is_stopped_and_started_in_mid_flow_loses_nothing() {
     let mut broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 8);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     let port = broker.port;
     let publishing = tokio::spawn(async move {
         for n in 0..150 {
@@ -184,7 +194,7 @@ async fn a_broker_that_is_killed_and_forgets_everything_is_subscribed_again() {
     let mut broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 64);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     broker.publish("care/v1/a/event", "before").await;
     let (before, _) = rig.event().await;
     broker.kill_and_forget().await;
@@ -195,7 +205,7 @@ async fn a_broker_that_is_killed_and_forgets_everything_is_subscribed_again() {
     }
     rig.connected(2).await;
     assert_eq!(rig.handle.stats().sessions_fresh, 2);
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     broker.publish("care/v1/a/event", "after").await;
     let (after, payload) = rig.event().await;
     assert_eq!(payload, "after");
@@ -214,7 +224,7 @@ async fn a_full_intake_leaves_the_reports_at_the_broker() {
     let broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 1);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     let lines: String = (0..1_000).map(|n| format!("{n}\n")).collect();
     broker.publish_lines("care/v1/a/event", &lines).await;
     for n in 0..1_000 {
@@ -230,7 +240,7 @@ async fn a_payload_that_is_too_long_is_refused_and_does_not_stand_in_the_way() {
     let broker = Mosquitto::start().await;
     let mut rig = Rig::start(&broker, 64);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     broker.publish("care/v1/a/event", &"x".repeat(100_000)).await;
     let LinkInput::Connected { .. } = rig.input().await else { panic!("the device is heard") };
     let LinkInput::Refused { device, reason: LinkRefusal::Oversize, ack, size, .. } = rig.input().await else {
@@ -244,12 +254,47 @@ async fn a_payload_that_is_too_long_is_refused_and_does_not_stand_in_the_way() {
     rig.stop().await;
 }
 
+fn button() -> MarketDevice {
+    toml::from_str(
+        r#"
+        device = "btn-0100"
+        topic = "zigbee2mqtt/Room 12 button"
+        seq = "/last_seen"
+        reports = [{ pointer = "/action", value = "single", kind = "sos" }]
+        "#,
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_press_of_a_device_from_the_market_becomes_a_report_and_is_the_same_when_it_comes_again() {
+    let broker = Mosquitto::start().await;
+    let mut settings = settings(broker.port);
+    settings.market = vec![button()];
+    let mut rig = Rig::with(&settings, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    broker.publish("zigbee2mqtt/Room 12 button", r#"{"action":"","battery":97,"last_seen":1}"#).await;
+    let LinkInput::Status { device, ack, .. } = rig.input().await else { panic!("a sign of life") };
+    assert_eq!(device.as_str(), "btn-0100");
+    rig.handle.ack(ack.unwrap(), AckCode::Success);
+    broker.publish("zigbee2mqtt/Room 12 button", r#"{"action":"single","last_seen":1754000000123}"#).await;
+    let (_, first) = rig.event().await;
+    assert!(first.contains(r#""seq":1754000000123,"kind":"sos""#), "{first}");
+    rig.stop().await;
+    let mut rig = Rig::with(&settings, 64);
+    let (token, again) = rig.event().await;
+    assert_eq!(again, first);
+    rig.handle.ack(token, AckCode::Success);
+    rig.stop().await;
+}
+
 #[tokio::test]
 async fn the_core_going_away_ends_the_adapter() {
     let broker = Mosquitto::start().await;
     let rig = Rig::start(&broker, 1);
     rig.connected(1).await;
-    broker.subscribed(4).await;
+    broker.subscribed(6).await;
     drop(rig.inputs);
     broker.publish("care/v1/a/event", "x").await;
     timeout(DEADLINE, rig.task).await.unwrap().unwrap();
@@ -260,7 +305,7 @@ fn settings_that_cannot_work_are_refused() {
     let check = |change: fn(&mut BrokerSettings)| {
         let mut settings = settings(1883);
         change(&mut settings);
-        Broker::new(&settings, [], mpsc::channel(1).0).err()
+        Broker::new(&settings, devices(), mpsc::channel(1).0).err()
     };
     assert!(check(|_| {}).is_none());
     assert!(check(|s| s.host = "localhost".to_owned()).is_none());
@@ -274,6 +319,16 @@ fn settings_that_cannot_work_are_refused() {
     );
     assert!(matches!(check(|s| s.client_id.clear()), Some(BrokerSettingsError::ClientId)));
     assert!(matches!(check(|s| s.keep_alive_s = 0), Some(BrokerSettingsError::KeepAlive)));
+    assert!(matches!(check(|s| s.market = vec![button(); 2]), Some(BrokerSettingsError::DeviceTwice(_))));
+    let same_topic = |s: &mut BrokerSettings| {
+        s.market = vec![button(), MarketDevice { device: "b".parse().unwrap(), ..button() }];
+    };
+    let unknown =
+        |s: &mut BrokerSettings| s.market = vec![MarketDevice { device: "btn-0101".parse().unwrap(), ..button() }];
+    assert!(matches!(check(unknown), Some(BrokerSettingsError::DeviceUnknown(_))));
+    assert!(matches!(check(same_topic), Some(BrokerSettingsError::TopicTwice(_))));
+    let wildcard = |s: &mut BrokerSettings| s.market = vec![MarketDevice { topic: "#".to_owned(), ..button() }];
+    assert!(matches!(check(wildcard), Some(BrokerSettingsError::Market { .. })));
     let file = |s: &mut BrokerSettings| s.password_file = Some("/nonexistent/password".into());
     assert!(matches!(check(file), Some(BrokerSettingsError::PasswordWithoutUser)));
     assert!(matches!(

@@ -13,12 +13,21 @@ pub const COMMANDS_WAITING_MAX: usize = 4_096;
 pub const INPUTS_WAITING_MAX: usize = 256;
 /// Requests to the client that may wait: as many acknowledgements as one group commit gives.
 pub const REQUESTS_MAX: usize = 2_048;
-/// Devices in one SUBSCRIBE, two filters each: small enough for every broker's packet limit.
-pub const DEVICES_PER_SUBSCRIBE: usize = 50;
+/// Topic filters in one SUBSCRIBE: small enough for every broker's packet limit.
+pub const FILTERS_PER_SUBSCRIBE: usize = 100;
+/// The most devices behind a broker: their subscriptions fit into the client's places at once.
+pub const DEVICES_MAX: usize = 10_000;
 /// The largest packet that is read. MQTT 3.1.1 cannot tell the broker a limit, and a packet that is not read comes again
 /// at each connect and stands in the way of all others; so this is far above what any device sends, and the broker has
 /// to be given a limit of its own.
 pub const PACKET_LEN_MAX: usize = 1024 * 1024;
+
+/// The longest topic of a device from the market, in bytes: names that people gave, with the path before them.
+pub const MARKET_TOPIC_LEN_MAX: usize = 256;
+/// The longest message of a device from the market, in bytes: some carry their whole state with each press.
+pub const MARKET_PAYLOAD_LEN_MAX: usize = 8 * 1024;
+/// Rules for one device: a remote control has a few buttons with a few gestures each.
+pub const MARKET_RULES_MAX: usize = 32;
 
 /// Keep-alive, unless the settings say otherwise: a broker that is gone is noticed within twice as long.
 pub const KEEP_ALIVE_S_DEFAULT: u16 = 10;

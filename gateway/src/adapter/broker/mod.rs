@@ -16,6 +16,7 @@
 
 mod limits;
 mod mailbox;
+mod market;
 mod relay;
 mod settings;
 mod stats;
@@ -40,6 +41,7 @@ use mailbox::Mailbox;
 use relay::{Delivered, Relay};
 use stats::Counters;
 
+pub use market::{MarketDevice, MarketError, MarketRule};
 pub use settings::{BrokerSettings, BrokerSettingsError};
 pub use stats::BrokerStats;
 
@@ -92,9 +94,10 @@ impl Broker {
         devices: impl IntoIterator<Item = DeviceId>,
         inputs: mpsc::Sender<LinkInput>,
     ) -> Result<Self, BrokerSettingsError> {
+        let devices = devices.into_iter().collect();
         Ok(Self {
-            options: settings::client_options(settings)?,
-            relay: Relay::new(devices),
+            options: settings::client_options(settings, &devices)?,
+            relay: Relay::new(devices, &settings.market),
             inputs,
             pending: VecDeque::new(),
             acks: VecDeque::new(),

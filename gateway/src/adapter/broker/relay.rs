@@ -18,6 +18,7 @@ use protocols::id::DeviceId;
 use protocols::topic::{Channel, Topic};
 
 use super::limits;
+use super::market::{MarketDevice, Meaning};
 
 /// A publish that the broker delivered.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +53,10 @@ struct Sent {
 #[derive(Debug)]
 pub(super) struct Relay {
     assigned: BTreeSet<DeviceId>,
+    /// Devices from the market by their topic.
+    market: BTreeMap<String, MarketDevice>,
     last_number: u64,
-    /// For publishes of nobody who is assigned.
+    /// For publishes of devices that hear no commands.
     nobody: u64,
     sessions: BTreeMap<DeviceId, u64>,
     devices: BTreeMap<u64, DeviceId>,
@@ -65,9 +68,14 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    pub fn new(assigned: impl IntoIterator<Item = DeviceId>) -> Self {
+    /// Devices that are from the market do not speak the own protocol.
+    pub fn new(mut assigned: BTreeSet<DeviceId>, market: &[MarketDevice]) -> Self {
+        for device in market {
+            assigned.remove(&device.device);
+        }
         Self {
-            assigned: assigned.into_iter().collect(),
+            assigned,
+            market: market.iter().map(|device| (device.topic.clone(), device.clone())).collect(),
             last_number: 0,
             nobody: 0,
             sessions: BTreeMap::new(),
@@ -83,14 +91,11 @@ impl Relay {
     /// A connection stands; the filters to subscribe, a list for each packet.
     pub fn opened(&mut self) -> Vec<Vec<String>> {
         self.nobody = self.fresh_number();
-        let filters = |device: &DeviceId| {
+        let own = |device: &DeviceId| {
             [Channel::Event, Channel::Status].map(|channel| Topic { device: device.clone(), channel }.to_string())
         };
-        let devices: Vec<&DeviceId> = self.assigned.iter().collect();
-        let packets: Vec<Vec<String>> = devices
-            .chunks(limits::DEVICES_PER_SUBSCRIBE)
-            .map(|devices| devices.iter().copied().flat_map(filters).collect())
-            .collect();
+        let filters: Vec<String> = self.assigned.iter().flat_map(own).chain(self.market.keys().cloned()).collect();
+        let packets: Vec<Vec<String>> = filters.chunks(limits::FILTERS_PER_SUBSCRIBE).map(<[String]>::to_vec).collect();
         // A SUBSCRIBE takes an identifier, too.
         self.places = packets.len() as u64;
         packets
@@ -111,6 +116,9 @@ impl Relay {
     /// The broker delivered a publish; what the core is told.
     pub fn delivered(&mut self, publish: Delivered<'_>) -> Vec<LinkInput> {
         self.unacked.extend(publish.packet);
+        if self.market.contains_key(publish.topic) {
+            return self.delivered_by_market(publish);
+        }
         let topic = Topic::parse(publish.topic);
         let own = topic.filter(|topic| topic.channel != Channel::Command && self.assigned.contains(&topic.device));
         let Some(Topic { device, channel }) = own else {
@@ -138,6 +146,21 @@ impl Relay {
             LinkInput::Event { device, ack, payload: publish.payload.to_vec(), retained: publish.retained }
         });
         inputs
+    }
+
+    /// A device from the market hears no commands, so its session is not announced.
+    fn delivered_by_market(&mut self, publish: Delivered<'_>) -> Vec<LinkInput> {
+        let ack = self.token(self.nobody, publish.packet);
+        let Some(market) = self.market.get(publish.topic) else { return Vec::new() };
+        let device = market.device.clone();
+        vec![if publish.payload.len() > limits::MARKET_PAYLOAD_LEN_MAX {
+            refused(Some(device), LinkRefusal::Oversize, ack, publish.payload)
+        } else {
+            match market.read(publish.payload) {
+                Meaning::Event(payload) => LinkInput::Event { device, ack, payload, retained: publish.retained },
+                Meaning::Status(payload) => LinkInput::Status { device, ack, payload },
+            }
+        }]
     }
 
     /// The identifier to acknowledge to the broker; `None` when the publish came on another connection.
@@ -217,7 +240,7 @@ mod tests {
     use super::*;
 
     fn relay() -> Relay {
-        Relay::new(["a".parse().unwrap(), "b".parse().unwrap()])
+        Relay::new(["a", "b"].map(|id| id.parse().unwrap()).into(), &[])
     }
 
     fn event(packet: u16) -> Delivered<'static> {
@@ -237,8 +260,8 @@ mod tests {
 
     #[test]
     fn each_assigned_device_is_subscribed_by_name_and_never_by_wildcard() {
-        let many = (0..120).map(|n| format!("d{n}").parse().unwrap());
-        let packets = Relay::new(many).opened();
+        let many = (0..120).map(|n| format!("d{n}").parse().unwrap()).collect();
+        let packets = Relay::new(many, &[]).opened();
         assert_eq!(packets.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 40]);
         assert!(packets.concat().iter().all(|filter| !filter.contains(['#', '+'])));
         assert_eq!(relay().opened().concat()[..2], ["care/v1/a/event", "care/v1/a/status"]);

@@ -3,17 +3,21 @@
 //! **Invariant:** without TLS the broker is on this machine, unless the settings say in so many words that the network
 //! between is trusted.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use protocols::id::DeviceId;
+use protocols::topic::Topic;
 use rumqttc::MqttOptions;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::limits;
+use super::market::{MarketDevice, MarketError};
 
 /// The broker and how the gateway knocks there.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BrokerSettings {
     /// Name or address.
@@ -35,6 +39,9 @@ pub struct BrokerSettings {
     /// The broker may be on another machine although nothing is encrypted.
     #[serde(default)]
     pub network_is_trusted: bool,
+    /// Devices from the market; each stands in the devices file, too.
+    #[serde(default)]
+    pub market: Vec<MarketDevice>,
 }
 
 const fn default_port() -> u16 {
@@ -60,6 +67,26 @@ pub enum BrokerSettingsError {
     /// Outside 1 to 3,600 seconds.
     #[error("broker: keep_alive_s must be between 1 and 3600")]
     KeepAlive,
+    /// More devices than the adapter can subscribe.
+    #[error("broker: more than {} devices; assign some of them to another gateway", limits::DEVICES_MAX)]
+    Devices,
+    /// A device from the market that the devices file does not have.
+    #[error("broker: market: the device {0} is not in the devices file")]
+    DeviceUnknown(DeviceId),
+    /// A device from the market that is there twice.
+    #[error("broker: market: the device {0} is there twice")]
+    DeviceTwice(DeviceId),
+    /// A topic of two devices.
+    #[error("broker: market: the topic of {0} is another device's, too")]
+    TopicTwice(DeviceId),
+    /// A device from the market.
+    #[error("broker: market: {device}: {error}")]
+    Market {
+        /// Which.
+        device: DeviceId,
+        /// What is wrong.
+        error: MarketError,
+    },
     /// A password needs a user name.
     #[error("broker: password_file needs user")]
     PasswordWithoutUser,
@@ -73,8 +100,11 @@ pub enum BrokerSettingsError {
     },
 }
 
-/// The client's options, checked.
-pub(super) fn client_options(settings: &BrokerSettings) -> Result<MqttOptions, BrokerSettingsError> {
+/// The client's options, checked together with the devices.
+pub(super) fn client_options(
+    settings: &BrokerSettings,
+    devices: &BTreeSet<DeviceId>,
+) -> Result<MqttOptions, BrokerSettingsError> {
     let id = &settings.client_id;
     if id.is_empty() || id.len() > 64 || id.chars().any(char::is_control) {
         return Err(BrokerSettingsError::ClientId);
@@ -85,6 +115,7 @@ pub(super) fn client_options(settings: &BrokerSettings) -> Result<MqttOptions, B
     if !(1..=3_600).contains(&settings.keep_alive_s) {
         return Err(BrokerSettingsError::KeepAlive);
     }
+    check_devices(settings, devices)?;
     let mut options = MqttOptions::new(id, &settings.host, settings.port);
     options
         .set_keep_alive(std::time::Duration::from_secs(u64::from(settings.keep_alive_s)))
@@ -103,6 +134,28 @@ pub(super) fn client_options(settings: &BrokerSettings) -> Result<MqttOptions, B
         }
     }
     Ok(options)
+}
+
+fn check_devices(settings: &BrokerSettings, devices: &BTreeSet<DeviceId>) -> Result<(), BrokerSettingsError> {
+    if devices.len() > limits::DEVICES_MAX {
+        return Err(BrokerSettingsError::Devices);
+    }
+    let mut ids = BTreeSet::new();
+    let mut topics = BTreeSet::new();
+    for market in &settings.market {
+        let device = market.device.clone();
+        if !devices.contains(&device) {
+            return Err(BrokerSettingsError::DeviceUnknown(device));
+        }
+        if !ids.insert(&market.device) {
+            return Err(BrokerSettingsError::DeviceTwice(device));
+        }
+        market.check().map_err(|error| BrokerSettingsError::Market { device: device.clone(), error })?;
+        if !topics.insert(&market.topic) || Topic::parse(&market.topic).is_some() {
+            return Err(BrokerSettingsError::TopicTwice(device));
+        }
+    }
+    Ok(())
 }
 
 fn is_this_machine(host: &str) -> bool {
