@@ -2,8 +2,12 @@
 //! have no interface yet; G8 for devices is with the buttons.)
 
 use serde_json::{Value, json};
+use tests::site::http::Answer;
 use tests::site::till::{Tender, fresh_key, order, order_raw};
 use tests::site::{READER, Site, SiteSettings};
+
+/// The account of the site's card.
+const ACCOUNT: &str = "/api/v1/accounts/person-0001";
 
 async fn site() -> Site {
     let site = Site::start(&SiteSettings::with_cards()).await.expect("a site");
@@ -47,11 +51,34 @@ async fn g1_a_quantity_that_is_no_whole_number_in_its_range_is_refused_and_start
     no_sale(&site).await;
 }
 
+/// A grant to the card's account under this key, with this text as its amount.
+async fn grant(site: &Site, key: &str, amount: &str) -> Answer {
+    let body = format!(r#"{{"amount":{amount}}}"#);
+    let headers = [("Idempotency-Key", key)];
+    let path = format!("{ACCOUNT}/grants");
+    site.centre.operator.send(reqwest::Method::POST, &path, &headers, Some(body)).await.expect("an answer")
+}
+
+async fn available(site: &Site) -> u64 {
+    let account = site.centre.operator.read(ACCOUNT).await.expect("the account");
+    account["available"].as_u64().expect("an account has what is available")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g8_a_grant_under_the_same_key_counts_once_and_with_another_amount_is_a_conflict() {
+    let site = site().await;
+    let (before, key) = (available(&site).await, fresh_key());
+    for (amount, status) in [("1250", 201), ("1250", 200), ("1300", 409)] {
+        let answer = grant(&site, &key, amount).await;
+        assert_eq!(answer.status, status, "{amount}: {answer:?}");
+        assert_eq!(available(&site).await, before + 1_250, "{amount}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn g1_a_grant_that_is_no_whole_number_of_fen_is_refused_and_grants_nothing() {
     let site = site().await;
-    let path = "/api/v1/accounts/person-0001/grants";
-    let before = site.centre.operator.read("/api/v1/accounts/person-0001").await.expect("the account");
+    let before = available(&site).await;
     for amount in [
         "0",
         "-1",
@@ -64,16 +91,12 @@ async fn g1_a_grant_that_is_no_whole_number_of_fen_is_refused_and_grants_nothing
         "9007199254740993",
         "null",
         "[]",
+        "１００",
     ] {
-        let body = format!(r#"{{"amount":{amount}}}"#);
-        let headers = [("Idempotency-Key", fresh_key())];
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, key)| (*name, key.as_str())).collect();
-        let answer = site.centre.operator.send(reqwest::Method::POST, path, &headers, Some(body)).await;
-        let answer = answer.expect("an answer");
+        let answer = grant(&site, &fresh_key(), amount).await;
         assert!(matches!(answer.status, 400 | 422), "{amount}: {answer:?}");
     }
-    let after = site.centre.operator.read("/api/v1/accounts/person-0001").await.expect("the account");
-    assert_eq!(after["available"], before["available"]);
+    assert_eq!(available(&site).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,15 +109,11 @@ async fn g3_sums_that_leave_their_range_are_refused_and_never_wrap() {
     let answer = order_raw(&site.gateway.staff, &fresh_key(), &body(&items.join(","))).await.expect("an answer");
     assert_eq!(answer.code(), "amount_too_high", "{answer:?}");
     no_sale(&site).await;
-    let path = "/api/v1/accounts/person-0001/grants";
-    let before = site.centre.operator.read("/api/v1/accounts/person-0001").await.expect("the account");
-    let key = fresh_key();
-    let body = json!({"amount": 9_007_199_254_740_991_u64}).to_string();
-    let answer = site.centre.operator.send(reqwest::Method::POST, path, &[("Idempotency-Key", &key)], Some(body)).await;
-    let answer = answer.expect("an answer");
-    assert!(matches!(answer.status, 400 | 409 | 422), "{answer:?}");
-    let after = site.centre.operator.read("/api/v1/accounts/person-0001").await.expect("the account");
-    assert_eq!(after["available"], before["available"]);
+    let before = available(&site).await;
+    // The largest amount that is one, which the account could no longer hold.
+    let answer = grant(&site, &fresh_key(), "9007199254740991").await;
+    assert!(matches!(answer.status, 409 | 422), "{answer:?}");
+    assert_eq!(available(&site).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
