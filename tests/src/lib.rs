@@ -1,5 +1,6 @@
 //! End-to-end tests.
 
+pub mod bench;
 pub mod demo;
 pub mod pcscd;
 pub mod site;

@@ -9,8 +9,8 @@ use tests::site::audit::{Expected, audit};
 use tests::site::dice::Dice;
 use tests::site::error::SiteError;
 use tests::site::load::{Load, LoadSettings, MIXED};
-use tests::site::shopper::{settle, shop};
-use tests::site::till::Till;
+use tests::site::shopper::{Bought, settle, shop};
+use tests::site::till::{Tender, Till};
 use tests::site::{Site, SiteSettings};
 
 /// Rounds in an ordinary run, and before a release.
@@ -97,4 +97,20 @@ async fn rounds(victim: Victim) {
 
 fn count() -> u32 {
     if std::env::var_os("LONG").is_some() { ROUNDS_LONG } else { ROUNDS }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_at_the_end_finds_what_is_missing_and_what_nobody_sent() {
+    let site = Site::start(&SiteSettings::default().and_load(1)).await.expect("a site");
+    let pace = LoadSettings { window: 8, pause: None, count: Some(20), kinds: MIXED };
+    let load = Load::start(site.load_logins(), tests::site::EPOCH, &pace, &mut Dice::new(1));
+    let mut load = load.finish(DRAIN).await.expect("every report is acknowledged");
+    load.acknowledged.insert(("load-0001".to_owned(), 1, 4_711));
+    load.sent.remove(&("load-0001".to_owned(), 1, 7));
+    let paid = Bought { sale: "f".repeat(32), tender: Tender::Purse, state: "paid".to_owned() };
+    let findings = audit(&site, &Expected { load, bought: vec![paid], ..Expected::default() }, DRAIN).await;
+    assert_eq!(findings.len(), 3, "{findings:?}");
+    for (finding, start) in findings.iter().zip(["acknowledged and missing", "never sent", "shown as paid and not"]) {
+        assert!(finding.starts_with(start), "{findings:?}");
+    }
 }

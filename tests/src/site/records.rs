@@ -82,16 +82,14 @@ impl Records {
             .collect()
     }
 
-    /// How many entries there are, and how many of this kind.
+    /// Whether there is an entry of this origin.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn count(&mut self, kind: &str) -> Result<(i64, i64), sqlx::Error> {
-        let row = sqlx::query("SELECT COUNT(*), COUNT(*) FILTER (WHERE kind = $1) FROM entries")
-            .bind(kind)
-            .fetch_one(&mut self.connection)
-            .await?;
-        Ok((row.try_get(0)?, row.try_get(1)?))
+    pub async fn has(&mut self, origin: &str) -> Result<bool, sqlx::Error> {
+        let found =
+            sqlx::query("SELECT 1 FROM entries WHERE origin = $1").bind(origin).fetch_optional(&mut self.connection);
+        Ok(found.await?.is_some())
     }
 
     /// Every sale.
