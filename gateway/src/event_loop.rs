@@ -113,7 +113,7 @@ fn next_wake<O: Outside>(core: &Core, outside: &mut O) -> Duration {
     Duration::from_millis(at.saturating_sub(now)).min(IDLE_LOOK)
 }
 
-/// Waits for what comes first. The journal comes before everything, for it releases what waits; devices come next.
+/// Waits for what comes first. The journal comes before everything, for it releases what waits.
 async fn select(
     inputs: &mut Inputs,
     link: &mut Vec<LinkInput>,
@@ -121,21 +121,28 @@ async fn select(
     take_reports: bool,
     wake: Duration,
 ) -> Turn {
+    let Inputs { link: reports, store, uplink, desk, card, queries } = inputs;
+    // In fair turns: however many reports come in, alarms still leave, people are answered and cards are served.
+    let others = async {
+        tokio::select! {
+            count = reports.recv_many(link, INPUTS_PER_TURN), if take_reports => {
+                if count == 0 { Turn::Ended(Ended::AdapterGone("device_link")) } else { Turn::Link }
+            }
+            input = card.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("card_reader")), Turn::Card),
+            input = desk.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("kiosk")), Turn::Desk),
+            input = uplink.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("uplink")), Turn::Uplink),
+            query = queries.recv() => query.map_or(Turn::Ended(Ended::AdapterGone("kiosk")), Turn::Query),
+            () = tokio::time::sleep(wake) => Turn::Time,
+        }
+    };
     tokio::select! {
         biased;
         changed = shutdown.wait_for(|stop| *stop) => {
             drop(changed);
             Turn::Ended(Ended::Shutdown)
         }
-        event = inputs.store.recv() => event.map_or(Turn::Ended(Ended::AdapterGone("store")), Turn::Store),
-        count = inputs.link.recv_many(link, INPUTS_PER_TURN), if take_reports => {
-            if count == 0 { Turn::Ended(Ended::AdapterGone("device_link")) } else { Turn::Link }
-        }
-        input = inputs.card.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("card_reader")), Turn::Card),
-        input = inputs.desk.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("kiosk")), Turn::Desk),
-        input = inputs.uplink.recv() => input.map_or(Turn::Ended(Ended::AdapterGone("uplink")), Turn::Uplink),
-        query = inputs.queries.recv() => query.map_or(Turn::Ended(Ended::AdapterGone("kiosk")), Turn::Query),
-        () = tokio::time::sleep(wake) => Turn::Time,
+        event = store.recv() => event.map_or(Turn::Ended(Ended::AdapterGone("store")), Turn::Store),
+        turn = others => turn,
     }
 }
 
@@ -192,3 +199,7 @@ async fn drain_journal<O: Outside>(mut core: Core, mut inputs: Inputs, outside: 
         }
     }
 }
+
+#[cfg(test)]
+#[path = "event_loop_tests.rs"]
+mod tests;
