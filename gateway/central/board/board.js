@@ -34,8 +34,17 @@ let hangUp;
 
 const main = () => document.getElementById("main");
 
+/** The operator logged out, or in anew, while an answer was on its way: it belongs to nobody any more. */
+class LoggedOut extends Error {}
+
 async function ask(method, path, body) {
-  const answer = await answerTo(method, path, page.token, languageInUse(), body);
+  const token = page.token;
+  const answer = await answerTo(method, path, token, languageInUse(), body).catch((refused) => {
+    throw page.token === token ? refused : new LoggedOut();
+  });
+  if (page.token !== token) {
+    throw new LoggedOut();
+  }
   page.ahead = answer.ahead ?? page.ahead;
   return answer.body;
 }
@@ -84,6 +93,9 @@ async function step(alarm, name, cause) {
     await ask("POST", `/api/v1/alarms/${encodeURIComponent(alarm.id)}/${name}`, cause === undefined ? undefined : { cause });
     Object.assign(page, { note: null, resolving: null });
   } catch (refused) {
+    if (refused instanceof LoggedOut) {
+      return;
+    }
     if (refused.status === 401) {
       logOut(refused.message);
       return;
@@ -258,6 +270,9 @@ async function approve(gateway) {
     await ask("POST", `/api/v1/gateways/${encodeURIComponent(gateway.gateway)}/approve`);
     page.note = null;
   } catch (refused) {
+    if (refused instanceof LoggedOut) {
+      return;
+    }
     if (refused.status === 401) {
       logOut(refused.message);
       return;
@@ -374,7 +389,7 @@ async function onePerson(reference) {
   try {
     return await ask("GET", `/api/v1/people/${encodeURIComponent(reference)}`);
   } catch (refused) {
-    if (refused.status === 401) {
+    if (refused.status === 401 || refused instanceof LoggedOut) {
       throw refused;
     }
     return undefined;
@@ -403,6 +418,19 @@ async function fetchTab() {
   }
 }
 
+function loadFailed(refused) {
+  if (refused instanceof LoggedOut) {
+    return;
+  }
+  if (refused.status === 401) {
+    logOut(refused.message);
+  } else if (refused.status === 0) {
+    page.online = false;
+  } else {
+    page.note = refused.message;
+  }
+}
+
 /** Loads what is shown; changes that come while it loads make it load once more. */
 async function load() {
   if (!page.token) {
@@ -413,23 +441,16 @@ async function load() {
     return;
   }
   loading = true;
-  try {
-    do {
-      again = false;
+  do {
+    again = false;
+    try {
       await fetchTab();
       page.online = true;
-    } while (again);
-  } catch (refused) {
-    if (refused.status === 401) {
-      logOut(refused.message);
-    } else if (refused.status === 0) {
-      page.online = false;
-    } else {
-      page.note = refused.message;
+    } catch (refused) {
+      loadFailed(refused);
     }
-  } finally {
-    loading = false;
-  }
+  } while (again && page.token);
+  loading = false;
   render();
 }
 
