@@ -183,7 +183,12 @@ impl<'a> Till<'a> {
             return Ok(());
         }
         self.card.reinsert();
-        until("pcscd notices the card", SALE, async || self.card.wait_noticed(Duration::ZERO).then_some(())).await
+        // A card that is torn at once has been noticed, and is in the hand again.
+        let seen = async || {
+            let torn = self.card.presence() != Presence::OnReader;
+            (torn || self.card.wait_noticed(Duration::ZERO)).then_some(())
+        };
+        until("pcscd notices the card", SALE, seen).await
     }
 
     /// Takes the card away and waits until the gateway has noticed.
