@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** a format changes by adding, with a new [`version`]; the golden bytes in `tests/golden` are never edited.
 #![no_std]
+#![warn(missing_docs)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

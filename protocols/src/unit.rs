@@ -3,6 +3,8 @@
 //! **Invariant:** an amount is a whole number of fen (1 point = 100 fen) from 0 to 2^53 - 1, and is never computed
 //! with an operation that could wrap.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use core::fmt;
 
 use serde::de;

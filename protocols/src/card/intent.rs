@@ -1,5 +1,7 @@
 //! The intent of a purchase: what is recorded before a card is debited, and by which its outcome is found later.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use serde::{Deserialize, Serialize};
 
 use super::crypto::{Mac1, TransactionData};

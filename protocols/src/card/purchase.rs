@@ -18,6 +18,8 @@
 //! with the TAC kept as evidence, and is settled by [`super::settle`] or by the issuer's verdict on the TAC.
 //! **Invariant:** `Refused` after the intent is only said where nothing can have been debited: [`proves_no_debit`].
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::apdu::{Command, Response};
 use super::card_file::CardFile;
 use super::crypto::AuthCode;

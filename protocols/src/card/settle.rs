@@ -25,6 +25,8 @@
 //! issuer can vouch, comes on top where the card still gives it. A card's log is not authenticated: whoever must not
 //! trust the card (its MAC2 was rejected) waits for the issuer's verdict on the TAC.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use super::apdu::{Command, Response};
 use super::card_file::CardFile;
 use super::crypto::Tac;

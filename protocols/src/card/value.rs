@@ -3,6 +3,8 @@
 //! **Invariant:** a value that exists is a value that the wire can carry; constructors check, nothing later does.
 //! **Invariant:** an [`ApplicationSerialNumber`] shows itself only through methods that say so by name.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 use core::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,8 @@
 //! **Invariant:** people see `paid` only after the outcome is durable.
 //! **Invariant:** where the PSAM rejected a card's MAC2, the card's own word (proof, log) never makes the sale `paid`.
 
+#![warn(clippy::arithmetic_side_effects)]
+
 mod dialogue;
 mod start;
 mod tender;
