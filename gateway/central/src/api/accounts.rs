@@ -111,6 +111,16 @@ pub async fn one(
     }))
 }
 
+/// The key under which a write counts once.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    headers
+        .get("idempotency-key")
+        .and_then(|key| key.to_str().ok())
+        .filter(|key| (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()))
+        .map(str::to_owned)
+        .ok_or(Problem::KeyMissing)
+}
+
 /// Body of a grant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,12 +142,7 @@ pub async fn grant(
     headers: HeaderMap,
     body: Payload,
 ) -> Result<(StatusCode, Json<GrantDone>), Problem> {
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok())
-        .filter(|key| (1..=limits::IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()))
-        .ok_or(Problem::KeyMissing)?
-        .to_owned();
+    let key = idempotency_key(&headers)?;
     let GrantBody { amount } = body.json()?;
     let answer = app
         .store

@@ -16,6 +16,7 @@ mod health;
 mod host;
 mod payload;
 pub mod problem;
+mod refunds;
 mod registry;
 mod rules;
 mod sales;
@@ -109,6 +110,7 @@ fn for_people(routes: Routes) -> Routes {
         .at(&get, "/api/v1/accounts/{ref}", accounts::one)
         .at(&post, "/api/v1/accounts/{ref}/grants", accounts::grant)
         .at(&post, "/api/v1/holds/release", accounts::release)
+        .at(&post, "/api/v1/refunds", refunds::give_back)
         .at(&get, "/api/v1/people/{ref}", registry::person)
         .at(&get, "/api/v1/devices", registry::devices)
         .at(&get, "/api/v1/gateways", registry::gateways)

@@ -51,6 +51,12 @@ pub enum Problem {
     HoldEnded,
     /// The card belongs to another person.
     CardTaken,
+    /// The sale was paid with another card.
+    OtherCard,
+    /// No account paid the sale.
+    NotRefundable,
+    /// More is to come back than was paid and is left.
+    MoreThanPaid,
     /// The catalogue names a service twice, or one without a name.
     Catalogue,
     /// Too much at once.
@@ -73,7 +79,12 @@ impl Problem {
             Self::BadJson | Self::BadParameter | Self::Version | Self::KeyMissing => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::CauseMissing | Self::Amount | Self::Catalogue => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::CauseMissing
+            | Self::Amount
+            | Self::Catalogue
+            | Self::OtherCard
+            | Self::NotRefundable
+            | Self::MoreThanPaid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::AlarmTaken | Self::KeyUsed | Self::NothingToApprove | Self::HoldEnded | Self::CardTaken => {
                 StatusCode::CONFLICT
             }
@@ -104,6 +115,9 @@ impl Problem {
             Self::NothingToApprove => "nothing_to_approve",
             Self::HoldEnded => "hold_ended",
             Self::CardTaken => "card_taken",
+            Self::OtherCard => "other_card",
+            Self::NotRefundable => "not_refundable",
+            Self::MoreThanPaid => "more_than_paid",
             Self::Catalogue => "catalogue",
             Self::Busy => "busy",
             Self::Full => "disk_full",
@@ -132,6 +146,9 @@ impl Problem {
             Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
             Self::NothingToApprove => "该网关尚无日志可批准。",
             Self::HoldEnded => "该冻结已入账或已退回,无需处理。",
+            Self::OtherCard => "该笔交易不是用这张卡付款的,请核对卡和交易。",
+            Self::NotRefundable => "该笔交易不是由重阳分账户付款(或尚未入账),不能退回重阳分。",
+            Self::MoreThanPaid => "退款超过了该笔交易中尚可退回的数量,请核对服务和数量。",
             Self::CardTaken => "该卡已登记在其他人名下,请先核实。",
             Self::Catalogue => "服务目录中有重复的编号或空的名称,请修改后重新提交。",
             Self::Busy => "系统繁忙,请稍后重试。",
@@ -163,6 +180,11 @@ impl Problem {
             Self::Amount => "The amount must be a whole number of fen above zero, within what an account can hold.",
             Self::NothingToApprove => "This gateway has no journal to approve yet.",
             Self::HoldEnded => "This hold was posted or given back already: nothing is left to do.",
+            Self::OtherCard => "Another card paid this sale: check the card and the sale.",
+            Self::NotRefundable => {
+                "No account paid this sale (yet), so no points can go back: see its state and tender."
+            }
+            Self::MoreThanPaid => "That is more than is left of this sale: check the services and how many.",
             Self::CardTaken => "This card belongs to another person: check its number.",
             Self::Catalogue => {
                 "The catalogue names a service twice, or one without a name: correct it and send it again."

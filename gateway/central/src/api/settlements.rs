@@ -40,6 +40,8 @@ pub struct Settlement {
     purse: Sum,
     /// Debits of earlier days, or of this one, whose proof became valid on this day.
     proved: Sum,
+    /// Refunds made on this day; negative. In its lines the origin is the refund's key.
+    refunded: Sum,
     /// What is owed for this day.
     total: i64,
     /// Debits that came on this day without a valid proof, less what was proved on it.
@@ -66,6 +68,7 @@ pub async fn one(
         account: Sum::default(),
         purse: Sum::default(),
         proved: Sum::default(),
+        refunded: Sum::default(),
         total: 0,
         without_proof: 0,
         lines: Vec::new(),
@@ -87,6 +90,7 @@ pub async fn one(
         match row.try_get::<String, _>(0)? {
             kind if kind == Kind::Post.word() => settlement.account = sum,
             kind if kind == Kind::Purse.word() => settlement.purse = sum,
+            kind if kind == Kind::Refund.word() => settlement.refunded = sum,
             _ => settlement.proved = sum,
         }
     }

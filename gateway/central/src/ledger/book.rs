@@ -56,6 +56,8 @@ pub enum Kind {
     Purse,
     /// The proof of a purse debit became valid.
     Proof,
+    /// Points of a posted sale go back to the person.
+    Refund,
 }
 
 impl Kind {
@@ -69,6 +71,7 @@ impl Kind {
             Self::Void => "void",
             Self::Purse => "purse",
             Self::Proof => "proof",
+            Self::Refund => "refund",
         }
     }
 }

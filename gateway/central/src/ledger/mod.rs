@@ -18,5 +18,6 @@ pub mod book;
 pub mod decide;
 pub mod grant;
 pub mod hold;
+pub mod refund;
 pub mod release;
 pub mod sale;

@@ -367,7 +367,11 @@ fn by_provider(items: &[SaleItem]) -> BTreeMap<ProviderId, i64> {
     sums
 }
 
-fn items_of(text: &str) -> Result<Vec<SaleItem>, StoreError> {
+/// Lines from how they are stored.
+///
+/// # Errors
+/// They are none.
+pub fn items_of(text: &str) -> Result<Vec<SaleItem>, StoreError> {
     serde_json::from_str(text).map_err(|_| StoreError::Row { table: "sales" })
 }
 

@@ -7,5 +7,6 @@ mod entries;
 mod holds;
 mod orders;
 mod people;
+mod refunds;
 mod secure;
 mod support;
