@@ -1,12 +1,17 @@
 //! What can be ordered and by which rules; each version is kept, and the newest is ordered from every gateway.
 //!
+//! Prices are checked against the catalogue in force, and against those that it replaced a short while ago
+//! ([`limits::CATALOGUE_GRACE`]): a sale that was begun before the change, or whose gateway has not heard of it yet, is
+//! sold as it was shown. All lines of a sale must be in one version.
+//!
 //! **Invariant:** a version number is given here, once; it grows.
 
 use protocols::unit::Points;
-use protocols::uplink::{CatalogueOrder, CatalogueService, PolicyOrder};
+use protocols::uplink::{CatalogueOrder, CatalogueService, PolicyOrder, SaleItem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::limits;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::store::{StoreError, Tx};
@@ -59,6 +64,60 @@ pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<u3
         .await?;
     orders::add_for_all(tx, &What::Policy(&order)).await?;
     Ok(version)
+}
+
+/// What the catalogue says to the lines of a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PriceAnswer {
+    /// One version has every line.
+    Right,
+    /// Every service is known, but no version has all lines with this provider and price.
+    Differs,
+    /// The version in force does not have a service.
+    NoService,
+}
+
+/// Whether lines are as one catalogue has them that is in force, or was a short while ago.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn price(tx: &mut Tx, items: &[SaleItem]) -> Result<PriceAnswer, StoreError> {
+    let grace_ms = i64::try_from(limits::CATALOGUE_GRACE.as_millis()).unwrap_or(i64::MAX);
+    let bodies: Vec<String> = sqlx::query_scalar(
+        "SELECT body FROM catalogues
+         WHERE version >= (SELECT COALESCE(MAX(version), 0) FROM catalogues WHERE at_ms <= $1)
+         ORDER BY version DESC LIMIT $2",
+    )
+    .bind(tx.now.ms.saturating_sub(grace_ms))
+    .bind(limits::CATALOGUES_ASKED)
+    .fetch_all(&mut tx.conn)
+    .await?;
+    let mut answer = PriceAnswer::NoService;
+    for (at, body) in bodies.iter().enumerate() {
+        let CatalogueOrder { services, .. } =
+            serde_json::from_str(body).map_err(|_| StoreError::Row { table: "catalogues" })?;
+        match in_services(&services, items) {
+            PriceAnswer::Right => return Ok(PriceAnswer::Right),
+            other @ (PriceAnswer::Differs | PriceAnswer::NoService) => {
+                if at == 0 {
+                    answer = other;
+                }
+            }
+        }
+    }
+    Ok(answer)
+}
+
+fn in_services(services: &[CatalogueService], items: &[SaleItem]) -> PriceAnswer {
+    let mut answer = PriceAnswer::Right;
+    for item in items {
+        match services.iter().find(|service| service.id == item.service) {
+            None => return PriceAnswer::NoService,
+            Some(service) if service.provider == item.provider && service.price == item.unit_price => {}
+            Some(_) => answer = PriceAnswer::Differs,
+        }
+    }
+    answer
 }
 
 async fn next_version(tx: &mut Tx, query: &'static str, table: &'static str) -> Result<u32, StoreError> {

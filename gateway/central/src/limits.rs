@@ -26,6 +26,11 @@ pub const IDLE_TIME: Duration = Duration::from_secs(120);
 pub const CATALOGUE_BYTES_MAX: usize = 1024 * 1024;
 /// Services in a catalogue.
 pub const SERVICES_MAX: usize = 4_000;
+/// How long a catalogue still sets prices after another one replaced it. A hold needs the line, over which a gateway
+/// hears of the new one within seconds; a sale that was chosen before takes some minutes at the kiosk.
+pub const CATALOGUE_GRACE: Duration = Duration::from_secs(15 * 60);
+/// The most versions of the catalogue that one hold is checked against, the newest first.
+pub const CATALOGUES_ASKED: i64 = 8;
 /// Bytes of a cause or a reason that a person writes.
 pub const CAUSE_BYTES_MAX: usize = 500;
 /// Bytes of an idempotency key.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use central::catalogue;
 use central::enrolment::{self, Person};
 use central::identity::Token;
 use central::intake::{self, shape};
@@ -14,7 +15,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
 use protocols::id::GatewayId;
 use protocols::unit::Points;
-use protocols::uplink::{EntryUpload, HoldOutcome, HoldRequest, Outcome, PrivateRecord, Results};
+use protocols::uplink::{CatalogueService, EntryUpload, HoldOutcome, HoldRequest, Outcome, PrivateRecord, Results};
 use serde_json::{Value, json};
 
 const SERIAL: &str = "00003100000012345678";
@@ -55,6 +56,7 @@ impl Centre {
                 enrolment::person(tx, &person).await?;
                 enrolment::card(tx, &serial_number(SERIAL).expect("a number"), "p1").await?;
                 let amount = Points::from_fen(GRANTED.unsigned_abs()).expect("an amount");
+                catalogue::publish(tx, services(), "test").await?;
                 grant::give(tx, "p1", amount, "first", "test").await
             })
         });
@@ -199,8 +201,8 @@ proptest! {
             for (sale, what) in steps {
                 let origin = json!({"source": "gateway:gw-demo", "epoch": "j0000000000000001", "seq": 1_000 + sale});
                 match what {
-                    0 | 1 => drop(centre.hold(hold_request(&origin, 1_000 + sale * 900)).await),
-                    2 => entries.push(intent(&origin, 1_000 + sale * 900)),
+                    0 | 1 => drop(centre.hold(hold_request(&origin, 1 + sale)).await),
+                    2 => entries.push(intent(&origin, 1 + sale)),
                     6 => ask_release(&centre, &format!("gateway:gw-demo/j0000000000000001/{}", 1_000 + sale)).await,
                     _ => {
                         let word = ["paid", "cancelled", "unknown"][usize::from(what) - 3];
@@ -239,20 +241,29 @@ async fn ask_release(centre: &Centre, origin: &str) {
     }
 }
 
-fn hold_request(origin: &Value, amount: u64) -> Value {
+/// The price of a lunch, fen.
+const LUNCH: u64 = 900;
+
+fn services() -> Vec<CatalogueService> {
+    let lunch = json!({"id": "meal-lunch", "provider": "canteen-01", "category": "meal", "name_zh": "午餐",
+        "name_en": "Lunch", "price": LUNCH});
+    vec![serde_json::from_value(lunch).expect("a service")]
+}
+
+fn hold_request(origin: &Value, lunches: u64) -> Value {
     json!({"v": 1, "origin": origin, "card": SERIAL,
-        "proof": {"challenge": "1122334455667788", "response": "9c2b4dd8c4fec173"}, "items": items(amount),
-        "amount": amount})
+        "proof": {"challenge": "1122334455667788", "response": "9c2b4dd8c4fec173"}, "items": items(lunches),
+        "amount": lunches * LUNCH})
 }
 
-fn items(amount: u64) -> Value {
-    json!([{"service": "meal-lunch", "provider": "canteen-01", "quantity": 1, "unit_price": amount}])
+fn items(lunches: u64) -> Value {
+    json!([{"service": "meal-lunch", "provider": "canteen-01", "quantity": lunches, "unit_price": LUNCH}])
 }
 
-fn intent(origin: &Value, amount: u64) -> (String, Option<PrivateRecord>) {
+fn intent(origin: &Value, lunches: u64) -> (String, Option<PrivateRecord>) {
     let bytes = json!({"card": SERIAL}).to_string();
     let mac = Hmac::<sha2::Sha256>::new_from_slice(&[1]).expect("any key will do").chain_update(&bytes);
-    let body = json!({"sale": "s", "tender": "account", "items": items(amount), "amount": amount, "catalogue": 1,
+    let body = json!({"sale": "s", "tender": "account", "items": items(lunches), "amount": lunches * LUNCH, "catalogue": 1,
         "purse": null, "private_hmac": hex::encode(mac.finalize().into_bytes())});
     let private = PrivateRecord { salt: "01".to_owned(), bytes };
     (entry(origin, "sale.intent", &Value::Null, &body), Some(private))

@@ -40,7 +40,7 @@ pub enum Refusal {
     Version,
     /// Its origin or subject is of a form that no source has.
     Origin,
-    /// It claims to come from another gateway.
+    /// It claims to come from another gateway, or ends a sale of one.
     ForeignOrigin,
     /// Its body is not that of its kind.
     Body,
@@ -204,6 +204,11 @@ fn read(gateway: &GatewayId, bytes: &str, private: Option<&PrivateRecord>) -> Re
         return Err(Refusal::ForeignOrigin);
     }
     if matches!(entry.origin.source, Source::Centre(_)) {
+        return Err(Refusal::ForeignOrigin);
+    }
+    if entry.kind == kind::SALE_OUTCOME
+        && matches!(&entry.about, Some(Origin { source: Source::Gateway(name), .. }) if name != gateway)
+    {
         return Err(Refusal::ForeignOrigin);
     }
     let fact = read_fact(&entry, private)?;

@@ -13,9 +13,10 @@
 //!
 //! **Invariant:** `unknown` never moves a point.
 //! **Invariant:** a sale moves points at most once, and never both ways.
+//! **Invariant:** a hold is posted only for the card, the lines and the amount that it was made for.
 
 use protocols::unit::Points;
-use protocols::uplink::{SaleOutcome, Tender};
+use protocols::uplink::{SaleItem, SaleOutcome, Tender};
 
 /// How a hold stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +47,42 @@ impl HoldState {
     }
 }
 
+/// What is paid for, and by whom: an intent and its hold have to say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The total, fen.
+    pub amount: Points,
+    /// The lines.
+    pub items: Vec<SaleItem>,
+    /// The card's reference.
+    pub card: String,
+}
+
+impl Terms {
+    /// What differs from other terms, the weightiest first; `None` where nothing does.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<Doubt> {
+        if self.card != other.card {
+            Some(Doubt::CardDiffers)
+        } else if self.amount != other.amount {
+            Some(Doubt::AmountDiffers)
+        } else if self.items != other.items {
+            Some(Doubt::ItemsDiffer)
+        } else {
+            None
+        }
+    }
+}
+
 /// What is known of a sale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// Tender and amount, once the intent is here.
-    pub intent: Option<(Tender, Points)>,
+    /// Tender and terms, once the intent is here.
+    pub intent: Option<(Tender, Terms)>,
     /// The outcome, once one is here.
     pub outcome: Option<SaleOutcome>,
-    /// The hold with its amount, where there is one.
-    pub hold: Option<(HoldState, Points)>,
+    /// The hold with its terms, where there is one.
+    pub hold: Option<(HoldState, Terms)>,
     /// Whether the effect on the ledger was made, or none is due.
     pub settled: bool,
 }
@@ -85,6 +113,14 @@ pub enum Doubt {
     PaidAfterVoid,
     /// The hold has another amount than the intent.
     AmountDiffers,
+    /// The hold has other lines than the intent.
+    ItemsDiffer,
+    /// The hold is of another card than the intent.
+    CardDiffers,
+    /// A hold was asked for at prices that the catalogue does not have.
+    PriceDiffers,
+    /// A hold was asked for a service that the catalogue does not have.
+    NotInCatalogue,
     /// A hold for a sale that a purse paid.
     HoldForPurse,
     /// Said to be paid, and not to be paid.
@@ -99,6 +135,10 @@ impl Doubt {
             Self::PaidWithoutHold => "paid_without_hold",
             Self::PaidAfterVoid => "paid_after_void",
             Self::AmountDiffers => "amount_differs",
+            Self::ItemsDiffer => "items_differ",
+            Self::CardDiffers => "card_differs",
+            Self::PriceDiffers => "price_differs",
+            Self::NotInCatalogue => "not_in_catalogue",
             Self::HoldForPurse => "hold_for_purse",
             Self::OutcomeDiffers => "outcome_differs",
         }
@@ -111,7 +151,11 @@ pub fn due(facts: &Facts) -> Due {
     if facts.settled {
         return Due::Nothing;
     }
-    match (facts.outcome, facts.intent, facts.hold) {
+    match (facts.outcome, &facts.intent, &facts.hold) {
+        // Not ended yet, but people need not wait to look.
+        (None | Some(SaleOutcome::Unknown), Some((Tender::Account, intended)), Some((HoldState::Held, held))) => {
+            intended.difference(held).map_or(Due::Nothing, Due::Doubt)
+        }
         (None | Some(SaleOutcome::Unknown), _, _) | (Some(SaleOutcome::Paid), None, _) => Due::Nothing,
         (Some(SaleOutcome::Refused | SaleOutcome::Cancelled), _, Some((HoldState::Held, _))) => Due::Void,
         (Some(SaleOutcome::Refused | SaleOutcome::Cancelled), _, None | Some((HoldState::Voided, _))) => Due::Close,
@@ -121,9 +165,8 @@ pub fn due(facts: &Facts) -> Due {
         (Some(SaleOutcome::Paid), Some((Tender::Purse, _)), None) => Due::Purse,
         (Some(SaleOutcome::Paid), Some((Tender::Purse, _)), Some(_)) => Due::Doubt(Doubt::HoldForPurse),
         (Some(SaleOutcome::Paid), Some((Tender::Account, _)), None) => Due::Doubt(Doubt::PaidWithoutHold),
-        (Some(SaleOutcome::Paid), Some((Tender::Account, amount)), Some((state, held))) => match state {
-            HoldState::Held if held == amount => Due::Post,
-            HoldState::Held => Due::Doubt(Doubt::AmountDiffers),
+        (Some(SaleOutcome::Paid), Some((Tender::Account, intended)), Some((state, held))) => match state {
+            HoldState::Held => intended.difference(held).map_or(Due::Post, Due::Doubt),
             HoldState::Posted => Due::Close,
             HoldState::Voided => Due::Doubt(Doubt::PaidAfterVoid),
         },

@@ -27,16 +27,21 @@ fn amount() -> Points {
     Points::from_fen(AMOUNT).expect("an amount")
 }
 
+fn terms() -> Terms {
+    let text = r#"[{"service":"meal-lunch","provider":"canteen-01","quantity":1,"unit_price":1250}]"#;
+    Terms { amount: amount(), items: serde_json::from_str(text).expect("lines"), card: "card-1".to_owned() }
+}
+
 fn run(events: &[Event]) -> (Facts, Effects) {
     let mut facts = Facts { intent: None, outcome: None, hold: None, settled: false };
     let mut effects = Effects::default();
     for event in events {
         match event {
-            Event::Intent(tender) => facts.intent = Some((*tender, amount())),
+            Event::Intent(tender) => facts.intent = Some((*tender, terms())),
             Event::Hold => {
                 let ended = matches!(facts.outcome, Some(SaleOutcome::Refused | SaleOutcome::Cancelled));
                 if facts.hold.is_none() && !ended {
-                    facts.hold = Some((HoldState::Held, amount()));
+                    facts.hold = Some((HoldState::Held, terms()));
                 }
             }
             Event::Outcome(told) => match merge(facts.outcome, *told) {
@@ -45,7 +50,7 @@ fn run(events: &[Event]) -> (Facts, Effects) {
                 Merge::Contradiction => effects.doubts += 1,
             },
         }
-        let held = facts.hold.map(|(_, held)| held);
+        let held = facts.hold.clone().map(|(_, held)| held);
         match due(&facts) {
             Due::Nothing => {}
             Due::Doubt(_) => effects.doubts += 1,
@@ -139,12 +144,22 @@ proptest! {
 
 #[test]
 fn g8_a_hold_of_another_amount_is_never_posted() {
-    let other = Points::from_fen(AMOUNT + 1).expect("an amount");
-    let facts = Facts {
-        intent: Some((Tender::Account, amount())),
+    let other = Terms { amount: Points::from_fen(AMOUNT + 1).expect("an amount"), ..terms() };
+    assert_eq!(paid(other), Due::Doubt(Doubt::AmountDiffers));
+}
+
+#[test]
+fn a_hold_of_another_card_or_other_lines_is_never_posted() {
+    assert_eq!(paid(terms()), Due::Post);
+    assert_eq!(paid(Terms { card: "card-2".to_owned(), ..terms() }), Due::Doubt(Doubt::CardDiffers));
+    assert_eq!(paid(Terms { items: Vec::new(), ..terms() }), Due::Doubt(Doubt::ItemsDiffer));
+}
+
+fn paid(held: Terms) -> Due {
+    due(&Facts {
+        intent: Some((Tender::Account, terms())),
         outcome: Some(SaleOutcome::Paid),
-        hold: Some((HoldState::Held, other)),
+        hold: Some((HoldState::Held, held)),
         settled: false,
-    };
-    assert_eq!(due(&facts), Due::Doubt(Doubt::AmountDiffers));
+    })
 }

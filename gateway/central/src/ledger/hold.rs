@@ -2,20 +2,21 @@
 //!
 //! **Invariant:** a hold counts against what is available from its commit on, and once by its origin.
 //! **Invariant:** a refusal moves nothing and is not kept, so the same request may be asked again.
+//! **Invariant:** points are held only at prices that the catalogue has, or had a short while ago.
 
 use std::sync::Arc;
 
 use protocols::card::value::ApplicationSerialNumber;
 use protocols::id::GatewayId;
-use protocols::unit::Points;
 use protocols::uplink::{AccountState, HoldAnswer, HoldOutcome, HoldRequest, Source};
 use protocols::version;
 use serde_json::json;
 use sqlx::Row as _;
 
 use super::book::{self, Account, Kind, PostError};
-use super::decide::{Doubt, HoldState};
+use super::decide::{Doubt, HoldState, Terms};
 use super::sale;
+use crate::catalogue::{self, PriceAnswer};
 use crate::intake::shape::{check_origin, items_make};
 use crate::issuer::{CardVerdict, Issuer, serial_number};
 use crate::news::{Event, News};
@@ -33,8 +34,12 @@ pub enum HoldRefusal {
     ForeignOrigin,
     /// Sales of this gateway are closed until a person approves its journal.
     Closed,
-    /// The same origin with another amount or card.
+    /// The same origin with another amount, other lines or another card.
     Conflict,
+    /// A service is not in the catalogue.
+    NotInCatalogue,
+    /// A service has another price or provider in the catalogue.
+    PriceDiffers,
     /// The sale was refused or cancelled.
     Cancelled,
     /// The card did not prove itself.
@@ -59,6 +64,8 @@ impl HoldRefusal {
             Self::ForeignOrigin => "foreign_origin",
             Self::Closed => "closed",
             Self::Conflict => "conflict",
+            Self::NotInCatalogue => "not_in_catalogue",
+            Self::PriceDiffers => "price_differs",
             Self::Cancelled => "cancelled",
             Self::NotGenuine => "not_genuine",
             Self::ProofPending => "proof_pending",
@@ -75,6 +82,12 @@ pub struct Checked {
     request: HoldRequest,
     card: ApplicationSerialNumber,
     verdict: CardVerdict,
+}
+
+impl Checked {
+    fn terms(&self, card: &str) -> Terms {
+        Terms { amount: self.request.amount, items: self.request.items.clone(), card: card.to_owned() }
+    }
 }
 
 /// Checks what needs no database.
@@ -167,16 +180,21 @@ async fn known(
     checked: &Checked,
 ) -> Result<Option<HoldAnswer>, StoreError> {
     let row = sqlx::query(
-        "SELECT h.amount, h.state, h.person, c.serial FROM holds h JOIN cards c ON c.ref = h.card WHERE h.origin = $1",
+        "SELECT h.amount, h.state, h.person, c.serial, h.items FROM holds h JOIN cards c ON c.ref = h.card
+         WHERE h.origin = $1",
     )
     .bind(origin)
     .fetch_optional(&mut tx.conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let same = row.try_get::<i64, _>(0)? == book::fen(checked.request.amount)
-        && row.try_get::<String, _>(3)? == checked.card.to_hex().as_str();
-    if !same {
-        sale::doubt(tx, gateway, origin, Doubt::AmountDiffers).await?;
+    // Both name the card by its number here; the request's reference may not be known yet.
+    let held = Terms {
+        amount: book::points(row.try_get(0)?),
+        items: sale::items_of(&row.try_get::<String, _>(4)?)?,
+        card: row.try_get(3)?,
+    };
+    if let Some(difference) = held.difference(&checked.terms(checked.card.to_hex().as_str())) {
+        sale::doubt(tx, gateway, origin, difference).await?;
         return Ok(Some(refusal(HoldRefusal::Conflict)));
     }
     let state = HoldState::from_word(&row.try_get::<String, _>(1)?).ok_or(StoreError::Row { table: "holds" })?;
@@ -201,16 +219,17 @@ async fn admit(
     if closed.is_some() {
         return Ok(Err(HoldRefusal::Closed));
     }
+    let mut intended = None;
     if let Some(facts) = sale::facts(tx, origin).await? {
         use protocols::uplink::SaleOutcome::{Cancelled, Paid, Refused, Unknown};
         match facts.outcome {
             Some(Refused | Cancelled) => return Ok(Err(HoldRefusal::Cancelled)),
             Some(Paid | Unknown) | None => {}
         }
-        if facts.intent.is_some_and(|(_, amount): (_, Points)| amount != checked.request.amount) {
-            sale::doubt(tx, gateway, origin, Doubt::AmountDiffers).await?;
-            return Ok(Err(HoldRefusal::Conflict));
-        }
+        intended = facts.intent.map(|(_, terms)| terms);
+    }
+    if let Some(refusal) = priced(tx, gateway, origin, checked).await? {
+        return Ok(Err(refusal));
     }
     match checked.verdict {
         CardVerdict::Genuine => {}
@@ -218,10 +237,30 @@ async fn admit(
         CardVerdict::Pending => return Ok(Err(HoldRefusal::ProofPending)),
     }
     let Some(card) = people::card(tx, &checked.card).await? else { return Ok(Err(HoldRefusal::NoAccount)) };
+    if let Some(difference) = intended.and_then(|terms| terms.difference(&checked.terms(&card.reference))) {
+        sale::doubt(tx, gateway, origin, difference).await?;
+        return Ok(Err(HoldRefusal::Conflict));
+    }
     if card.blocked {
         return Ok(Err(HoldRefusal::CardBlocked));
     }
     Ok(card.person.map(|person| (person, card.reference)).ok_or(HoldRefusal::NoAccount))
+}
+
+/// Why the catalogue does not have these lines at these prices; people see it.
+async fn priced(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    origin: &str,
+    checked: &Checked,
+) -> Result<Option<HoldRefusal>, StoreError> {
+    let (doubt, refusal) = match catalogue::price(tx, &checked.request.items).await? {
+        PriceAnswer::Right => return Ok(None),
+        PriceAnswer::Differs => (Doubt::PriceDiffers, HoldRefusal::PriceDiffers),
+        PriceAnswer::NoService => (Doubt::NotInCatalogue, HoldRefusal::NotInCatalogue),
+    };
+    sale::doubt(tx, gateway, origin, doubt).await?;
+    Ok(Some(refusal))
 }
 
 /// What a person has.

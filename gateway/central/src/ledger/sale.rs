@@ -14,7 +14,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::book::{self, Account, Kind, PostError, Posting};
-use super::decide::{self, Doubt, Due, Facts, HoldState, Merge};
+use super::decide::{self, Doubt, Due, Facts, HoldState, Merge, Terms};
 use crate::intake::shape::Readable;
 use crate::issuer::{Issuer, Verdict, serial_number};
 use crate::limits;
@@ -184,12 +184,12 @@ pub async fn outcome(
 /// # Errors
 /// The database cannot answer.
 pub async fn facts(tx: &mut Tx, origin: &str) -> Result<Option<Facts>, StoreError> {
-    let sale = sqlx::query("SELECT tender, amount, outcome, settled FROM sales WHERE origin = $1")
+    let sale = sqlx::query("SELECT tender, amount, items, card, outcome, settled FROM sales WHERE origin = $1")
         .bind(origin)
         .fetch_optional(&mut tx.conn)
         .await?;
     let Some(sale) = sale else { return Ok(None) };
-    let hold = sqlx::query("SELECT state, amount FROM holds WHERE origin = $1")
+    let hold = sqlx::query("SELECT state, amount, items, card FROM holds WHERE origin = $1")
         .bind(origin)
         .fetch_optional(&mut tx.conn)
         .await?;
@@ -197,17 +197,25 @@ pub async fn facts(tx: &mut Tx, origin: &str) -> Result<Option<Facts>, StoreErro
         .map(|row| {
             let state =
                 HoldState::from_word(&row.try_get::<String, _>(0)?).ok_or(StoreError::Row { table: "holds" })?;
-            Ok::<_, StoreError>((state, book::points(row.try_get(1)?)))
+            Ok::<_, StoreError>((state, terms(&row)?))
         })
         .transpose()?;
-    let tender = sale.try_get::<Option<String>, _>(0)?.as_deref().map(tender_of).transpose()?;
-    let amount = sale.try_get::<Option<i64>, _>(1)?.map(book::points);
+    let tender = sale.try_get::<Option<String>, _>("tender")?.as_deref().map(tender_of).transpose()?;
     Ok(Some(Facts {
-        intent: tender.zip(amount),
-        outcome: sale.try_get::<Option<String>, _>(2)?.as_deref().map(outcome_of).transpose()?,
+        intent: tender.map(|tender| Ok::<_, StoreError>((tender, terms(&sale)?))).transpose()?,
+        outcome: sale.try_get::<Option<String>, _>("outcome")?.as_deref().map(outcome_of).transpose()?,
         hold,
-        settled: sale.try_get::<i64, _>(3)? == 1,
+        settled: sale.try_get::<i64, _>("settled")? == 1,
     }))
+}
+
+/// The terms in a row of sales or of holds.
+fn terms(row: &SqliteRow) -> Result<Terms, StoreError> {
+    Ok(Terms {
+        amount: book::points(row.try_get("amount")?),
+        items: items_of(&row.try_get::<String, _>("items")?)?,
+        card: row.try_get("card")?,
+    })
 }
 
 /// Does what is due for a sale.

@@ -169,3 +169,133 @@ async fn g1_an_amount_that_is_no_whole_fen_is_no_request() {
         assert_eq!(status, 400, "{amount} {answer}");
     }
 }
+
+async fn doubts(centre: &Centre) -> Vec<String> {
+    let (status, conflicts) = centre.read("/api/v1/conflicts").await;
+    assert_eq!(status, 200, "{conflicts}");
+    let sales = conflicts["sales"].as_array().expect("sales");
+    sales.iter().map(|sale| sale["what"].as_str().expect("a word").to_owned()).collect()
+}
+
+async fn publish(centre: &Centre, price: u64) {
+    let service = json!({"id": "meal-lunch", "provider": "canteen-01", "category": "meal", "name_zh": "午餐",
+        "name_en": "Lunch", "price": price});
+    let url = format!("{}/api/v1/catalogue", centre.url);
+    let request = centre.http.put(url).bearer_auth(centre.operator(0));
+    let answered = crate::support::answer(request.body(json!({"services": [service]}).to_string())).await;
+    assert_eq!(answered.0, 200, "{answered:?}");
+}
+
+#[tokio::test]
+async fn g7_points_are_held_only_at_the_prices_of_the_catalogue() {
+    let centre = Centre::start().await;
+    let origin = |seq: u64| json!({"source": "gateway:gw-demo", "epoch": "j1", "seq": seq});
+    for (seq, field, value) in
+        [(1, "unit_price", json!(1)), (2, "provider", json!("canteen-99")), (3, "service", json!("meal-none"))]
+    {
+        let mut request = hold_request(&origin(seq), 1250);
+        request["items"][0][field] = value;
+        if field == "unit_price" {
+            request["amount"] = json!(1);
+        }
+        let reason = if field == "service" { "not_in_catalogue" } else { "price_differs" };
+        let refused = centre.hold(&request).await;
+        assert_eq!((refused["outcome"].as_str(), refused["reason"].as_str()), (Some("refused"), Some(reason)));
+    }
+    assert_eq!(probe(&centre, 1).await, (START, START));
+    assert_eq!(doubts(&centre).await, ["not_in_catalogue", "price_differs", "price_differs"], "people see it");
+}
+
+#[tokio::test]
+async fn a_gateway_that_has_not_heard_of_a_new_price_yet_sells_at_the_old_one() {
+    let centre = Centre::start().await;
+    publish(&centre, 1_301).await;
+    let origin = |seq: u64| json!({"source": "gateway:gw-demo", "epoch": "j1", "seq": seq});
+    assert_eq!(centre.hold(&hold_request(&origin(1), 1250)).await["outcome"], "held", "replaced a moment ago");
+    assert_eq!(centre.hold(&hold_request(&origin(2), 1_301)).await["outcome"], "held");
+    let mut mixed = hold_request(&origin(3), 1250);
+    mixed["items"] = json!([
+        {"service": "meal-lunch", "provider": "canteen-01", "quantity": 1, "unit_price": 1_301},
+        {"service": "meal-dinner", "provider": "canteen-01", "quantity": 1, "unit_price": 1_000},
+    ]);
+    mixed["amount"] = json!(2_301);
+    assert_eq!(centre.hold(&mixed).await["outcome"], "refused", "no one version has both lines");
+}
+
+/// Holds one lunch, then sends a paid sale that says something else.
+async fn paid_with(change: impl FnOnce(&mut Value, &mut PrivateRecord)) -> (Centre, Vec<String>) {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let sale = journal.own();
+    assert_eq!(centre.hold(&hold_request(&sale, 2500)).await["outcome"], "held");
+    let (mut record, _) = private();
+    let mut body = json!({
+        "sale": "s1", "tender": "account", "amount": 2500, "catalogue": 1, "purse": null, "private_hmac": "",
+        "items": [{"service": "meal-lunch", "provider": "canteen-01", "quantity": 2, "unit_price": 1250}],
+    });
+    change(&mut body, &mut record);
+    let mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("any key will do").chain_update(record.bytes.as_bytes());
+    body["private_hmac"] = json!(hex::encode(mac.finalize().into_bytes()));
+    journal.push_with(&sale, "sale.intent", &Value::Null, &body, Some(record));
+    outcome(&mut journal, &sale, "paid", &Value::Null);
+    centre.upload(&journal, 1..=1).await;
+    let told = doubts(&centre).await;
+    centre.upload(&journal, 2..=2).await;
+    assert_eq!(probe(&centre, 1).await, (START, START - 2500), "nothing was posted");
+    assert_eq!(doubts(&centre).await, told, "once is enough");
+    (centre, told)
+}
+
+#[tokio::test]
+async fn a_sale_for_another_card_than_its_hold_is_shown_and_never_posted() {
+    let (_, told) = paid_with(|_, record| record.bytes = r#"{"card":"00003100000012345679"}"#.to_owned()).await;
+    assert_eq!(told, ["card_differs"]);
+}
+
+#[tokio::test]
+async fn a_sale_of_other_items_than_its_hold_is_shown_and_never_posted() {
+    let (_, told) = paid_with(|body, _| {
+        body["items"] =
+            json!([{"service": "rehab-session", "provider": "rehab-01", "quantity": 1, "unit_price": 2500}]);
+    })
+    .await;
+    assert_eq!(told, ["items_differ"]);
+}
+
+#[tokio::test]
+async fn g8_a_sale_of_another_amount_than_its_hold_is_shown_and_never_posted() {
+    let (_, told) = paid_with(|body, _| {
+        body["amount"] = json!(1250);
+        body["items"][0]["quantity"] = json!(1);
+    })
+    .await;
+    assert_eq!(told, ["amount_differs"]);
+}
+
+#[tokio::test]
+async fn the_same_origin_with_other_items_or_another_card_is_a_conflict() {
+    let centre = Centre::start().await;
+    let origin = Journal::new("j0000000000000001").own();
+    let mut first = hold_request(&origin, 2500);
+    first["items"] = json!([
+        {"service": "meal-dinner", "provider": "canteen-01", "quantity": 1, "unit_price": 1000},
+        {"service": "hair-cut", "provider": "home-care-01", "quantity": 1, "unit_price": 1000},
+    ]);
+    first["amount"] = json!(2000);
+    assert_eq!(centre.hold(&first).await["outcome"], "held");
+    let mut other = first.clone();
+    other["items"] = json!([{"service": "meal-dinner", "provider": "canteen-01", "quantity": 2, "unit_price": 1000}]);
+    assert_eq!(centre.hold(&other).await["reason"], "conflict");
+    let mut card = first.clone();
+    card["card"] = json!("00003100000012345679");
+    assert_eq!(centre.hold(&card).await["reason"], "conflict");
+}
+
+#[tokio::test]
+async fn e5_a_gateway_cannot_end_a_sale_of_another_one() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let foreign = json!({"source": "gateway:gw-other", "epoch": "j1", "seq": 1});
+    outcome(&mut journal, &foreign, "cancelled", &Value::Null);
+    assert_eq!(outcomes(&centre.upload(&journal, 1..=1).await), ["refused:foreign_origin"]);
+}

@@ -92,6 +92,11 @@ impl Centre {
         answer(self.http.get(format!("{}{path}", self.url))).await
     }
 
+    /// What an operator reads.
+    pub async fn read(&self, path: &str) -> (u16, Value) {
+        answer(self.http.get(format!("{}{path}", self.url)).bearer_auth(self.operator(0))).await
+    }
+
     pub async fn post(&self, path: &str, token: &str, body: &Value) -> (u16, Value) {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token);
         answer(request.body(body.to_string())).await
@@ -215,12 +220,16 @@ pub fn head(results: &Results) -> (u64, String) {
     (head.n, head.hash)
 }
 
-/// A request to hold points for one lunch, with the proof of the first card of the demonstration.
+/// The price of a lunch in the demonstration's catalogue, fen.
+const LUNCH: u64 = 1_250;
+
+/// A request to hold points for as many lunches as make the amount, or for one at a price of its own, with the proof of the first card of the demonstration.
 pub fn hold_request(origin: &Value, amount: u64) -> Value {
+    let (quantity, unit_price) = if amount.is_multiple_of(LUNCH) { (amount / LUNCH, LUNCH) } else { (1, amount) };
     json!({
         "v": 1, "origin": origin, "card": "00003100000012345678",
         "proof": {"challenge": "1122334455667788", "response": "9c2b4dd8c4fec173"},
-        "items": [{"service": "meal-lunch", "provider": "canteen-01", "quantity": 1, "unit_price": amount}],
+        "items": [{"service": "meal-lunch", "provider": "canteen-01", "quantity": quantity, "unit_price": unit_price}],
         "amount": amount,
     })
 }
