@@ -38,7 +38,7 @@ pub struct Alarm {
     pub id: String,
     /// The origin of its `alarm.raised`.
     pub origin: Origin,
-    /// The number of that entry.
+    /// The number of that entry; 0 where this journal has none, since no disk took it.
     pub n: u64,
     /// `sos`, `fall` …
     pub kind: String,
@@ -125,7 +125,9 @@ impl Alarms {
         } else {
             self.closed.push(alarm.id.clone());
         }
-        self.by_entry.insert(alarm.n, alarm.id.clone());
+        if alarm.n > 0 {
+            self.by_entry.insert(alarm.n, alarm.id.clone());
+        }
         self.by_id.insert(alarm.id.clone(), alarm);
     }
 
@@ -160,8 +162,8 @@ impl Alarms {
 
     /// Notes that an alarm was resolved; gives the ids that are remembered no longer.
     pub fn close(&mut self, id: &str) -> Vec<String> {
-        if let Some(alarm) = self.by_id.get(id) {
-            self.open.remove(&(alarm.device.clone(), alarm.kind.clone()));
+        if self.by_id.contains_key(id) {
+            self.open.retain(|_, open| open != id);
             self.closed.push(id.to_owned());
         }
         let mut forgotten = Vec::new();
@@ -173,6 +175,20 @@ impl Alarms {
             forgotten.push(old);
         }
         forgotten
+    }
+
+    /// Alarms that this journal has no entry of.
+    pub fn without_entry(&self) -> usize {
+        self.by_id.values().filter(|alarm| alarm.n == 0).count()
+    }
+
+    /// Forgets an alarm that this journal has no entry of.
+    pub fn forget(&mut self, id: &str) {
+        if self.by_id.get(id).is_some_and(|alarm| alarm.n == 0) {
+            self.by_id.remove(id);
+            self.open.retain(|_, open| open != id);
+            self.closed.retain(|closed| closed != id);
+        }
     }
 
     /// All of them, by id.

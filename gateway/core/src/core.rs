@@ -106,8 +106,9 @@ pub struct Core {
     pub(crate) storage_low: bool,
     pub(crate) look_ups: BTreeMap<Ticket, LookUp>,
     pub(crate) old_reports: OldReports,
-    pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectAlarm>,
+    pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
     pub(crate) direct_backoff: Backoff,
+    pub(crate) direct_seq: u64,
     pub(crate) next_number: u64,
 }
 
@@ -164,6 +165,7 @@ impl Core {
     #[must_use]
     pub fn is_intake_paused(&self) -> bool {
         self.journal.pending_rows() >= crate::limits::PENDING_ROWS_PAUSE
+            || self.journal.pending_things() >= crate::limits::PENDING_THINGS_PAUSE
     }
 
     /// Whether everything that was recorded is durable, and everything held for it was given out.

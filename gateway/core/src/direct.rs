@@ -1,30 +1,49 @@
-//! Alarms when the disk takes nothing: straight to the centre, acknowledged when the centre has them.
+//! When the disk takes nothing: alarms and people's steps go straight to the centre, and count when the centre has them.
+//!
+//! The alarms live in memory, so that staff see them and devices hear how far they have come; each press is an alarm of
+//! its own, as it is at the centre.
 //!
 //! **Invariant:** without a journal no report but an alarm is taken, and no alarm is acknowledged before the centre
 //! accepted it.
+//! **Invariant:** without a journal a person's step counts, and is answered, only when the centre has it.
 
-use protocols::device::EventReport;
-use protocols::id::DeviceId;
-use protocols::uplink::{AlarmBody, Epoch, Origin, Source, Urgency, kind};
+use protocols::device::{AlarmState, EventReport};
+use protocols::id::{DeviceId, Seq};
+use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, Origin, Source, Urgency, kind};
 use protocols::version;
 
-use crate::core::Core;
-use crate::effect::{AckCode, Effect};
-use crate::input::{AckToken, Direct, Ticket};
+use crate::alarms::{Alarm, AlarmStep};
+use crate::core::{Core, Held};
+use crate::effect::{AckCode, DeskAnswer, Effect, Refusal};
+use crate::input::{AckToken, Direct, ReplyToken, Ticket};
 use crate::journal::{entry_text, fingerprint};
-use crate::limits::DIRECT_ALARMS_MAX;
+use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX};
 use crate::reports::alarm_body;
 use crate::time::Now;
 use crate::timers::Timer;
 
-/// An alarm on its way.
+/// The epoch of origins that this gateway gives while it has no journal; the numbers are milliseconds of the wall clock.
+const EPOCH: &str = "no-storage";
+
+/// An entry on its way.
 #[derive(Debug)]
-pub(crate) struct DirectAlarm {
-    /// Which report: device, epoch, number, fingerprint; none for the gateway's own.
-    pub key: Option<(DeviceId, u32, u64, u64)>,
-    pub entry: String,
-    pub acks: Vec<AckToken>,
-    pub accepted: bool,
+pub(crate) struct DirectEntry {
+    /// The alarm that it is about.
+    alarm: String,
+    entry: String,
+    accepted: bool,
+    says: Says,
+}
+
+/// What an entry says.
+#[derive(Debug)]
+enum Says {
+    /// A device's alarm: which report (epoch, number, fingerprint), and who waits.
+    Press { device: DeviceId, report: (u32, u64, u64), acks: Vec<AckToken> },
+    /// An alarm of the gateway's own.
+    Own,
+    /// A person's step.
+    Step { step: AlarmStep, reply: ReplyToken },
 }
 
 impl Core {
@@ -35,48 +54,84 @@ impl Core {
         payload: &[u8],
         now: &Now,
     ) {
-        let Some((origin, body)) = alarm_of(device, payload) else { return };
-        let key = Some((device.clone(), epoch_of(&origin), origin.seq.get(), fingerprint(payload)));
-        if let Some(known) = self.direct.values_mut().find(|alarm| alarm.key == key) {
+        let Some((epoch, origin, body)) = alarm_of(device, payload) else { return };
+        let press = (epoch, origin.seq);
+        let key = (epoch, origin.seq.get(), fingerprint(payload));
+        for known in self.direct.values_mut() {
+            let Says::Press { device: from, report, acks } = &mut known.says else { continue };
+            if from != device || *report != key {
+                continue;
+            }
             match (known.accepted, ack) {
-                (true, Some(token)) => self.emit(Effect::Ack { token, code: AckCode::Success }),
-                (_, ack) => known.acks.extend(ack),
+                (true, Some(token)) => self.out.push_back(Effect::Ack { token, code: AckCode::Success }),
+                (false, Some(token)) => {
+                    // A resend comes on a newer connection: of the older ones nobody waits any more.
+                    if acks.len() >= DIRECT_ACKS_MAX {
+                        acks.remove(0);
+                    }
+                    acks.push(token);
+                }
+                (_, None) => {}
             }
             return;
         }
-        if self.direct.len() >= DIRECT_ALARMS_MAX {
-            let done = self.direct.iter().find(|(_, alarm)| alarm.accepted).map(|(ticket, _)| *ticket);
-            match done {
-                Some(ticket) => drop(self.direct.remove(&ticket)),
-                None => return self.emit(Effect::Count { name: "direct_alarms_waiting_full", label: "device" }),
-            }
+        let says = Says::Press { device: device.clone(), report: key, acks: ack.into_iter().collect() };
+        self.raise_without_disk(&origin, None, &body, Some(press), says, now);
+    }
+
+    /// Raises an alarm of the gateway's own, or counts it into the open one of its kind and device.
+    pub(crate) fn raise_own_without_disk(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
+        let open = self.alarms.open_of(body.device.as_ref(), &body.kind).map(str::to_owned);
+        if let Some(alarm) = open.and_then(|id| self.alarms.get_mut(&id)) {
+            return alarm.fold(None);
         }
-        let ticket = Ticket(self.fresh_number());
-        let entry = entry_text(&origin, kind::ALARM_RAISED, None, now, &body);
-        self.direct.insert(
-            ticket,
-            DirectAlarm { key, entry: entry.clone(), acks: ack.into_iter().collect(), accepted: false },
-        );
-        self.emit(Effect::UploadDirect { ticket, entry });
+        let Some(origin) = self.origin_without_disk(now) else { return };
+        self.raise_without_disk(&origin, about, body, None, Says::Own, now);
+    }
+
+    /// Tells the centre, once after the start, that this gateway cannot store anything.
+    pub(crate) fn report_dead_storage(&mut self, now: &Now) {
+        let mut body = crate::reports::own_alarm("storage", None);
+        body.urgency = Urgency::Urgent;
+        self.raise_own_without_disk(&body, None, now);
+    }
+
+    /// A person at this site takes an alarm further; it counts when the centre has it.
+    pub(crate) fn step_without_disk(&mut self, reply: ReplyToken, id: &str, step: AlarmStep, now: &Now) {
+        let about = self.alarms.get(id).map(|alarm| alarm.origin.clone());
+        let by = step.by.clone();
+        let (Some(about), Some(by), Some(origin), true) =
+            (about, by, self.origin_without_disk(now), self.has_room_without_disk())
+        else {
+            let answer = DeskAnswer::Refused(Refusal::StorageDown);
+            return self.emit(Effect::Reply { token: reply, answer });
+        };
+        let body = AlarmStepBody { state: step.state, by, cause: step.cause.clone() };
+        let entry = entry_text(&origin, kind::ALARM_STATE, Some(&about), now, &body);
+        self.send_without_disk(id.to_owned(), entry, Says::Step { step, reply });
     }
 
     pub(crate) fn handle_direct(&mut self, direct: Direct, now: &Now) {
-        let Some(alarm) = self.direct.get_mut(&direct.ticket) else { return };
+        let ticket = direct.ticket;
+        if self.direct.get(&ticket).is_none_or(|entry| entry.accepted) {
+            return;
+        }
         match direct.result {
             Ok(result) if result.outcome.is_delivered() => {
-                alarm.accepted = true;
-                for token in std::mem::take(&mut alarm.acks) {
-                    self.out.push_back(Effect::Ack { token, code: AckCode::Success });
-                }
+                self.direct_backoff.reset();
                 self.note_success();
+                self.direct_accepted(ticket, now);
             }
             Ok(_) => {
                 self.emit(Effect::Count { name: "direct_alarms_refused", label: "centre" });
+                self.give_step_up(ticket);
             }
             Err(failure) => {
                 let at_least = self.note_failure(failure);
-                let pause = self.direct_backoff.next_ms(at_least);
-                self.timers.set(Timer::DirectRetry(direct.ticket), now.mono.after_ms(pause));
+                if !self.give_step_up(ticket) {
+                    let pause = self.direct_backoff.next_ms(at_least);
+                    self.timers.set(Timer::DirectRetry(ticket), now.mono.after_ms(pause));
+                }
             }
         }
     }
@@ -91,35 +146,109 @@ impl Core {
         }
     }
 
-    /// Tells the centre, once after the start, that this gateway cannot store anything.
-    pub(crate) fn report_dead_storage(&mut self, now: &Now) {
-        let Some(seq) = protocols::id::Seq::new(u64::try_from(now.wall.0).unwrap_or(0)) else { return };
-        let origin = Origin {
-            source: Source::Gateway(self.config.gateway.clone()),
-            epoch: Epoch::Text("no-storage".to_owned()),
-            seq,
-        };
-        let mut body = crate::reports::own_alarm("storage", None);
-        body.urgency = Urgency::Urgent;
-        let entry = entry_text(&origin, kind::ALARM_RAISED, None, now, &body);
+    fn direct_accepted(&mut self, ticket: Ticket, now: &Now) {
+        let Some(entry) = self.direct.get_mut(&ticket) else { return };
+        entry.accepted = true;
+        let alarm = entry.alarm.clone();
+        match &mut entry.says {
+            Says::Press { acks, .. } => {
+                for token in std::mem::take(acks) {
+                    self.out.push_back(Effect::Ack { token, code: AckCode::Success });
+                }
+                self.alarm_accepted(&alarm, now);
+            }
+            Says::Own => self.alarm_accepted(&alarm, now),
+            Says::Step { step, reply } => {
+                let (step, token) = (step.clone(), *reply);
+                self.direct.remove(&ticket);
+                self.advance_alarm(&alarm, step);
+                if let Some(state) = self.alarms.get(&alarm).map(|alarm| alarm.state) {
+                    self.emit(Effect::Reply { token, answer: DeskAnswer::Alarm { id: alarm, state } });
+                }
+            }
+        }
+    }
+
+    /// A step that the centre does not have is not tried again behind a person's back; false for what is no step.
+    fn give_step_up(&mut self, ticket: Ticket) -> bool {
+        let Some(Says::Step { reply, .. }) = self.direct.get(&ticket).map(|entry| &entry.says) else { return false };
+        let token = *reply;
+        self.direct.remove(&ticket);
+        self.emit(Effect::Reply { token, answer: DeskAnswer::Refused(Refusal::StorageDown) });
+        true
+    }
+
+    fn raise_without_disk(
+        &mut self,
+        origin: &Origin,
+        about: Option<&Origin>,
+        body: &AlarmBody,
+        press: Option<(u32, Seq)>,
+        says: Says,
+        now: &Now,
+    ) {
+        if !self.has_room_without_disk() {
+            return self.emit(Effect::Count { name: "direct_alarms_waiting_full", label: "device" });
+        }
+        let id = origin.alarm_id();
+        let entry = entry_text(origin, kind::ALARM_RAISED, about, now, body);
+        self.send_without_disk(id.clone(), entry, says);
+        if self.alarms.get(&id).is_some() || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
+            return;
+        }
+        self.alarms.insert(Alarm {
+            id: id.clone(),
+            origin: origin.clone(),
+            n: 0,
+            kind: body.kind.clone(),
+            urgency: body.urgency,
+            device: body.device.clone(),
+            epoch: press.map_or(0, |(epoch, _)| epoch),
+            seqs: press.map(|(_, seq)| seq).into_iter().collect(),
+            presses: 1,
+            opened_at: now.civil.to_string(),
+            state: AlarmState::Raised,
+            cancelled: false,
+            told: None,
+            detail: body.detail.clone(),
+            history: Vec::new(),
+            shown: None,
+        });
+        self.after_durable(Held::ShowAlarm { alarm: id, state: AlarmState::Raised });
+    }
+
+    fn send_without_disk(&mut self, alarm: String, entry: String, says: Says) {
         let ticket = Ticket(self.fresh_number());
-        self.direct.insert(ticket, DirectAlarm { key: None, entry: entry.clone(), acks: Vec::new(), accepted: false });
+        self.direct.insert(ticket, DirectEntry { alarm, entry: entry.clone(), accepted: false, says });
         self.emit(Effect::UploadDirect { ticket, entry });
     }
-}
 
-const fn epoch_of(origin: &Origin) -> u32 {
-    match &origin.epoch {
-        Epoch::Number(number) => *number,
-        Epoch::Text(_) => 0,
+    /// Whether one more may wait. What the centre has makes room; a later order about it takes its alarm up again.
+    fn has_room_without_disk(&mut self) -> bool {
+        if self.direct.len() < DIRECT_ALARMS_MAX {
+            return true;
+        }
+        let done = self.direct.iter().find(|(_, entry)| entry.accepted).map(|(ticket, _)| *ticket);
+        let Some(entry) = done.and_then(|ticket| self.direct.remove(&ticket)) else { return false };
+        self.alarms.forget(&entry.alarm);
+        true
+    }
+
+    fn origin_without_disk(&mut self, now: &Now) -> Option<Origin> {
+        self.direct_seq = self.direct_seq.saturating_add(1).max(u64::try_from(now.wall.0).unwrap_or(0));
+        Some(Origin {
+            source: Source::Gateway(self.config.gateway.clone()),
+            epoch: Epoch::Text(EPOCH.to_owned()),
+            seq: Seq::new(self.direct_seq)?,
+        })
     }
 }
 
 /// The alarm that a report raises, if it raises one. What cannot be read is not acknowledged, so the device keeps it.
-fn alarm_of(device: &DeviceId, payload: &[u8]) -> Option<(Origin, AlarmBody)> {
+fn alarm_of(device: &DeviceId, payload: &[u8]) -> Option<(u32, Origin, AlarmBody)> {
     let report: EventReport =
         serde_json::from_slice(payload).ok().filter(|r: &EventReport| version::is_supported(r.v))?;
     let urgency = crate::reports::urgency_of(&report.kind)?;
     let origin = Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
-    Some((origin, alarm_body(device, &report, urgency)))
+    Some((report.epoch, origin, alarm_body(device, &report, urgency)))
 }

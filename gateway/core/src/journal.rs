@@ -8,6 +8,8 @@
 //!
 //! **Invariant:** rows are numbered 1, 2, 3 … in the order in which they were recorded; at most one group is under way.
 //! **Invariant:** what is held is released in order, and never before everything recorded before it is durable.
+//! **Invariant:** where no disk takes a commit, nothing is kept for one and nothing is held: a promise is then made only
+//! by the centre's word, never by this journal.
 
 use hmac::{Hmac, KeyInit, Mac};
 use protocols::id::{GatewayId, Seq};
@@ -75,6 +77,7 @@ impl<H> Default for Pending<H> {
 /// The journal's writing end; `H` is what can be held.
 #[derive(Debug)]
 pub(crate) struct Journal<H> {
+    keeps: bool,
     gateway: GatewayId,
     id: String,
     last_n: u64,
@@ -145,8 +148,10 @@ pub(crate) fn hex_lower(bytes: &[u8]) -> String {
 }
 
 impl<H> Journal<H> {
-    pub fn new(gateway: GatewayId, head: Head) -> Self {
+    /// `keeps`: whether commits are possible at all.
+    pub fn new(gateway: GatewayId, head: Head, keeps: bool) -> Self {
         Self {
+            keeps,
             gateway,
             id: head.journal,
             last_n: head.n,
@@ -173,6 +178,12 @@ impl<H> Journal<H> {
         self.pending.rows.len()
     }
 
+    /// Things held back and state values that wait for a commit.
+    pub fn pending_things(&self) -> usize {
+        let under_way = self.under_way.as_ref().map_or(0, |(_, held, _)| held.len());
+        self.pending.held.len().saturating_add(under_way).saturating_add(self.pending.state.len())
+    }
+
     /// The origin that an own fact recorded next would get.
     fn own_origin(&self, n: u64) -> Origin {
         Origin {
@@ -189,6 +200,9 @@ impl<H> Journal<H> {
             Identity::Given(origin) => origin,
             Identity::Own => self.own_origin(n),
         };
+        if !self.keeps {
+            return Recorded { n: 0, origin };
+        }
         let bytes = entry_text(&origin, draft.kind, draft.about, now, draft.body);
         let hash: [u8; HASH_LEN] =
             Sha256::new().chain_update(self.last_hash).chain_update(bytes.as_bytes()).finalize().into();
@@ -211,13 +225,18 @@ impl<H> Journal<H> {
 
     /// Sets a state value, in the transaction of what was recorded with it.
     pub fn put<V: Serialize>(&mut self, key: String, value: &V) {
+        if !self.keeps {
+            return;
+        }
         let value = serde_json::to_string(value).expect("state values are plain structs, which always serialise");
         self.pending.state.push(StateChange::Put { key, value });
     }
 
     /// Removes a state value.
     pub fn delete(&mut self, key: String) {
-        self.pending.state.push(StateChange::Delete { key });
+        if self.keeps {
+            self.pending.state.push(StateChange::Delete { key });
+        }
     }
 
     /// Holds `thing` until everything recorded so far is durable; gives it back when that is so already.

@@ -2,6 +2,9 @@
 
 /// Rows that may wait for a commit before intake of anything but alarms pauses: two full groups.
 pub const PENDING_ROWS_PAUSE: usize = 4_096;
+/// Acknowledgements, commands, answers and state values that may wait for a commit before intake pauses: four for each
+/// of the rows above.
+pub const PENDING_THINGS_PAUSE: usize = 16_384;
 /// Entries in one upload: a batch that a slow line still carries within the upload's deadline.
 pub const UPLOAD_ENTRIES_MAX: usize = 500;
 /// Presses that an open alarm keeps by number; older ones stay in the journal.
@@ -36,5 +39,10 @@ pub const RETRY_MS_MAX_ALARMS: u64 = 5_000;
 pub const SAMPLE_LEN_MAX: usize = 128;
 /// Results above the cursor that a lane keeps before it waits for the gap.
 pub const DONE_AHEAD_MAX: usize = 4_096;
-/// Alarms that may wait for the centre while no disk takes them.
+/// Entries that may wait for the centre while no disk takes them: every device of a large site at once. Then those that
+/// the centre has are forgotten first, and a further alarm stays with its device, which sends it again.
 pub const DIRECT_ALARMS_MAX: usize = 1_024;
+/// Alarms without an entry of their own that are kept to tell devices their states: see [`DIRECT_ALARMS_MAX`].
+pub const ALARMS_WITHOUT_ENTRY_MAX: usize = 1_024;
+/// Acknowledgements that wait for one alarm without a journal: the newest publish on each link and a resend of each.
+pub const DIRECT_ACKS_MAX: usize = 4;

@@ -10,7 +10,7 @@ use protocols::uplink::{
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::Backoff;
-use crate::core::Core;
+use crate::core::{Core, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure};
 use crate::journal::{Draft, Identity};
@@ -96,6 +96,10 @@ impl Core {
 
     fn carry_out(&mut self, lane: Lane, stream: &str, order: &Order, now: &Now) {
         let verdict = self.obey(order, now);
+        if self.config.storage == Storage::Dead {
+            // The cursor is not kept either: once the disk is back the order comes again, and is answered then.
+            return;
+        }
         let body = OrderResultBody {
             kind: order.kind.clone(),
             verdict: match verdict {

@@ -357,6 +357,9 @@ impl Core {
 
     /// Raises an alarm of the gateway's own, or folds it into the open one of its kind and device.
     pub(crate) fn raise_or_fold_own(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
+        if self.config.storage == Storage::Dead {
+            return self.raise_own_without_disk(body, about, now);
+        }
         let open = self.alarms.open_of(body.device.as_ref(), &body.kind).map(str::to_owned);
         match open {
             Some(id) => self.fold_alarm(&id, Identity::Own, body, 0, None, now),

@@ -135,7 +135,7 @@ impl Core {
             Some(_) | None => ours,
         };
         let mut core = Self {
-            journal: Journal::new(config.gateway.clone(), restored.head),
+            journal: Journal::new(config.gateway.clone(), restored.head, config.storage == Storage::Journal),
             out: VecDeque::new(),
             timers: Timers::default(),
             devices,
@@ -154,6 +154,7 @@ impl Core {
             old_reports: BTreeMap::new(),
             direct: BTreeMap::new(),
             direct_backoff: Backoff::new(RETRY_MS_MAX_ALARMS, seed.wrapping_add(32)),
+            direct_seq: 0,
             next_number: 0,
             config,
         };
@@ -177,6 +178,9 @@ impl Core {
         }
         self.start_uploads();
         self.poll_orders(Lane::Alarms);
-        self.poll_orders(Lane::Other);
+        // What cannot be stored is not taken: those orders stay at the centre until the disk is back.
+        if self.config.storage == Storage::Journal {
+            self.poll_orders(Lane::Other);
+        }
     }
 }

@@ -4,14 +4,14 @@
 
 use protocols::device::AlarmState;
 use protocols::id::ActorId;
-use protocols::uplink::{AlarmStateOrder, AlarmStepBody, kind};
+use protocols::uplink::{AlarmStateOrder, AlarmStepBody, Epoch, Source, Urgency, kind};
 
-use crate::alarms::AlarmStep;
-use crate::core::{Core, Held};
+use crate::alarms::{Alarm, AlarmStep};
+use crate::core::{Core, Held, Storage};
 use crate::effect::{DeskAnswer, Effect, Refusal};
 use crate::input::{OutLane, ReplyToken};
 use crate::journal::{Draft, Identity};
-use crate::limits::CAUSE_LEN_MAX;
+use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, CAUSE_LEN_MAX};
 use crate::time::Now;
 
 impl Core {
@@ -32,6 +32,10 @@ impl Core {
         let Some(alarm) = self.alarms.get(id) else {
             return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::AlarmUnknown) });
         };
+        if state > alarm.state && self.config.storage == Storage::Dead {
+            let step = AlarmStep { state, by: Some(by), at: now.civil.to_string(), cause };
+            return self.step_without_disk(reply, id, step, now);
+        }
         if state > alarm.state {
             let about = alarm.origin.clone();
             let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
@@ -57,13 +61,42 @@ impl Core {
     /// A person at the centre took an alarm further. False when the alarm is not known here.
     pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder) -> Option<bool> {
         let id = order.alarm.alarm_id();
-        self.alarms.get(&id)?;
-        Some(
-            self.advance_alarm(
-                &id,
-                AlarmStep { state: order.state, by: Some(order.by), at: order.at, cause: order.cause },
-            ),
-        )
+        if self.alarms.get(&id).is_none() && !self.adopt_alarm(&id, &order) {
+            return None;
+        }
+        let step = AlarmStep { state: order.state, by: Some(order.by), at: order.at, cause: order.cause };
+        Some(self.advance_alarm(&id, step))
+    }
+
+    /// Takes up an alarm that only the centre knows: its press went there while no disk took it, or by another gateway.
+    /// Its device is to hear how far it has come all the same.
+    fn adopt_alarm(&mut self, id: &str, order: &AlarmStateOrder) -> bool {
+        let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
+            return false;
+        };
+        let ours = self.devices.get(device).is_some_and(|device| device.record.assigned);
+        if !ours || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
+            return false;
+        }
+        self.alarms.insert(Alarm {
+            id: id.to_owned(),
+            origin: order.alarm.clone(),
+            n: 0,
+            kind: "unknown".to_owned(),
+            urgency: Urgency::Urgent,
+            device: Some(device.clone()),
+            epoch: *epoch,
+            seqs: vec![order.alarm.seq],
+            presses: 1,
+            opened_at: order.at.clone(),
+            state: AlarmState::Raised,
+            cancelled: false,
+            told: None,
+            detail: Some("known by the centre's word".to_owned()),
+            history: Vec::new(),
+            shown: None,
+        });
+        true
     }
 
     /// The centre has accepted an alarm.
@@ -74,7 +107,7 @@ impl Core {
         );
     }
 
-    fn advance_alarm(&mut self, id: &str, step: AlarmStep) -> bool {
+    pub(crate) fn advance_alarm(&mut self, id: &str, step: AlarmStep) -> bool {
         let state = step.state;
         let Some(alarm) = self.alarms.get_mut(id) else { return false };
         if !alarm.advance(step) {

@@ -91,7 +91,7 @@ impl Core {
 
     fn record_trouble(&mut self, id: &DeviceId, trouble: DeviceTrouble, detail: Option<String>, now: &Now) {
         if self.config.storage == Storage::Dead {
-            return;
+            return self.emit(Effect::Notify(Notice::Device { device: id.clone() }));
         }
         let body = DeviceStateBody { device: id.clone(), trouble, detail };
         self.journal.record(
@@ -137,6 +137,10 @@ impl Core {
     /// way; what changed meanwhile is told when it was taken.
     pub(crate) fn tell_alarm(&mut self, id: &str) {
         let Some(alarm) = self.alarms.get(id) else { return };
+        if alarm.n == 0 && alarm.state == AlarmState::Raised {
+            // No disk has it, and the centre neither.
+            return;
+        }
         let (Some(device), false) = (alarm.device.clone(), alarm.seqs.is_empty()) else { return };
         let (state, presses) = (alarm.state, alarm.presses);
         let command = AlarmCommand { epoch: alarm.epoch, seqs: alarm.seqs.iter().copied().collect(), state };

@@ -111,7 +111,8 @@ impl Core {
                 (all || shown.is_open()).then_some(shown)
             })
             .collect();
-        alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.n));
+        // Those without an entry are of the time since the disk died.
+        alarms.sort_by(|a, b| (b.n == 0, b.n, &b.opened_at, &b.id).cmp(&(a.n == 0, a.n, &a.opened_at, &a.id)));
         alarms
     }
 

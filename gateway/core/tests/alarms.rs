@@ -6,11 +6,10 @@ mod bench;
 
 use bench::{Bench, device};
 use gateway_core::{
-    DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, Storage, UplinkFailure,
-    UplinkInput,
+    DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
-use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source, UploadResult};
+use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source};
 use serde_json::value::RawValue;
 
 fn states(bench: &Bench) -> Vec<(String, AlarmState)> {
@@ -261,38 +260,6 @@ fn an_order_of_the_centre_is_carried_out_once_and_answered() {
     bench.settle();
     assert_eq!(states(&bench), [("btn-0001.1.1".to_owned(), AlarmState::Acknowledged)]);
     assert_eq!(kinds(&bench).iter().filter(|kind| **kind == "order.result").count(), 1);
-}
-
-#[test]
-fn a_dead_disk_sends_alarms_to_the_centre_and_acknowledges_when_it_has_them() {
-    let mut bench = Bench::with(Storage::Dead);
-    bench.take();
-    let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"test"}"#);
-    let token = bench.press(2);
-    let tickets: Vec<_> = bench
-        .effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::UploadDirect { ticket, .. } => Some(*ticket),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(tickets.len(), 1);
-    assert!(!bench.acked(token) && bench.waiting.is_none());
-    let failed = Direct { ticket: tickets[0], result: Err(UplinkFailure::Unreachable) };
-    bench.input(Input::Uplink(UplinkInput::Direct(failed)));
-    bench.take();
-    bench.advance(10_000);
-    assert!(
-        bench
-            .effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::UploadDirect { ticket, .. } if *ticket == tickets[0]))
-    );
-    let result = Ok(UploadResult { n: None, outcome: Outcome::Accepted, reason: None });
-    bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket: tickets[0], result })));
-    assert!(bench.acked(token));
-    assert!(!bench.acked(test), "what cannot be stored is kept by its device");
 }
 
 #[test]

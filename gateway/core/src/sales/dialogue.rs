@@ -10,7 +10,7 @@ use protocols::uplink::{SaleOutcome, Tender};
 use sha2::Sha256;
 
 use super::{Phase, Purpose, Running, Visit};
-use crate::core::Core;
+use crate::core::{Core, Storage};
 use crate::effect::{CardVerdict, DialogueOrder, Effect, Notice, Refusal};
 use crate::input::{CardInput, DialogueId, DialogueOutcome, ReaderState};
 use crate::journal::hex_lower;
@@ -43,6 +43,10 @@ impl Core {
     /// Starts the next dialogue of a visit, if there is a reason for one.
     pub(crate) fn next_in_visit(&mut self, reader: &ReaderId) {
         let Some(visit) = self.sales.visits.get(reader) else { return };
+        if self.config.storage == Storage::Dead {
+            // Nothing could be recorded of what the card says.
+            return;
+        }
         if visit.over || visit.running.is_some() || self.readers.get(reader) != Some(&ReaderState::Card) {
             return;
         }

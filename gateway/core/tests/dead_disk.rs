@@ -1,0 +1,210 @@
+//! Promises while no disk takes a commit: alarms still reach people and devices still hear of it, nothing else is taken,
+//! and nothing piles up.
+
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for one effect among many")]
+
+mod bench;
+
+use bench::{Bench, device};
+use gateway_core::limits::DIRECT_ALARMS_MAX;
+use gateway_core::{
+    DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Refusal, ReplyToken, Storage, Ticket, UplinkFailure,
+    UplinkInput,
+};
+use protocols::device::{AlarmState, Command};
+use protocols::uplink::{Lane, Order, OrderPage, Outcome, UploadResult};
+use serde_json::value::RawValue;
+
+fn sent(bench: &Bench) -> Vec<(Ticket, String)> {
+    bench
+        .effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::UploadDirect { ticket, entry } => Some((*ticket, entry.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn accept(bench: &mut Bench, ticket: Ticket) {
+    let result = Ok(UploadResult { n: None, outcome: Outcome::Accepted, reason: None });
+    bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket, result })));
+}
+
+fn told(effects: &[Effect]) -> Vec<(Vec<u64>, AlarmState)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Command { payload, .. } => serde_json::from_slice::<Command>(payload).ok()?.alarm,
+            _ => None,
+        })
+        .map(|alarm| (alarm.seqs.iter().map(|seq| seq.get()).collect(), alarm.state))
+        .collect()
+}
+
+fn polls(effects: &[Effect]) -> Vec<(Lane, String, u64)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::PollOrders { lane, stream, after } => Some((*lane, stream.clone(), *after)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn order(k: u64, seq: u64, state: &str) -> Order {
+    let alarm = serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
+    let body = serde_json::json!({
+        "alarm": alarm, "state": state, "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": "fall",
+    });
+    Order { k, kind: "alarm.state".to_owned(), body: RawValue::from_string(body.to_string()).expect("JSON") }
+}
+
+fn orders(bench: &mut Bench, orders: Vec<Order>) {
+    let page = OrderPage { v: 1, stream: "s1".to_owned(), orders };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }));
+}
+
+/// The device takes every command that it was sent.
+fn take_commands(bench: &mut Bench) -> Vec<(Vec<u64>, AlarmState)> {
+    let mut all = Vec::new();
+    loop {
+        let effects = bench.take();
+        let found = told(&effects);
+        if found.is_empty() {
+            return all;
+        }
+        all.extend(found);
+        for effect in effects {
+            if let Effect::Command { command, .. } = effect {
+                bench.input(Input::Link(LinkInput::CommandTaken { device: device("btn-0001"), command }));
+            }
+        }
+    }
+}
+
+#[test]
+fn alarms_go_to_the_centre_and_are_acknowledged_when_it_has_them() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"test"}"#);
+    let token = bench.press(2);
+    let sent_first = sent(&bench);
+    assert_eq!(sent_first.len(), 1);
+    assert!(!bench.acked(token) && bench.waiting.is_none());
+    let ticket = sent_first[0].0;
+    let failed = Direct { ticket, result: Err(UplinkFailure::Unreachable) };
+    bench.input(Input::Uplink(UplinkInput::Direct(failed)));
+    bench.take();
+    bench.advance(10_000);
+    assert!(sent(&bench).iter().any(|(again, _)| *again == ticket));
+    accept(&mut bench, ticket);
+    assert!(bench.acked(token));
+    assert!(!bench.acked(test), "what cannot be stored is kept by its device");
+}
+
+#[test]
+fn the_states_of_an_alarm_without_an_entry_reach_its_device() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.connect("btn-0001", 1);
+    bench.take();
+    bench.press(7);
+    assert_eq!(told(&bench.effects), [], "nobody has it yet");
+    let ticket = sent(&bench)[0].0;
+    accept(&mut bench, ticket);
+    assert_eq!(take_commands(&mut bench), [(vec![7], AlarmState::Accepted)]);
+    for (k, state) in [(1, "acknowledged"), (2, "dispatched"), (3, "on_site"), (4, "resolved")] {
+        orders(&mut bench, vec![order(k, 7, state)]);
+    }
+    let heard: Vec<AlarmState> = take_commands(&mut bench).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(heard.first(), Some(&AlarmState::Acknowledged));
+    assert_eq!(heard.last(), Some(&AlarmState::Resolved));
+    assert!(bench.core.alarms(false).iter().all(|alarm| alarm.kind != "sos"), "a person has closed it");
+}
+
+#[test]
+fn orders_about_alarms_are_asked_for_again_and_again_and_others_are_left_alone() {
+    let mut bench = Bench::with(Storage::Dead);
+    assert_eq!(polls(&bench.take()), [(Lane::Alarms, String::new(), 0)]);
+    orders(&mut bench, vec![order(5, 7, "acknowledged")]);
+    assert_eq!(polls(&bench.take()), [(Lane::Alarms, "s1".to_owned(), 5)]);
+    orders(&mut bench, vec![]);
+    assert_eq!(polls(&bench.take()), [(Lane::Alarms, "s1".to_owned(), 5)]);
+    let failed = Err(UplinkFailure::Unreachable);
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: failed }));
+    bench.take();
+    bench.advance(10_000);
+    assert_eq!(polls(&bench.take()), [(Lane::Alarms, "s1".to_owned(), 5)]);
+}
+
+#[test]
+fn a_step_of_staff_counts_when_the_centre_has_it() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.connect("btn-0001", 1);
+    bench.press(7);
+    bench.take();
+    let step = |reply| {
+        Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(reply),
+            alarm: "btn-0001.1.7".to_owned(),
+            state: AlarmState::Acknowledged,
+            by: "nurse-1".parse().expect("a name"),
+            cause: None,
+        })
+    };
+    bench.input(step(1));
+    let (ticket, entry) = sent(&bench).remove(0);
+    assert!(entry.contains("alarm.state") && entry.contains("nurse-1"), "{entry}");
+    assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
+    let failed = Direct { ticket, result: Err(UplinkFailure::Unreachable) };
+    bench.input(Input::Uplink(UplinkInput::Direct(failed)));
+    let refused = Effect::Reply { token: ReplyToken(1), answer: DeskAnswer::Refused(Refusal::StorageDown) };
+    assert!(bench.take().contains(&refused), "the person is told at once and can try again");
+    bench.input(step(2));
+    let (ticket, _) = sent(&bench).remove(0);
+    accept(&mut bench, ticket);
+    let effects = bench.take();
+    let answer = DeskAnswer::Alarm { id: "btn-0001.1.7".to_owned(), state: AlarmState::Acknowledged };
+    assert!(effects.contains(&Effect::Reply { token: ReplyToken(2), answer }));
+    assert_eq!(told(&effects), [(vec![7], AlarmState::Acknowledged)]);
+}
+
+#[test]
+fn nothing_is_kept_for_a_commit_that_never_comes() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.connect("btn-0001", 1);
+    for k in 1..=3_000 {
+        orders(&mut bench, vec![order(k, k, "acknowledged")]);
+        bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"nonsense","of":true}"#);
+    }
+    assert!(bench.waiting.is_none() && bench.core.is_settled());
+    for seq in 1..=5_000 {
+        bench.press(seq);
+    }
+    assert!(sent(&bench).len() <= DIRECT_ALARMS_MAX + 1, "{}", sent(&bench).len());
+    assert!(bench.core.alarms(true).len() <= DIRECT_ALARMS_MAX + 1, "{}", bench.core.alarms(true).len());
+    assert!(!bench.core.is_intake_paused());
+}
+
+#[test]
+fn after_the_disk_is_back_the_states_of_an_alarm_that_only_the_centre_has_still_reach_its_device() {
+    let mut bench = Bench::new();
+    bench.connect("btn-0001", 1);
+    bench.settle();
+    bench.take();
+    orders(&mut bench, vec![order(1, 7, "dispatched")]);
+    bench.settle();
+    assert_eq!(take_commands(&mut bench), [(vec![7], AlarmState::Dispatched)]);
+    let mut bench = bench.restart();
+    bench.connect("btn-0001", 2);
+    assert_eq!(take_commands(&mut bench), [(vec![7], AlarmState::Dispatched)], "it is kept from then on");
+}
+
+#[test]
+fn a_silent_device_is_still_an_alarm() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    bench.advance(61_000);
+    assert!(sent(&bench).iter().any(|(_, entry)| entry.contains("device_silent")));
+    assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "device_silent"));
+}
