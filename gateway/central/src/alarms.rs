@@ -175,7 +175,8 @@ async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Resul
     Ok(())
 }
 
-/// Notes that a gateway told of alarms, and lets it hear of steps that it may not know.
+/// Notes that a gateway told of alarms, and lets it hear of steps that it may not know. A step that came before its
+/// alarm counts once the gateway that told the step has told the alarm too.
 async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<(), StoreError> {
     let name = gateway.as_str().to_owned();
     let rows = insert_rows(
@@ -191,8 +192,10 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
     let fresh: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let steps = in_list(
         &mut tx.conn,
-        "SELECT alarm, state, actor, cause, at FROM alarm_events WHERE what = 'step' AND variant = 0 AND alarm IN",
-        "ORDER BY state",
+        "SELECT e.alarm, e.state, e.actor, e.cause, e.at FROM alarm_events e WHERE e.what = 'step' AND e.variant = 0
+         AND (e.source = 'centre' OR e.source IN (SELECT g.gateway FROM alarm_gateways g WHERE g.alarm = e.alarm))
+         AND e.alarm IN",
+        "ORDER BY e.state",
         &fresh,
         |list, origin| {
             list.push_bind(origin.clone());

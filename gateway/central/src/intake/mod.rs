@@ -10,6 +10,7 @@ pub mod chain;
 pub mod heal;
 pub mod record;
 pub mod shape;
+pub mod standing;
 
 use std::sync::Arc;
 
@@ -36,8 +37,9 @@ pub async fn take(
     issuer: &Arc<Issuer>,
     gateway: &GatewayId,
     journal_name: &str,
-    items: Vec<Item>,
+    mut items: Vec<Item>,
 ) -> Result<Results, StoreError> {
+    standing::check(tx, gateway, &mut items).await?;
     // Entries that no disk of the gateway took say nothing about its journal.
     let beside = !items.is_empty() && items.iter().all(|item| item.n.is_none());
     let mut journal = if beside { None } else { Some(chain::open(tx, gateway, journal_name).await?) };

@@ -80,6 +80,7 @@ pub async fn intent(
         .purse
         .as_ref()
         .map(|purse| serde_json::to_string(purse).expect("a purse intent has only texts and numbers"));
+    forget_foreign_outcome(tx, gateway, &entry.origin_key).await?;
     sqlx::query(
         "INSERT INTO sales (origin, gateway, sale, tender, amount, items, card, purse, intended_at, settled, received_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)
@@ -106,6 +107,24 @@ pub async fn intent(
         }),
     }));
     settle(tx, issuer, gateway, &entry.origin_key).await
+}
+
+/// An outcome that came before its intent, from a gateway that did not begin the sale, has no effect; people see it.
+async fn forget_foreign_outcome(tx: &mut Tx, gateway: &GatewayId, origin: &str) -> Result<(), StoreError> {
+    let other: Option<String> =
+        sqlx::query_scalar("SELECT gateway FROM sales WHERE origin = $1 AND tender IS NULL AND gateway <> $2")
+            .bind(origin)
+            .bind(gateway.as_str())
+            .fetch_optional(&mut tx.conn)
+            .await?;
+    let Some(other) = other.and_then(|other| other.parse().ok()) else { return Ok(()) };
+    keep_doubt(tx, &other, origin, "foreign_outcome").await?;
+    sqlx::query("UPDATE sales SET gateway = $2, outcome = NULL, reason = NULL, proof = NULL WHERE origin = $1")
+        .bind(origin)
+        .bind(gateway.as_str())
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
 }
 
 /// Takes an outcome; `about` is the origin of the intent.

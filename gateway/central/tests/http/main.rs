@@ -9,4 +9,5 @@ mod orders;
 mod people;
 mod refunds;
 mod secure;
+mod standing;
 mod support;
