@@ -8,6 +8,8 @@
 //! **Invariant:** an alarm's state is the highest step known; no input takes it back.
 //! **Invariant:** only a person's `resolved` closes an alarm. A cancel is noted on it; a further press of the same kind
 //! on an open alarm is folded into it, and counted.
+//! **Invariant:** a press that the centre does not have in time alarms staff, whatever the state of the alarm that it was
+//! folded into.
 
 use std::collections::BTreeMap;
 
@@ -50,6 +52,9 @@ pub struct Alarm {
     pub epoch: DeviceEpoch,
     /// The newest presses by number, ascending by arrival.
     pub seqs: Vec<Seq>,
+    /// The number of the newest press's entry; 0 where no device pressed, or no disk took it.
+    #[serde(default)]
+    pub press_n: u64,
     /// All presses, repeats included.
     pub presses: u64,
     /// Civil time of recording, RFC 3339.

@@ -238,6 +238,7 @@ impl Core {
             Timer::DeviceSilent(device) => self.device_is_silent(&device, now),
             Timer::CardWait(sale) => self.card_wait_ended(&sale, now),
             Timer::HoldWait(sale) => self.hold_wait_ended(&sale, now),
+            Timer::PressUndelivered(alarm) => self.press_undelivered(&alarm, now),
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
         }
     }

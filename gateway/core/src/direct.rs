@@ -205,6 +205,7 @@ impl Core {
             device: body.device.clone(),
             epoch: press.map_or(0, |(epoch, _)| epoch),
             seqs: press.map(|(_, seq)| seq).into_iter().collect(),
+            press_n: 0,
             presses: 1,
             opened_at: now.civil.to_string(),
             state: AlarmState::Raised,
@@ -214,6 +215,7 @@ impl Core {
             history: Vec::new(),
             shown: None,
         });
+        self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id, state: AlarmState::Raised });
     }
 

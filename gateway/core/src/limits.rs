@@ -35,6 +35,9 @@ pub const RETRY_MS_MIN: u64 = 250;
 pub const RETRY_MS_MAX: u64 = 30_000;
 /// The longest pause of the alarm lane: an alarm is worth a knock every few seconds.
 pub const RETRY_MS_MAX_ALARMS: u64 = 5_000;
+/// How long a press may be without the centre's word before staff here are alarmed: the second path goes out after 10 s,
+/// and has as long again.
+pub const PRESS_UNDELIVERED_MS: u64 = 20_000;
 /// Bytes of a refused payload that are kept.
 pub const SAMPLE_LEN_MAX: usize = 128;
 /// Results above the cursor that a lane keeps before it waits for the gap.

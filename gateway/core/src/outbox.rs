@@ -26,6 +26,13 @@ pub(crate) struct LaneRecord {
     pub waiting: u64,
 }
 
+impl LaneRecord {
+    /// Whether an entry of the lane is at the centre, or in quarantine.
+    pub fn has(&self, n: u64) -> bool {
+        n <= self.cursor || self.done.contains(&n)
+    }
+}
+
 /// One lane.
 #[derive(Debug)]
 pub(crate) struct OutboxLane {

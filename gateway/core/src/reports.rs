@@ -227,6 +227,7 @@ impl Core {
             device: body.device.clone(),
             epoch: press.map_or(0, |(epoch, _)| epoch),
             seqs: press.map(|(_, seq)| seq).into_iter().collect(),
+            press_n: press.map_or(0, |_| recorded.n),
             presses: 1,
             opened_at: now.civil.to_string(),
             state: AlarmState::Raised,
@@ -239,6 +240,7 @@ impl Core {
         let id = alarm.id.clone();
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
+        self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id.clone(), state: AlarmState::Raised });
         self.tell_alarm(&id);
     }
@@ -253,15 +255,15 @@ impl Core {
         press: Option<(u32, Seq)>,
         now: &Now,
     ) {
+        let late = self.alarms.get(id).is_some_and(|alarm| self.is_press_on_its_way(alarm));
         let Some(alarm) = self.alarms.get_mut(id) else { return };
         alarm.fold(press);
-        let state = alarm.state;
-        let alarm = alarm.clone();
-        self.journal.record(
+        let (state, about) = (alarm.state, alarm.origin.clone());
+        let recorded = self.journal.record(
             Draft {
                 identity,
                 kind: kind::ALARM_REPEATED,
-                about: Some(&alarm.origin),
+                about: Some(&about),
                 body,
                 fingerprint,
                 lane: OutLane::Alarms,
@@ -269,7 +271,13 @@ impl Core {
             },
             now,
         );
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        if press.is_some() {
+            alarm.press_n = recorded.n;
+        }
+        let alarm = alarm.clone();
         self.save_alarm(&alarm);
+        self.watch_press(id, late, now);
         self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
         self.tell_alarm(id);
     }

@@ -172,6 +172,15 @@ impl Core {
         for (device, after_ms) in silences {
             self.timers.set(Timer::DeviceSilent(device), now.mono.after_ms(after_ms));
         }
+        let pressed: Vec<String> = self
+            .alarms
+            .iter()
+            .filter(|alarm| alarm.is_open() && alarm.press_n > 0)
+            .map(|alarm| alarm.id.clone())
+            .collect();
+        for alarm in pressed {
+            self.watch_press(&alarm, false, now);
+        }
         match self.config.storage {
             Storage::Journal => self.conclude_interrupted_sales(now),
             Storage::Dead => self.report_dead_storage(now),

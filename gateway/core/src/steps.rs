@@ -11,8 +11,10 @@ use crate::core::{Core, Held, Storage};
 use crate::effect::{DeskAnswer, Effect, Refusal};
 use crate::input::{OutLane, ReplyToken};
 use crate::journal::{Draft, Identity};
-use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, CAUSE_LEN_MAX};
+use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, CAUSE_LEN_MAX, PRESS_UNDELIVERED_MS};
+use crate::reports::own_alarm;
 use crate::time::Now;
+use crate::timers::Timer;
 
 impl Core {
     /// A person at this site takes an alarm further.
@@ -87,6 +89,7 @@ impl Core {
             device: Some(device.clone()),
             epoch: *epoch,
             seqs: vec![order.alarm.seq],
+            press_n: 0,
             presses: 1,
             opened_at: order.at.clone(),
             state: AlarmState::Raised,
@@ -105,6 +108,40 @@ impl Core {
             id,
             AlarmStep { state: AlarmState::Accepted, by: None, at: now.civil.to_string(), cause: None },
         );
+    }
+
+    /// Watches that the newest press of an alarm reaches the centre. `late`: an earlier one has not yet, and is given no
+    /// more time by this one.
+    pub(crate) fn watch_press(&mut self, id: &str, late: bool, now: &Now) {
+        let Some(alarm) = self.alarms.get(id) else { return };
+        let somebody_waits = match alarm.urgency {
+            Urgency::Emergency | Urgency::Urgent => !alarm.seqs.is_empty(),
+            Urgency::Request | Urgency::Technical | Urgency::Test => false,
+        };
+        let timer = Timer::PressUndelivered(id.to_owned());
+        if somebody_waits && !(late && self.timers.is_set(&timer)) {
+            self.timers.set(timer, now.mono.after_ms(PRESS_UNDELIVERED_MS));
+        }
+    }
+
+    /// Whether the centre does not have the newest press of an alarm.
+    pub(crate) fn is_press_on_its_way(&self, alarm: &Alarm) -> bool {
+        match alarm.press_n {
+            0 => alarm.state < AlarmState::Accepted,
+            n => !self.lanes.iter().any(|lane| lane.lane == OutLane::Alarms && lane.record.has(n)),
+        }
+    }
+
+    /// The centre should have the newest press by now; if not, people here have to know.
+    pub(crate) fn press_undelivered(&mut self, id: &str, now: &Now) {
+        let Some(alarm) = self.alarms.get(id).filter(|alarm| alarm.is_open()) else { return };
+        if !self.is_press_on_its_way(alarm) {
+            return;
+        }
+        let mut body = own_alarm("undelivered", alarm.device.as_ref());
+        body.urgency = Urgency::Urgent;
+        body.detail = Some(id.to_owned());
+        self.raise_or_fold_own(&body, None, now);
     }
 
     pub(crate) fn advance_alarm(&mut self, id: &str, step: AlarmStep) -> bool {

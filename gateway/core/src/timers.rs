@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     CardWait(SaleId),
     /// The centre did not answer a hold.
     HoldWait(SaleId),
+    /// The centre should have the newest press of an alarm.
+    PressUndelivered(String),
     /// An alarm without a journal may be sent again.
     DirectRetry(Ticket),
 }
@@ -34,6 +36,7 @@ impl Timer {
             Self::DeviceSilent(_) => "device silent",
             Self::CardWait(_) => "card wait",
             Self::HoldWait(_) => "hold wait",
+            Self::PressUndelivered(_) => "press undelivered",
             Self::DirectRetry(_) => "direct alarm retry",
         }
     }

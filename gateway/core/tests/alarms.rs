@@ -119,6 +119,81 @@ fn a_new_press_on_an_open_alarm_is_folded_in_and_told_with_all_its_numbers() {
     assert_eq!(kinds(&bench), ["alarm.raised", "alarm.repeated"]);
 }
 
+fn told_states(bench: &mut Bench) -> Vec<(Vec<u64>, AlarmState)> {
+    let mut all = Vec::new();
+    loop {
+        let effects = bench.take();
+        let told = commands(&effects);
+        if told.is_empty() {
+            return all;
+        }
+        all.extend(told.into_iter().filter_map(|command| command.alarm).map(|alarm| {
+            let seqs = alarm.seqs.iter().map(|seq| seq.get()).collect();
+            (seqs, alarm.state)
+        }));
+        for effect in effects {
+            if let Effect::Command { command, .. } = effect {
+                bench.input(Input::Link(LinkInput::CommandTaken { device: device("btn-0001"), command }));
+                bench.settle();
+            }
+        }
+    }
+}
+
+fn undelivered(bench: &Bench) -> Vec<Option<String>> {
+    bench.core.alarms(false).into_iter().filter(|alarm| alarm.kind == "undelivered").map(|alarm| alarm.detail).collect()
+}
+
+#[test]
+fn a_folded_press_keeps_the_state_of_its_alarm_and_alarms_staff_when_the_centre_does_not_get_it() {
+    let mut bench = Bench::new();
+    bench.connect("btn-0001", 1);
+    bench.press(1);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    step(&mut bench, AlarmState::Acknowledged, None);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[2], Outcome::Accepted);
+    bench.settle();
+    told_states(&mut bench);
+    bench.advance(15_000);
+    bench.press(2);
+    bench.settle();
+    assert_eq!(told_states(&mut bench), [(vec![1, 2], AlarmState::Acknowledged)], "never lower: a person is on it");
+    assert_eq!(bench.core.status().lanes[0].waiting, 1, "the press is on its way as any alarm");
+    bench.advance(19_000);
+    bench.settle();
+    assert_eq!(undelivered(&bench), []);
+    bench.advance(1_000);
+    bench.settle();
+    assert_eq!(undelivered(&bench), [Some("btn-0001.1.1".to_owned())]);
+}
+
+#[test]
+fn a_press_that_the_centre_has_in_time_alarms_nobody_further() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    bench.press(2);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[2], Outcome::Accepted);
+    bench.advance(21_000);
+    bench.settle();
+    assert_eq!(undelivered(&bench), []);
+}
+
+#[test]
+fn a_press_that_waited_through_a_restart_alarms_staff_as_well() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    let mut bench = bench.restart();
+    bench.advance(20_000);
+    bench.settle();
+    assert_eq!(undelivered(&bench), [Some("btn-0001.1.1".to_owned())]);
+}
+
 #[test]
 fn another_kind_of_alarm_is_not_folded() {
     let mut bench = Bench::new();
