@@ -185,7 +185,7 @@ impl Bench {
     /// The alarm as the site shows it, after the centre has it too.
     async fn alarm(&self, id: &str) -> Value {
         let path = format!("/api/v1/alarms/{id}");
-        let read = async || self.site.centre.api.get(&path).await;
+        let read = async || self.site.centre.operator.get(&path).await;
         until_is("the centre has the alarm", WITHIN, read, |answer| answer.status == 200).await.expect("it travels");
         self.find(id, |alarm| alarm["id"] == id).await
     }

@@ -44,7 +44,7 @@ async fn a_step_of_staff_at_the_site_reaches_the_centre_and_the_device() {
         let answer = site.gateway.staff.post(&path, &json!({"cause": "fall"})).await.expect("an answer");
         assert!(answer.is_success(), "{step}: {answer:?}");
         button.hear_state(pressed.seq, state, 5 * SECOND).await.expect("the device hears of it");
-        let read = async || site.centre.api.read(&format!("/api/v1/alarms/{alarm}")).await;
+        let read = async || site.centre.operator.read(&format!("/api/v1/alarms/{alarm}")).await;
         until_is("the centre shows the step", 5 * SECOND, read, |shown| shown["state"] == state)
             .await
             .expect("the step travels");

@@ -69,7 +69,7 @@ pub struct Centre {
     pub issuer: Arc<Issuer>,
     /// The stream that orders are numbered in.
     pub stream: String,
-    /// Whether anybody may read: only on loopback.
+    /// Whether anybody may read what is about no person: only on loopback.
     pub open_reads: bool,
     seen: Mutex<BTreeMap<String, i64>>,
     stop: watch::Receiver<bool>,

@@ -115,7 +115,7 @@ async fn button(site: &Site, out: &mut dyn Write) -> Result<(), DemoError> {
 /// The alarm with this id among those that the centre shows.
 async fn wait_alarm(site: &Site, id: &str) -> Result<Value, DemoError> {
     let find = async || {
-        let alarms = site.centre.api.read("/api/v1/alarms").await?;
+        let alarms = site.centre.operator.read("/api/v1/alarms").await?;
         Ok(list(&alarms).iter().find(|alarm| alarm["id"] == id).cloned())
     };
     let found = until_is("the centre has the alarm", STEP, find, Option::is_some).await?;
@@ -135,7 +135,7 @@ async fn what_the_centre_has(site: &Site, out: &mut dyn Write) -> Result<(), Dem
     let entries = records.entries().await?;
     print::entries(out, &entries)?;
     headline(out, "alarms")?;
-    print::alarms(out, list(&site.centre.api.read("/api/v1/alarms").await?))?;
+    print::alarms(out, list(&site.centre.operator.read("/api/v1/alarms").await?))?;
     headline(out, "sales")?;
     let sales = records.sales().await?;
     print::sales(out, &sales)?;

@@ -21,9 +21,9 @@ pub struct Centre {
     process: Option<Process>,
     /// Whom it knows.
     pub district: District,
-    /// Reads.
+    /// Nobody known: health, readiness, metrics.
     pub api: Api,
-    /// An operator's writes.
+    /// An operator, who reads and writes.
     pub operator: Api,
     /// Its database file.
     pub database: PathBuf,

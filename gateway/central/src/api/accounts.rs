@@ -7,7 +7,7 @@ use protocols::unit::Points;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 
-use super::caller::{CallingActor, CallingReader};
+use super::caller::CallingActor;
 use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
@@ -52,7 +52,7 @@ pub struct AccountDetail {
 /// `GET /api/v1/accounts/{ref}`
 pub async fn one(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     Path(reference): Path<String>,
 ) -> Result<Json<AccountDetail>, Problem> {
     // One transaction, so that the sums and the lists are of the same moment.

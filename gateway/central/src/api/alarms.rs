@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::caller::{CallingActor, CallingReader};
+use super::caller::CallingActor;
 use super::payload::Payload;
 use super::problem::Problem;
 use crate::alarms::{self, StepAnswer};
@@ -68,7 +68,7 @@ pub struct AlarmList {
 /// `GET /api/v1/alarms`
 pub async fn list(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     query: Result<Query<AlarmQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<AlarmList>, Problem> {
     let Query(query) = query.map_err(|_| Problem::BadParameter)?;
@@ -112,7 +112,7 @@ pub struct AlarmDetail {
 /// `GET /api/v1/alarms/{id}`
 pub async fn one(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     Path(id): Path<String>,
 ) -> Result<Json<AlarmDetail>, Problem> {
     let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new("SELECT ");

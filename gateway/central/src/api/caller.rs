@@ -1,6 +1,8 @@
 //! Who calls, as extractors: a handler that names one is reached only by such a caller.
 //!
 //! **Invariant:** no handler reads the `Authorization` header itself.
+//! **Invariant:** whatever is about one person (their data, alarms, devices, cards, sales) is reached by a
+//! [`CallingActor`] only, on loopback too.
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
@@ -15,11 +17,11 @@ use crate::identity;
 #[derive(Debug)]
 pub struct CallingGateway(pub GatewayId);
 
-/// A person who writes.
+/// A person with a token: whoever writes, or reads what is about people.
 #[derive(Debug)]
 pub struct CallingActor(pub ActorId);
 
-/// Somebody who reads: anybody on loopback, a person with a token elsewhere.
+/// Somebody who reads what is about no person: anybody on loopback, a person with a token elsewhere.
 #[derive(Debug)]
 pub struct CallingReader;
 

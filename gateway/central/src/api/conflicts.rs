@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::caller::CallingReader;
+use super::caller::CallingActor;
 use super::problem::Problem;
 use crate::app::App;
 use crate::limits;
@@ -54,7 +54,7 @@ pub struct Conflicts {
 }
 
 /// `GET /api/v1/conflicts`
-pub async fn list(State(app): State<App>, _: CallingReader) -> Result<Json<Conflicts>, Problem> {
+pub async fn list(State(app): State<App>, _: CallingActor) -> Result<Json<Conflicts>, Problem> {
     let readers = &app.store.readers;
     let entries = sqlx::query(
         "SELECT gateway, journal, n, outcome, reason, origin, kind, bytes, received_ms FROM quarantine

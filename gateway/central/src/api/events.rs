@@ -12,7 +12,7 @@ use futures_util::stream;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::caller::CallingReader;
+use super::caller::CallingActor;
 use super::problem::Problem;
 use crate::app::{App, Centre};
 use crate::limits;
@@ -21,7 +21,7 @@ use crate::news::Event;
 /// `GET /api/v1/events`
 pub async fn listen(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Problem> {
     let desk = app.store.writer.desk();
     if desk.listeners() >= limits::EVENT_LISTENERS_MAX {

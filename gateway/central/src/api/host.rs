@@ -1,6 +1,6 @@
 //! Which names the centre answers to.
 //!
-//! On loopback anybody may read, and a page from elsewhere could make a browser of this machine read for it, under a
+//! On loopback some addresses are open to anybody, and a page from elsewhere could make a browser of this machine read for it, under a
 //! name of its own that leads here (DNS rebinding). So there only loopback names are served.
 
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::problem::Problem;
 use crate::app::App;
 
-/// Refuses requests for other names than those of loopback, where anybody may read.
+/// Refuses requests for other names than those of loopback, where some addresses are open to anybody.
 pub async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if app.open_reads && !named.is_none_or(is_loopback) {

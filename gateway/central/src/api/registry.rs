@@ -40,7 +40,7 @@ pub struct PersonDetail {
 /// `GET /api/v1/people/{ref}`
 pub async fn person(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     Path(reference): Path<String>,
 ) -> Result<Json<PersonDetail>, Problem> {
     let readers = &app.store.readers;
@@ -126,7 +126,7 @@ pub struct DeviceList {
 }
 
 /// `GET /api/v1/devices`: those in trouble first.
-pub async fn devices(State(app): State<App>, _: CallingReader) -> Result<Json<DeviceList>, Problem> {
+pub async fn devices(State(app): State<App>, _: CallingActor) -> Result<Json<DeviceList>, Problem> {
     let rows = sqlx::query(
         "SELECT id, kind, place, person, gateway, silent_after_s, heartbeat_s, trouble, trouble_ms FROM devices
          ORDER BY CASE WHEN trouble IS NULL OR trouble IN ('back', 'battery_ok', 'fault_over') THEN 1 ELSE 0 END, id

@@ -118,7 +118,7 @@ pub struct Hotlist {
 }
 
 /// `GET /api/v1/hotlist`
-pub async fn hotlist(State(app): State<App>, _: CallingReader) -> Result<Json<Hotlist>, Problem> {
+pub async fn hotlist(State(app): State<App>, _: CallingActor) -> Result<Json<Hotlist>, Problem> {
     let rows = sqlx::query(
         "SELECT h.card, c.person, h.actor, h.at_ms FROM hotlist h JOIN cards c ON c.ref = h.card
          ORDER BY h.at_ms DESC LIMIT $1",

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::caller::CallingReader;
+use super::caller::CallingActor;
 use super::problem::Problem;
 use crate::app::App;
 use crate::limits;
@@ -57,7 +57,7 @@ pub struct SaleList {
 /// `GET /api/v1/sales`
 pub async fn list(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     query: Result<Query<SaleQuery>, QueryRejection>,
 ) -> Result<Json<SaleList>, Problem> {
     let Query(query) = query.map_err(|_| Problem::BadParameter)?;

@@ -7,7 +7,7 @@ use protocols::id::ProviderId;
 use serde::Serialize;
 use sqlx::Row as _;
 
-use super::caller::CallingReader;
+use super::caller::CallingActor;
 use super::problem::Problem;
 use crate::app::App;
 use crate::ledger::book::{Account, Kind};
@@ -54,7 +54,7 @@ pub struct Settlement {
 /// `GET /api/v1/settlements/{provider}/{day}`
 pub async fn one(
     State(app): State<App>,
-    _: CallingReader,
+    _: CallingActor,
     Path((provider, day)): Path<(String, String)>,
 ) -> Result<Json<Settlement>, Problem> {
     let provider: ProviderId = provider.parse().map_err(|_| Problem::BadParameter)?;

@@ -14,6 +14,11 @@ async fn pressed() -> (Centre, Journal) {
     (centre, journal)
 }
 
+async fn listen(centre: &Centre) -> reqwest::Response {
+    let request = centre.http.get(format!("{}/api/v1/events", centre.url)).bearer_auth(centre.operator(0));
+    request.send().await.expect("events")
+}
+
 async fn step(centre: &Centre, step: &str, operator: usize, body: &Value) -> (u16, Value) {
     centre.post(&format!("{ALARM}/{step}"), centre.operator(operator), body).await
 }
@@ -136,7 +141,7 @@ async fn d10_a_cancel_never_closes_an_alarm_even_when_it_comes_first() {
 #[tokio::test]
 async fn events_tell_pages_of_alarms_and_steps() {
     let centre = Centre::start().await;
-    let mut events = centre.http.get(format!("{}/api/v1/events", centre.url)).send().await.expect("events");
+    let mut events = listen(&centre).await;
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
     centre.upload(&journal, 1..=1).await;
@@ -157,7 +162,7 @@ async fn a_gateway_that_falls_silent_raises_one_alarm_and_one_that_never_called_
     let request = centre.http.put(format!("{}/api/v1/gateways/gw-new", centre.url)).bearer_auth(centre.operator(0));
     assert_eq!(crate::support::answer(request).await.0, 200);
     centre.orders("alarms", "", 0, 0).await;
-    let mut events = centre.http.get(format!("{}/api/v1/events", centre.url)).send().await.expect("events");
+    let mut events = listen(&centre).await;
     let mut text = String::new();
     while !text.contains("gateway_silent") {
         let chunk = tokio::time::timeout(std::time::Duration::from_secs(30), events.chunk());

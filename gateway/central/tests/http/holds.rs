@@ -171,7 +171,7 @@ async fn g1_an_amount_that_is_no_whole_fen_is_no_request() {
 }
 
 async fn doubts(centre: &Centre) -> Vec<String> {
-    let (status, conflicts) = centre.read("/api/v1/conflicts").await;
+    let (status, conflicts) = centre.get("/api/v1/conflicts").await;
     assert_eq!(status, 200, "{conflicts}");
     let sales = conflicts["sales"].as_array().expect("sales");
     sales.iter().map(|sale| sale["what"].as_str().expect("a word").to_owned()).collect()

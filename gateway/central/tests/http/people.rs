@@ -307,3 +307,44 @@ async fn health_readiness_metrics_and_the_board_are_served() {
     assert_eq!(centre.get("/board/../Cargo.toml").await.0, 404);
     assert_eq!(centre.get("/board/%2e%2e/Cargo.toml").await.0, 404);
 }
+
+#[tokio::test]
+async fn e7_on_loopback_too_nothing_about_a_person_is_told_without_a_token() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    let sale = journal.own();
+    centre.hold(&hold_request(&sale, 1250)).await;
+    intent(&mut journal, &sale, "account", 1250, &Value::Null);
+    outcome(&mut journal, &sale, "paid", &Value::Null);
+    assert_eq!(outcomes(&centre.upload(&journal, 1..=3).await), ["accepted"; 3]);
+    let card = centre.district.cards[0].card.clone();
+    let blocked = centre.http.put(format!("{}/api/v1/hotlist/{card}", centre.url)).bearer_auth(centre.operator(0));
+    assert_eq!(answer(blocked).await.0, 204);
+    let about = ["王秀英", "示范街道", "示范联系人", "person-0001", "btn-0001", "卧室", "12345678", card.as_str()];
+    let mut told = 0;
+    for (method, path) in central::api::routes() {
+        if method != "GET" || path.starts_with("/board/") {
+            continue;
+        }
+        let path = path
+            .replace("{gateway}", "gw-demo")
+            .replace("{id}", "btn-0001.1.1")
+            .replace("{ref}", "person-0001")
+            .replace("{provider}", "canteen-01")
+            .replace("{day}", &today());
+        let (status, text) = centre.get_as_nobody(&path).await;
+        let text = text.to_string();
+        for secret in about {
+            assert!(!text.contains(secret), "{path} tells {secret} to nobody known");
+        }
+        if status == 401 && path.starts_with("/api/") && !path.ends_with("/events") {
+            let (_, known) = centre.get(&path).await;
+            told += usize::from(about.iter().any(|secret| known.to_string().contains(secret)));
+        }
+    }
+    assert!(told >= 7, "operators read about people at {told} addresses");
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/api/openapi.json"] {
+        assert_eq!(centre.get_as_nobody(path).await.0, 200, "{path}");
+    }
+}

@@ -88,12 +88,13 @@ impl Centre {
         &self.district.operators[which].token
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    /// What somebody without a token reads.
+    pub async fn get_as_nobody(&self, path: &str) -> (u16, Value) {
         answer(self.http.get(format!("{}{path}", self.url))).await
     }
 
     /// What an operator reads.
-    pub async fn read(&self, path: &str) -> (u16, Value) {
+    pub async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.http.get(format!("{}{path}", self.url)).bearer_auth(self.operator(0))).await
     }
 
