@@ -44,7 +44,7 @@ impl Other {
 }
 
 async fn state(centre: &Centre) -> Value {
-    centre.read(ALARM).await.1["state"].clone()
+    centre.get(ALARM).await.1["state"].clone()
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn e5_a_gateway_cannot_close_or_take_back_an_alarm_that_it_did_not_tell() 
     let taken_back = other.tell(&centre, &origin, "alarm.cancelled", &about, &alarm_body("btn-0001", "cancel")).await;
     assert_eq!(taken_back, "refused:foreign_origin");
     assert_eq!(state(&centre).await, "accepted");
-    assert_eq!(centre.read(ALARM).await.1["history"], json!([]));
+    assert_eq!(centre.get(ALARM).await.1["history"], json!([]));
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn a_further_press_on_an_alarm_of_another_gateway_is_an_alarm_of_its_own()
     let (origin, about) = (device_origin("btn-0001", 1, 2), device_origin("btn-0001", 1, 1));
     let again = other.tell(&centre, &origin, "alarm.repeated", &about, &alarm_body("btn-0001", "sos")).await;
     assert_eq!(again, "accepted:");
-    assert_eq!(centre.read("/api/v1/alarms/btn-0001.1.2").await.1["gateway"], "gw-2");
-    assert_eq!(centre.read(ALARM).await.1["history"], json!([]));
+    assert_eq!(centre.get("/api/v1/alarms/btn-0001.1.2").await.1["gateway"], "gw-2");
+    assert_eq!(centre.get(ALARM).await.1["history"], json!([]));
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn e5_a_gateway_cannot_end_a_purse_sale_of_another_one_before_or_after_its
         outcome(&mut journal, sale, "paid", &proof);
     }
     assert_eq!(outcomes(&centre.upload(&journal, 3..=4).await), ["accepted"; 2]);
-    let (_, list) = centre.read("/api/v1/sales").await;
+    let (_, list) = centre.get("/api/v1/sales").await;
     let shown: Vec<_> =
         list["sales"].as_array().expect("sales").iter().map(|s| (&s["outcome"], &s["gateway"])).collect();
     assert_eq!(shown, [(&json!("paid"), &json!("gw-demo")); 2]);
@@ -133,5 +133,5 @@ async fn e5_a_gateway_cannot_give_back_what_another_one_holds() {
     let cancelled = json!({"sale": "s1", "outcome": "cancelled", "reason": null, "purse": null});
     let own = other.own();
     assert_eq!(other.tell(&centre, &own, "sale.outcome", &sale, &cancelled).await, "refused:foreign_origin");
-    assert_eq!(centre.read("/api/v1/accounts/person-0001").await.1["available"], 50_000 - 1250);
+    assert_eq!(centre.get("/api/v1/accounts/person-0001").await.1["available"], 50_000 - 1250);
 }
