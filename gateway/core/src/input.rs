@@ -175,6 +175,8 @@ pub enum LinkInput {
         ack: Option<AckToken>,
         /// At most `PAYLOAD_LEN_MAX` bytes.
         payload: Vec<u8>,
+        /// A broker kept it from earlier: it says nothing about now.
+        retained: bool,
     },
     /// The device acknowledged a command.
     CommandTaken {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a report is acknowledged only after its entry, or the entry of its duplicate, is durable.
 //! **Invariant:** nothing that a known device sends is dropped: what cannot be understood raises an alarm instead.
+//! **Invariant:** what a broker kept from earlier is no sign of life.
 
 use protocols::device::{EventReport, Heartbeat, Kind};
 use protocols::id::{DeviceId, Seq};
@@ -57,14 +58,17 @@ impl Core {
                 }
             }
             LinkInput::Event { device, ack, payload, retained } => {
-                self.device_heard(&device, now);
                 if retained {
                     self.refuse_report(Some(&device), "retained", ack, AckCode::NotAuthorized, &payload, now);
                 } else {
+                    self.device_heard(&device, now);
                     self.take_event(device, ack, payload, now);
                 }
             }
-            LinkInput::Status { device, ack, payload } => self.take_heartbeat(&device, ack, &payload, now),
+            LinkInput::Status { ack, retained: true, .. } => self.set_aside_retained(ack),
+            LinkInput::Status { device, ack, payload, retained: false } => {
+                self.take_heartbeat(&device, ack, &payload, now);
+            }
             LinkInput::CommandTaken { device, command } => self.command_taken(&device, command),
             LinkInput::Refused { device, reason, ack, size, sample } => {
                 self.link_refused(device.as_ref(), reason, ack, size, &sample, now);
@@ -356,11 +360,14 @@ impl Core {
         self.acknowledge(taken.ack, AckCode::Success);
     }
 
+    /// An event report or a heartbeat that cannot be read. Without a disk it is not acknowledged: it is kept nowhere.
     fn take_unreadable(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
-        let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm("unreadable", Some(device)) };
         self.emit(Effect::Count { name: "reports_refused", label: "unreadable" });
+        let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm("unreadable", Some(device)) };
         self.raise_or_fold_own(&body, None, now);
-        self.acknowledge(ack, AckCode::PayloadFormatInvalid);
+        if self.config.storage == Storage::Journal {
+            self.acknowledge(ack, AckCode::PayloadFormatInvalid);
+        }
     }
 
     /// Raises an alarm of the gateway's own, or folds it into the open one of its kind and device.
@@ -445,6 +452,17 @@ impl Core {
         }
     }
 
+    /// A heartbeat that a broker kept comes again at each connect, whether the device lives or not: it is counted, and
+    /// no entry is made of it.
+    fn set_aside_retained(&mut self, ack: Option<AckToken>) {
+        self.emit(Effect::Count { name: "heartbeats_set_aside", label: "retained" });
+        if let Some(token) = ack {
+            self.emit(Effect::Ack { token, code: AckCode::Success });
+        }
+    }
+
+    /// One that cannot be read is a sign of life, too: the device has power and a line, so it is not silent. That
+    /// nobody knows what it says is an alarm of its own, which stays open beside it.
     fn take_heartbeat(&mut self, id: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.device_heard(id, now);
         match serde_json::from_slice::<Heartbeat>(payload) {
@@ -454,9 +472,7 @@ impl Core {
                     self.emit(Effect::Ack { token, code: AckCode::Success });
                 }
             }
-            Ok(_) | Err(_) => {
-                self.refuse_report(Some(id), "unreadable_heartbeat", ack, AckCode::PayloadFormatInvalid, payload, now);
-            }
+            Ok(_) | Err(_) => self.take_unreadable(id, ack, payload, now),
         }
     }
 }

@@ -6,7 +6,7 @@ mod bench;
 
 use bench::{Bench, device};
 use gateway_core::{
-    DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, UplinkFailure, UplinkInput,
+    AckToken, DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
 use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source};
@@ -272,6 +272,25 @@ fn what_nobody_understands_raises_an_alarm_and_is_acknowledged() {
 }
 
 #[test]
+fn d7_a_heartbeat_that_cannot_be_read_raises_a_technical_alarm_and_the_device_is_not_silent() {
+    let mut bench = Bench::new();
+    let token = AckToken { session: Bench::session(1), packet: 1 };
+    for payload in ["{\"v\":1,", "{\"v\":99}", "{\"v\":1,\"battery_mv\":-1}"] {
+        bench.advance(30_000);
+        let (payload, ack) = (payload.as_bytes().to_vec(), Some(token));
+        bench.input(Input::Link(LinkInput::Status { device: device("btn-0001"), ack, payload, retained: false }));
+        assert!(!bench.acked(token), "not before it is durable");
+        bench.settle();
+        assert!(bench.acked(token));
+        bench.take();
+    }
+    let alarms = bench.core.alarms(false);
+    assert_eq!((alarms[0].kind.as_str(), alarms[0].urgency), ("unreadable", protocols::uplink::Urgency::Technical));
+    assert_eq!((alarms.len(), alarms[0].presses, alarms[0].detail.as_deref()), (1, 3, Some("{\"v\":1,")));
+    assert_eq!(bench.core.status().devices_silent, 0);
+}
+
+#[test]
 fn d8_a_retained_event_is_recorded_as_refused_and_raises_nothing() {
     let mut bench = Bench::new();
     let payload = br#"{"v":1,"seq":1,"kind":"sos"}"#.to_vec();
@@ -279,6 +298,48 @@ fn d8_a_retained_event_is_recorded_as_refused_and_raises_nothing() {
     bench.settle();
     assert!(bench.core.alarms(true).is_empty());
     assert_eq!(kinds(&bench), ["report.refused"]);
+}
+
+fn keep(bench: &mut Bench, at_status: bool) {
+    let (device, ack) = (device("btn-0001"), None);
+    bench.input(Input::Link(if at_status {
+        LinkInput::Status { device, ack, payload: br#"{"v":1,"battery_mv":1000}"#.to_vec(), retained: true }
+    } else {
+        LinkInput::Event { device, ack, payload: br#"{"v":1,"seq":1,"kind":"sos"}"#.to_vec(), retained: true }
+    }));
+}
+
+#[test]
+fn d8_d17_what_a_broker_kept_is_no_sign_of_life_and_says_nothing_of_now() {
+    let mut bench = Bench::new();
+    for at_status in [true, false] {
+        bench.advance(25_000);
+        keep(&mut bench, at_status);
+    }
+    bench.settle();
+    assert_eq!(bench.core.devices()[0].heard_at, None);
+    bench.advance(11_000);
+    bench.settle();
+    let found: Vec<String> = bench.core.alarms(false).into_iter().map(|alarm| alarm.kind).collect();
+    assert_eq!(found, ["device_silent"], "it is silent at its time, and its old battery is not judged");
+    keep(&mut bench, true);
+    bench.settle();
+    assert_eq!(bench.core.status().devices_silent, 1, "and does not come back by it");
+}
+
+#[test]
+fn a_kept_heartbeat_is_acknowledged_and_counted_and_makes_no_entry() {
+    let mut bench = Bench::new();
+    let token = AckToken { session: Bench::session(1), packet: 1 };
+    let payload = b"{".to_vec();
+    bench.input(Input::Link(LinkInput::Status {
+        device: device("btn-0001"),
+        ack: Some(token),
+        payload,
+        retained: true,
+    }));
+    assert!(bench.acked(token) && bench.waiting.is_none());
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Count { name: "heartbeats_set_aside", .. })));
 }
 
 #[test]

@@ -290,6 +290,40 @@ async fn a_press_of_a_device_from_the_market_becomes_a_report_and_is_the_same_wh
 }
 
 #[tokio::test]
+async fn d8_what_the_broker_kept_is_told_as_kept_at_each_connect_and_connects_no_device() {
+    let mut broker = Mosquitto::start().await;
+    broker.publish_kept("care/v1/a/status", "old").await;
+    broker.publish_kept("zigbee2mqtt/Room 12 button", r#"{"action":"","last_seen":1}"#).await;
+    broker.publish_kept("care/v1/b/event", "old").await;
+    let mut settings = settings(broker.port);
+    settings.market = vec![button()];
+    let mut rig = Rig::with(&settings, 64);
+    for times in 1..=2 {
+        rig.connected(times).await;
+        let mut heard = BTreeSet::new();
+        for _ in 0..3 {
+            let (device, ack) = match rig.input().await {
+                LinkInput::Event { device, ack, retained: true, .. }
+                | LinkInput::Status { device, ack, retained: true, .. } => (device, ack),
+                other => panic!("what was kept was expected, {other:?} came"),
+            };
+            heard.insert(device.as_str().to_owned());
+            rig.handle.ack(ack.unwrap(), AckCode::Success);
+        }
+        assert_eq!(heard, ["a", "b", "btn-0100"].map(str::to_owned).into());
+        if times == 1 {
+            broker.restart().await;
+        }
+    }
+    // The device itself is there only now; a broker passes that on as news, although it keeps it, too.
+    broker.publish_kept("care/v1/a/status", "new").await;
+    let LinkInput::Connected { device, .. } = rig.input().await else { panic!("the device is heard") };
+    assert_eq!(device.as_str(), "a");
+    assert!(matches!(rig.input().await, LinkInput::Status { retained: false, .. }));
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn the_core_going_away_ends_the_adapter() {
     let broker = Mosquitto::start().await;
     let rig = Rig::start(&broker, 1);

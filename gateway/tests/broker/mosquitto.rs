@@ -90,6 +90,13 @@ impl Mosquitto {
         assert!(output.status.success(), "{output:?}");
     }
 
+    /// Publishes with the retained flag, so that the broker keeps it.
+    pub async fn publish_kept(&self, topic: &str, payload: &str) {
+        let output = client("mosquitto_pub", self.port).args(["-r", "-t", topic, "-m", payload]).output();
+        let output = timeout(DEADLINE, output).await.expect("the client ends in time").expect(MISSING);
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Publishes each line, one after the other on one connection.
     pub async fn publish_lines(&self, topic: &str, lines: &str) {
         let mut child =

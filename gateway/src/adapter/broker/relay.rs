@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** an acknowledgement is passed on only on the connection on which its publish came: after a reconnect the
 //! broker delivers again, under an identifier that may by then be another publish's.
+//! **Invariant:** what the broker kept from earlier (retained) opens no session: it comes at each connect, whoever is there.
 //! **Invariant:** a packet identifier is not used again before it came back: the client counts identifiers round, and would
 //! get stuck for good on one that is still open.
 
@@ -56,7 +57,7 @@ pub(super) struct Relay {
     /// Devices from the market by their topic.
     market: BTreeMap<String, MarketDevice>,
     last_number: u64,
-    /// For publishes of devices that hear no commands.
+    /// For publishes of devices that hear no commands, and for what was kept.
     nobody: u64,
     sessions: BTreeMap<DeviceId, u64>,
     devices: BTreeMap<u64, DeviceId>,
@@ -129,6 +130,7 @@ impl Relay {
         let mut inputs = Vec::new();
         let number = match self.sessions.get(&device) {
             Some(number) => *number,
+            None if publish.retained => self.nobody,
             None => {
                 let number = self.fresh_number();
                 self.sessions.insert(device.clone(), number);
@@ -141,7 +143,7 @@ impl Relay {
         inputs.push(if publish.payload.len() > PAYLOAD_LEN_MAX {
             refused(Some(device), LinkRefusal::Oversize, ack, publish.payload)
         } else if channel == Channel::Status {
-            LinkInput::Status { device, ack, payload: publish.payload.to_vec() }
+            LinkInput::Status { device, ack, payload: publish.payload.to_vec(), retained: publish.retained }
         } else {
             LinkInput::Event { device, ack, payload: publish.payload.to_vec(), retained: publish.retained }
         });
@@ -158,7 +160,7 @@ impl Relay {
         } else {
             match market.read(publish.payload) {
                 Meaning::Event(payload) => LinkInput::Event { device, ack, payload, retained: publish.retained },
-                Meaning::Status(payload) => LinkInput::Status { device, ack, payload },
+                Meaning::Status(payload) => LinkInput::Status { device, ack, payload, retained: publish.retained },
             }
         }]
     }
@@ -280,6 +282,22 @@ mod tests {
         assert_eq!(relay.ack(old), None);
         assert_eq!(relay.ack(new), Some(1));
         assert_eq!(relay.ack(new), None, "and none twice");
+    }
+
+    #[test]
+    fn d8_what_the_broker_kept_opens_no_session_and_can_be_acknowledged() {
+        let mut relay = relay();
+        relay.opened();
+        for (topic, packet) in [("care/v1/a/event", 1), ("care/v1/a/status", 2)] {
+            let inputs = relay.delivered(Delivered { topic, retained: true, ..event(packet) });
+            let ([LinkInput::Event { retained: true, .. }] | [LinkInput::Status { retained: true, .. }]) =
+                inputs.as_slice()
+            else {
+                panic!("{inputs:?}")
+            };
+            assert_eq!(relay.ack(ack_of(&inputs[0])), Some(packet));
+        }
+        assert!(matches!(relay.delivered(event(3))[..], [LinkInput::Connected { .. }, LinkInput::Event { .. }]));
     }
 
     #[test]

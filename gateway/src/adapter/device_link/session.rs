@@ -303,7 +303,8 @@ impl Session {
         }
         let payload = publish.payload.to_vec();
         Received::Input(match channel {
-            Channel::Status => LinkInput::Status { device, ack, payload },
+            // Nothing is kept here, so the flag is a wish without effect: the heartbeat is of now.
+            Channel::Status => LinkInput::Status { device, ack, payload, retained: false },
             Channel::Event | Channel::Command => LinkInput::Event { device, ack, payload, retained: publish.retained },
         })
     }

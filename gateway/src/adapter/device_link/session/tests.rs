@@ -52,7 +52,7 @@ fn check_inputs(session: &Session, inputs: &[LinkInput]) {
     let mut to_acknowledge = 0;
     for input in inputs {
         let (device, ack) = match input {
-            LinkInput::Event { device, ack, payload, .. } | LinkInput::Status { device, ack, payload } => {
+            LinkInput::Event { device, ack, payload, .. } | LinkInput::Status { device, ack, payload, .. } => {
                 assert!(payload.len() <= PAYLOAD_LEN_MAX);
                 (Some(device), *ack)
             }
