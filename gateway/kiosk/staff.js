@@ -200,6 +200,21 @@ function overview(status) {
   );
 }
 
+/** What does not work just now, with what to do; nothing when all is well. */
+function degradedSection(degraded) {
+  if (degraded.length === 0) {
+    return null;
+  }
+  const card = (one) =>
+    element(
+      "li",
+      { class: `alarm ${one.alarms_concerned ? "emergency" : "technical"}` },
+      element("div", { class: "headline" }, element("strong", {}, word("part", one.part))),
+      element("p", { class: "facts" }, one.detail),
+    );
+  return section("staff.degraded", element("ul", { class: "alarms" }, ...degraded.map(card)));
+}
+
 function devicesSection(devices) {
   const battery = (one) => (one.battery_mv === null ? say("staff.battery_unknown") : `${(one.battery_mv / 1000).toFixed(2)} V`);
   const row = (one) => ({
@@ -269,6 +284,7 @@ function render() {
   }
   const { status, alarms, devices, sales, quarantine, refusals, catalogue } = page.data;
   showIn(main(), [
+    degradedSection(status.degraded),
     overview(status),
     alarmsSection(alarms),
     devicesSection(devices),

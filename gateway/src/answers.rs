@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 
 use crate::adapter::kiosk::view::{
     AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
-    StepView, Supervision, UplinkView,
+    StepView, Supervision, TroubleView, UplinkView,
 };
 use crate::adapter::store::{LaneQuery, Reader};
 use crate::devices_file::DeviceDirectory;
+use crate::troubles::{Part, Troubles};
 
 /// Bytes read to see when the oldest entry of a lane was recorded.
 const OLDEST_BYTES_MAX: usize = 64 * 1024;
@@ -37,6 +38,8 @@ pub struct Answers {
     pub directory: Arc<DeviceDirectory>,
     /// The site's time zone.
     pub zone: TimeZone,
+    /// What does not work just now.
+    pub troubles: Troubles,
 }
 
 impl Answers {
@@ -88,6 +91,7 @@ impl Answers {
                 .collect(),
             sales_unknown: u32::try_from(seen.sales_unknown).unwrap_or(u32::MAX),
             quarantined: seen.quarantined as u64,
+            degraded: self.troubles.now().into_iter().map(trouble).collect(),
         };
         let Some(reader) = self.reader.clone() else {
             drop(reply.send(view));
@@ -151,6 +155,10 @@ impl Answers {
             drop(reply.send(views));
         });
     }
+}
+
+fn trouble((part, detail): (Part, String)) -> TroubleView {
+    TroubleView { part: part.word(), detail, alarms_concerned: part.concerns_alarms() }
 }
 
 async fn hash_at(reader: &Reader, n: u64) -> Option<String> {

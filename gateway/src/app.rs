@@ -11,24 +11,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use gateway_core::{Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
+use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::adapter::broker::{Broker, BrokerHandle};
-use crate::adapter::card_reader::CardReaders;
+use crate::adapter::card_reader::{CardReaderHandle, CardReaders};
 use crate::adapter::device_link::DeviceLink;
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
-use crate::adapter::store::{self, Journal, OpenError};
+use crate::adapter::store::Journal;
 use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
 use crate::answers::Answers;
-use crate::config::{ConfigError, ConfigFile};
+use crate::config::{Config, ConfigError, ConfigFile};
 use crate::devices_file::DeviceDirectory;
 use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
 use crate::outside::{Daemon, Looked};
+use crate::storage::{self, Opened};
 use crate::time_source::TimeSource;
+use crate::troubles::{Part, Troubles};
 
 /// Reports that wait between the sockets and the core: about two groups, then the sockets are not read.
 const LINK_QUEUE: usize = 4_096;
@@ -36,8 +38,6 @@ const LINK_QUEUE: usize = 4_096;
 const QUEUE: usize = 256;
 /// How long what is under way may take at the end.
 const GRACE: Duration = Duration::from_secs(8);
-/// How often a gateway whose disk takes nothing tries again.
-const STORAGE_RETRY: Duration = Duration::from_secs(30);
 
 /// How the daemon ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +89,13 @@ impl Checked {
             let devices = directory.devices();
             Broker::new(broker, devices.keys().cloned(), unused).map_err(|error| file.wrong("broker", error))?;
         }
+        DeviceLink::check(&config.device_link.settings()).map_err(|error| file.wrong("device_link", error))?;
         let staff = match &config.kiosk.credentials_file {
             Some(path) => StaffCredentials::load(path).map_err(|error| file.wrong("kiosk.credentials_file", error))?,
             None => StaffCredentials::default(),
         };
+        let kiosk = kiosk_settings(config, staff.clone());
+        kiosk.check().map_err(|error| file.wrong("kiosk.listen", error))?;
         Ok(Self { directory: Arc::new(directory), credentials, staff, file })
     }
 
@@ -115,34 +118,6 @@ impl Checked {
     }
 }
 
-/// The journal, or what stands in for it when the disk takes nothing.
-struct Opened {
-    journal: Option<Journal>,
-    restored: store::Restored,
-    storage: Storage,
-}
-
-async fn open_journal(checked: &Checked) -> Result<Opened, OpenError> {
-    match Journal::open(&checked.file.config.gateway.state_dir).await {
-        Ok((journal, restored)) => {
-            let storage = match journal.storage() {
-                store::Storage::Writable => Storage::Journal,
-                store::Storage::Dead(failure) => {
-                    tracing::error!(%failure, "the disk takes nothing: alarms go straight to the centre, sales are closed");
-                    Storage::Dead
-                }
-            };
-            Ok(Opened { journal: Some(journal), restored, storage })
-        }
-        Err(error) if error.forbids_running() => Err(error),
-        Err(error) => {
-            let person = error.needs_a_person();
-            tracing::error!(%error, person, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
-            Ok(Opened { journal: None, restored: store::Restored::default(), storage: Storage::Dead })
-        }
-    }
-}
-
 fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result<Core> {
     let found = &opened.restored;
     if !found.state_damaged.is_empty() {
@@ -158,12 +133,13 @@ fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result
 /// # Errors
 /// What kept it from starting, beside the configuration.
 pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
-    let opened = match open_journal(&checked).await {
-        Ok(opened) => opened,
-        Err(error) => return Ok(does_not_start(&error)),
-    };
     let metrics = PrometheusBuilder::new().install_recorder().context("the metrics recorder")?;
+    let troubles = Troubles::default();
     let config = checked.file.config.clone();
+    let opened = match storage::open(&config.gateway.state_dir, &troubles).await {
+        Ok(opened) => opened,
+        Err(error) => return Ok(storage::does_not_start(&error)),
+    };
     let mut time =
         TimeSource::new(config.gateway.trust_clock, opened.restored.last_recorded).context("the bundled time zones")?;
     let now = time.now();
@@ -181,22 +157,19 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let reader = opened.journal.as_ref().map(Journal::reader);
     let space = opened.journal.as_ref().map(Journal::space);
 
-    let link = DeviceLink::bind(&config.device_link.settings(), Arc::clone(&checked.directory), link_inputs.clone())?;
+    let settings = kiosk_settings(&config, checked.staff.clone());
+    let (kiosk, server) = Kiosk::new(settings, desk_inputs.clone(), view, metrics, troubles.clone())?;
+    let (link, server) = listen(&checked, link_inputs.clone(), server, &troubles).await?;
     let link_handle = link.handle();
-    let (kiosk, server) = bind_kiosk(&checked, desk_inputs.clone(), view, metrics).await?;
-    announce(&link, &kiosk);
     let identity = GatewayIdentity { gateway: config.gateway.id.clone(), journal: opened.restored.journal.clone() };
     let source = JournalSource::new(reader.clone(), store_events.clone());
     let credentials = checked.credentials.clone().with_time(time.tls_time());
     let (uplink, uplink_handle) = Uplink::new(&config.uplink, credentials, identity, source, uplink_inputs.clone())?;
     let broker = start_broker(&checked, &mut tasks, link_inputs, &stopped)?;
-    let readers = config.card_reader.as_ref().map(|settings| CardReaders::start(settings, &card_inputs)).transpose()?;
+    let readers = start_readers(&config, &card_inputs, &troubles);
     spawn_adapters(&mut tasks, link, server, uplink, &stopped);
 
-    let (writer, dead_journal) = match (opened.storage, opened.journal) {
-        (Storage::Journal, Some(journal)) => (Some(journal.start(store_events.clone())), None),
-        (Storage::Journal | Storage::Dead, journal) => (None, journal),
-    };
+    let (writer, dead_journal) = storage::writer_or_journal(opened.storage, opened.journal, &store_events);
     let mut daemon = Daemon {
         link: link_handle,
         broker,
@@ -214,8 +187,10 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
             last_answer_at: None,
             directory: Arc::clone(&checked.directory),
             zone: time.zone(),
+            troubles: troubles.clone(),
         },
         time,
+        troubles,
         returned: VecDeque::new(),
         looked: Looked::new(),
     };
@@ -223,7 +198,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     tracing::info!(journal = %opened.restored.journal, head = opened.restored.last_n, "the gateway is ready");
     let ended = tokio::select! {
         ended = event_loop::run(core, inputs, &mut daemon, shutdown.clone(), GRACE) => ended,
-        () = storage_is_back(opened.storage, dead_journal) => Ended::StorageIsBack,
+        () = storage::is_back(opened.storage, dead_journal) => Ended::StorageIsBack,
     };
     let _already_stopping = shutdown.borrow_and_update();
     finish(daemon, tasks, readers.map(|(readers, _)| readers), &stop_adapters).await;
@@ -236,29 +211,42 @@ fn tell_ready() {
     }
 }
 
-fn announce(link: &DeviceLink, kiosk: &Kiosk) {
-    tracing::info!(
-        plain = ?link.plain_address(),
-        tls = ?link.tls_address(),
-        kiosk = %kiosk.local_addr(),
-        "listening"
-    );
+/// Binds what can be bound now. What is taken is tried again while the gateway runs: nothing that works waits for it.
+async fn listen(
+    checked: &Checked,
+    inputs: mpsc::Sender<LinkInput>,
+    mut server: Server,
+    troubles: &Troubles,
+) -> anyhow::Result<(DeviceLink, Server)> {
+    let settings = checked.file.config.device_link.settings();
+    let link = DeviceLink::bind_or_retry(&settings, Arc::clone(&checked.directory), inputs, troubles.clone())?;
+    let kiosk = server.bind().await.then_some(checked.file.config.kiosk.listen);
+    tracing::info!(plain = ?link.plain_address(), tls = ?link.tls_address(), ?kiosk, "listening");
+    Ok((link, server))
 }
 
-async fn bind_kiosk(
-    checked: &Checked,
-    desk: mpsc::Sender<gateway_core::DeskInput>,
-    view: CoreView,
-    metrics: metrics_exporter_prometheus::PrometheusHandle,
-) -> Result<(Kiosk, Server), kiosk::KioskError> {
-    let config = &checked.file.config;
-    let settings = kiosk::Settings {
+/// The card readers, where there are some. Without them there are no sales, but alarms.
+fn start_readers(
+    config: &Config,
+    inputs: &mpsc::Sender<CardInput>,
+    troubles: &Troubles,
+) -> Option<(CardReaders, CardReaderHandle)> {
+    match CardReaders::start(config.card_reader.as_ref()?, inputs) {
+        Ok(started) => Some(started),
+        Err(error) => {
+            troubles.begin(Part::CardReaders, &error.to_string());
+            None
+        }
+    }
+}
+
+fn kiosk_settings(config: &Config, credentials: StaffCredentials) -> kiosk::Settings {
+    kiosk::Settings {
         listen: config.kiosk.listen,
         hosts: config.kiosk.hosts.clone(),
-        credentials: checked.staff.clone(),
+        credentials,
         state_dir: config.gateway.state_dir.clone(),
-    };
-    Kiosk::bind(settings, desk, view, metrics).await
+    }
 }
 
 fn start_broker(
@@ -332,25 +320,6 @@ async fn finish(daemon: Daemon, mut tasks: JoinSet<()>, readers: Option<CardRead
     }
 }
 
-/// Ends when a disk that took nothing takes commits again; never, where it always did.
-async fn storage_is_back(storage: Storage, mut journal: Option<Journal>) {
-    if storage == Storage::Journal {
-        return std::future::pending().await;
-    }
-    loop {
-        tokio::time::sleep(STORAGE_RETRY).await;
-        match &mut journal {
-            Some(journal) => {
-                if journal.probe().await == store::Storage::Writable {
-                    return;
-                }
-            }
-            // It could not even be opened: only a new start can try again.
-            None => return,
-        }
-    }
-}
-
 fn exit_code(ended: &Ended) -> ExitCode {
     match ended {
         Ended::Shutdown => ExitCode::Stopped,
@@ -367,14 +336,4 @@ fn exit_code(ended: &Ended) -> ExitCode {
             ExitCode::Again
         }
     }
-}
-
-/// EX_IOERR.
-const STORAGE_EXIT: u8 = 74;
-
-#[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
-fn does_not_start(error: &OpenError) -> ExitCode {
-    tracing::error!(%error, "the gateway does not start");
-    eprintln!("gateway: {error}");
-    ExitCode::Storage(STORAGE_EXIT)
 }

@@ -10,4 +10,6 @@ mod entry_source;
 mod event_loop;
 pub mod journal_cli;
 mod outside;
+mod storage;
 pub mod time_source;
+pub mod troubles;

@@ -20,6 +20,7 @@ use crate::adapter::uplink::{Refused, UplinkHandle};
 use crate::answers::Answers;
 use crate::event_loop::Outside;
 use crate::time_source::TimeSource;
+use crate::troubles::Troubles;
 
 /// How often the disk's room is looked at.
 const SPACE_LOOK: Duration = Duration::from_secs(5);
@@ -50,6 +51,8 @@ pub struct Daemon {
     pub answers: Answers,
     /// The time.
     pub time: TimeSource,
+    /// What does not work just now.
+    pub troubles: Troubles,
     /// What comes back at once.
     pub returned: VecDeque<Input>,
     /// When things were last looked after.
@@ -140,6 +143,18 @@ impl Daemon {
         }
         if std::mem::replace(&mut self.looked.was_low, low) != low {
             self.returned.push_back(Input::Store(StoreInput::SpaceLow(low)));
+        }
+    }
+
+    /// Passes on which parts began or ended to work.
+    fn look_at_troubles(&mut self) {
+        for news in self.troubles.take_news() {
+            self.returned.push_back(Input::Trouble { kind: news.kind, detail: news.detail });
+        }
+        if let Some(line) = self.troubles.take_line()
+            && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)])
+        {
+            tracing::warn!(%error, "the service manager could not be told what does not work");
         }
     }
 
@@ -258,6 +273,7 @@ impl Outside for Daemon {
 
     fn look_around(&mut self, core: &Core) -> Option<Input> {
         self.look_at_space();
+        self.look_at_troubles();
         self.feed_watchdog();
         if is_due(&mut self.looked.figures, FIGURES) {
             show_figures(core);

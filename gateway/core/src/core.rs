@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocols::id::{DeviceId, GatewayId, ReaderId};
-use protocols::uplink::{CatalogueOrder, HotlistOrder, Lane, Origin, PolicyOrder};
+use protocols::uplink::{AlarmBody, CatalogueOrder, HotlistOrder, Lane, Origin, PolicyOrder};
 use serde::{Deserialize, Serialize};
 
 use crate::alarms::Alarms;
@@ -127,6 +127,10 @@ impl Core {
             Input::Uplink(input) => self.handle_uplink(input, now),
             Input::Desk(input) => self.handle_desk(input, now),
             Input::Card(input) => self.handle_card(input, now),
+            Input::Trouble { kind, detail } => {
+                let body = AlarmBody { detail: Some(detail), ..crate::reports::own_alarm(kind, None) };
+                self.raise_or_fold_own(&body, None, now);
+            }
             Input::Timer => {}
         }
         while let Some(timer) = self.timers.pop_due(now.mono) {

@@ -103,6 +103,13 @@ pub enum Input {
     Desk(DeskInput),
     /// From the card readers.
     Card(CardInput),
+    /// The daemon noticed that a part of itself does not work: technicians are told by an alarm.
+    Trouble {
+        /// The alarm's kind.
+        kind: &'static str,
+        /// What is wrong; nothing personal.
+        detail: String,
+    },
     /// A moment that [`Core::poll_timeout`](crate::Core::poll_timeout) named has come.
     Timer,
 }

@@ -399,6 +399,19 @@ fn an_order_of_the_centre_is_carried_out_once_and_answered() {
 }
 
 #[test]
+fn a_trouble_of_the_gateways_own_raises_one_technical_alarm_however_often_it_comes() {
+    let mut bench = Bench::new();
+    for _ in 0..2 {
+        bench.input(Input::Trouble { kind: "kiosk_down", detail: "127.0.0.1:8080 cannot be bound".to_owned() });
+        bench.settle();
+    }
+    let alarms = bench.core.alarms(false);
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert_eq!((alarms[0].kind.as_str(), alarms[0].presses), ("kiosk_down", 2));
+    assert_eq!(alarms[0].detail.as_deref(), Some("127.0.0.1:8080 cannot be bound"));
+}
+
+#[test]
 fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
     let mut bench = Bench::new();
     let token = bench.press(1);

@@ -1,8 +1,11 @@
 //! What one peer may use up: connections, time, failures.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::adapter::device_link::{BindError, DeviceLink, DeviceLinkSettings};
+use gateway::devices_file::DeviceDirectory;
+use gateway::troubles::Troubles;
 use gateway_core::{AckCode, LinkInput, LinkRefusal};
 
 use crate::rig::{Raw, Rig, connect, publish};
@@ -149,7 +152,7 @@ async fn a_peer_that_does_not_read_is_cut_and_costs_no_memory_meanwhile() {
 #[tokio::test]
 async fn an_address_that_is_reachable_from_outside_is_not_bound_without_tls() {
     let bind = |settings: DeviceLinkSettings| {
-        let directory = std::sync::Arc::new(gateway::devices_file::DeviceDirectory::new(Vec::new()));
+        let directory = Arc::new(DeviceDirectory::new(Vec::new()));
         DeviceLink::bind(&settings, directory, tokio::sync::mpsc::channel::<LinkInput>(1).0).err().unwrap()
     };
     for address in ["0.0.0.0:0", "192.0.2.1:1883", "[::]:0"] {
@@ -160,4 +163,26 @@ async fn an_address_that_is_reachable_from_outside_is_not_bound_without_tls() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let settings = DeviceLinkSettings { plain: Some(taken.local_addr().unwrap()), ..DeviceLinkSettings::default() };
     assert!(matches!(bind(settings), BindError::Address { .. }));
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_tried_again_until_devices_can_come_in() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let troubles = Troubles::default();
+    let settings = DeviceLinkSettings { plain: Some(address), ..DeviceLinkSettings::default() };
+    let (inputs, _kept) = tokio::sync::mpsc::channel::<LinkInput>(1);
+    let directory = Arc::new(DeviceDirectory::new(Vec::new()));
+    let link = DeviceLink::bind_or_retry(&settings, directory, inputs, troubles.clone()).unwrap();
+    assert_eq!(link.plain_address(), None);
+    assert_eq!(troubles.now().len(), 1);
+    let task = tokio::spawn(link.run(std::future::pending()));
+    drop(other);
+    let well = async {
+        while tokio::net::TcpStream::connect(address).await.is_err() || !troubles.now().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::rig::DEADLINE, well).await.expect("devices come in once the address is free");
+    task.abort();
 }

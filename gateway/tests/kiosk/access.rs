@@ -1,6 +1,7 @@
 //! Who gets in: hosts, origins, sessions, tokens, addresses.
 
 use gateway::adapter::kiosk::{Access, CoreView, Credentials, Kiosk, KioskError, route_names};
+use gateway::troubles::{Part, Troubles};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -129,32 +130,61 @@ async fn h8_from_another_address_every_read_needs_a_token() {
     assert_eq!(status.status(), 200);
 }
 
-async fn bind(listen: &str, credentials: Credentials, hosts: &[&str]) -> Result<(), KioskError> {
+fn make(listen: &str, credentials: Credentials, hosts: &[&str]) -> Result<(), KioskError> {
     let state_dir = StateDir::new();
     let mut settings = settings(listen, &state_dir, credentials);
     settings.hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
     let (desk, _wishes) = mpsc::channel(1);
     let (view, _queries) = CoreView::channel();
     let metrics = PrometheusBuilder::new().build_recorder().handle();
-    Kiosk::bind(settings, desk, view, metrics).await.map(|_| ())
+    Kiosk::new(settings, desk, view, metrics, Troubles::default()).map(|_| ())
 }
 
-#[tokio::test]
-async fn h8_an_address_that_others_reach_is_not_bound_without_credentials_and_host_names() {
+#[test]
+fn h8_an_address_that_others_reach_is_not_bound_without_credentials_and_host_names() {
     let (known, _) = credentials();
-    let bare = bind("0.0.0.0:0", Credentials::default(), &["gateway.lan:8080"]).await;
+    let bare = make("0.0.0.0:0", Credentials::default(), &["gateway.lan:8080"]);
     assert!(matches!(bare, Err(KioskError::CredentialsMissing(_))), "{bare:?}");
-    let nameless = bind("0.0.0.0:0", known.clone(), &[]).await;
+    let nameless = make("0.0.0.0:0", known.clone(), &[]);
     assert!(matches!(nameless, Err(KioskError::HostsMissing(_))), "{nameless:?}");
-    bind("0.0.0.0:0", known, &["gateway.lan:8080"]).await.expect("both are there");
-    bind("127.0.0.1:0", Credentials::default(), &[]).await.expect("loopback needs neither");
+    make("0.0.0.0:0", known, &["gateway.lan:8080"]).expect("both are there");
+    make("127.0.0.1:0", Credentials::default(), &[]).expect("loopback needs neither");
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
-    let rig = Rig::start().await;
-    let taken = bind(&rig.addr().to_string(), Credentials::default(), &[]).await;
-    assert!(matches!(taken, Err(KioskError::Bind { address, .. }) if address == rig.addr()), "{taken:?}");
+async fn a_port_that_is_taken_is_named_and_tried_again_until_it_is_free() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = other.local_addr().expect("it is bound");
+    let state_dir = StateDir::new();
+    let (desk, wishes) = mpsc::channel(1);
+    let (view, queries) = CoreView::channel();
+    let troubles = Troubles::default();
+    let metrics = PrometheusBuilder::new().build_recorder().handle();
+    let settings = settings(&address.to_string(), &state_dir, Credentials::default());
+    let (kiosk, mut server) = Kiosk::new(settings, desk, view, metrics, troubles.clone()).expect("good settings");
+    FakeCore::new().serve(kiosk, wishes, queries);
+    assert!(!server.bind().await);
+    let told = troubles.now();
+    assert!(told[0].0 == Part::Kiosk && told[0].1.contains(&address.to_string()), "{told:?}");
+    let server = tokio::spawn(server.run(std::future::pending()));
+    drop(other);
+    let answered = async {
+        loop {
+            let Ok(mut stream) = TcpStream::connect(address).await else {
+                tokio::task::yield_now().await;
+                continue;
+            };
+            let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.expect("written");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.expect("an answer");
+            break answer;
+        }
+    };
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(15), answered).await;
+    assert!(answer.expect("it answers once the port is free").starts_with(b"HTTP/1.1 200"));
+    assert_eq!(troubles.now(), []);
+    server.abort();
 }
 
 #[tokio::test]

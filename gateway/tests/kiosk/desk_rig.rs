@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway::adapter::kiosk::credentials::{hash_pin, new_token};
 use gateway::adapter::kiosk::{CoreView, Credentials, Kiosk, Settings};
+use gateway::troubles::Troubles;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -82,7 +83,9 @@ impl Rig {
     pub async fn start_with(settings: Settings, token: String, state_dir: StateDir, core: FakeCore) -> Self {
         let (desk, wishes) = mpsc::channel(16);
         let (view, queries) = CoreView::channel();
-        let (kiosk, server) = Kiosk::bind(settings, desk, view, recorder()).await.expect("a free port");
+        let (kiosk, mut server) =
+            Kiosk::new(settings, desk, view, recorder(), Troubles::default()).expect("good settings");
+        assert!(server.bind().await, "a free port");
         core.serve(kiosk.clone(), wishes, queries);
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(async move { drop(stopped.await) }));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gateway::adapter::kiosk::Kiosk;
 use gateway::adapter::kiosk::view::{
     AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
-    StepView, Supervision, UplinkView,
+    StepView, Supervision, TroubleView, UplinkView,
 };
 use gateway_core::{DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView};
 use protocols::device::AlarmState;
@@ -53,6 +53,8 @@ pub struct State {
     /// Answers nothing.
     pub mute: bool,
     pub storing: bool,
+    /// What does not work.
+    pub degraded: Vec<TroubleView>,
     /// Why no sale can begin.
     pub closed: Option<Refusal>,
     /// How many wishes arrived.
@@ -101,6 +103,7 @@ impl FakeCore {
             refuse: None,
             mute: false,
             storing: true,
+            degraded: Vec::new(),
             closed: None,
             wishes: 0,
         };
@@ -291,6 +294,7 @@ fn status(state: &State) -> StatusView {
         quarantined: 1,
         sales_unknown: u32::try_from(state.sales.values().filter(|sale| sale.state == "unknown").count())
             .expect("a few sales"),
+        degraded: state.degraded.clone(),
     }
 }
 

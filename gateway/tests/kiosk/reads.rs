@@ -1,6 +1,9 @@
 //! Reads and monitoring.
 
+use gateway::adapter::kiosk::view::TroubleView;
+use gateway::troubles::Part;
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 
 use crate::desk_rig::{Rig, ask, lunch, refused};
 
@@ -34,8 +37,26 @@ async fn ready_means_that_the_journal_takes_entries() {
     let rig = Rig::start().await;
     assert_eq!(ask(rig.get("/readyz")).await.0, StatusCode::OK);
     rig.core.state().storing = false;
-    assert_eq!(ask(rig.get("/readyz")).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    let (status, body) = ask(rig.get("/readyz")).await;
+    assert_eq!((status, &body["reasons"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(["journal"])));
     assert_eq!(ask(rig.get("/healthz")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn ready_means_that_devices_can_reach_the_gateway_and_a_part_without_alarms_does_not_count() {
+    let rig = Rig::start().await;
+    let trouble = |part: Part| TroubleView {
+        part: part.word(),
+        detail: "127.0.0.1:1 cannot be bound".to_owned(),
+        alarms_concerned: part.concerns_alarms(),
+    };
+    rig.core.state().degraded = vec![trouble(Part::CardReaders), trouble(Part::JournalRows)];
+    assert_eq!(ask(rig.get("/readyz")).await.0, StatusCode::OK);
+    rig.core.state().degraded.push(trouble(Part::DeviceLinkTls));
+    let (status, body) = ask(rig.get("/readyz")).await;
+    assert_eq!((status, &body["reasons"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(["device_link_tls"])));
+    let (_, status) = ask(rig.get("/api/v1/status")).await;
+    assert_eq!(status["degraded"][2]["detail"], "127.0.0.1:1 cannot be bound");
 }
 
 #[tokio::test]

@@ -68,5 +68,9 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(20);
 /// See [`ACCEPT_PAUSE_MIN`].
 pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// First and longest pause before an address that is taken is tried again: a press at this moment has nowhere to go.
+pub const BIND_PAUSE_MIN: Duration = Duration::from_millis(100);
+/// See [`BIND_PAUSE_MIN`].
+pub const BIND_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Connections that the kernel holds ready for us: all devices of a building come back at once after a power cut.
 pub const BACKLOG: u32 = 1_024;

@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::limits;
 use super::tls::{CertificateError, server_config};
+use crate::troubles::{Part, Troubles};
 
 /// Where devices connect to, and how many may.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,10 +76,17 @@ pub enum BindError {
     Certificate(#[from] CertificateError),
 }
 
-/// The bound sockets.
+/// An address with its socket, once that is bound.
+struct Listener {
+    address: SocketAddr,
+    part: Part,
+    socket: Option<TcpListener>,
+}
+
+/// The sockets, as far as they are bound.
 pub(super) struct Listeners {
-    plain: Option<TcpListener>,
-    tls: Option<(TcpListener, Arc<ServerConfig>)>,
+    plain: Option<Listener>,
+    tls: Option<(Listener, Arc<ServerConfig>)>,
 }
 
 /// A connection that was taken.
@@ -89,7 +97,8 @@ pub(super) struct Accepted {
 }
 
 impl Listeners {
-    pub fn bind(settings: &DeviceLinkSettings) -> Result<Self, BindError> {
+    /// Checks the settings and reads certificate and key; nothing is bound yet.
+    pub fn new(settings: &DeviceLinkSettings) -> Result<Self, BindError> {
         if settings.plain.is_none() && settings.tls.is_none() {
             return Err(BindError::Nowhere);
         }
@@ -100,17 +109,26 @@ impl Listeners {
             return Err(BindError::NotLoopback(address));
         }
         let config = settings.tls.as_ref().map(|tls| server_config(&tls.certificate, &tls.key)).transpose()?;
-        let plain = settings.plain.map(listen).transpose()?;
-        let tls = settings.tls.as_ref().map(|tls| listen(tls.address)).transpose()?;
+        let listener = |address, part| Listener { address, part, socket: None };
+        let plain = settings.plain.map(|address| listener(address, Part::DeviceLinkPlain));
+        let tls = settings.tls.as_ref().map(|tls| listener(tls.address, Part::DeviceLinkTls));
         Ok(Self { plain, tls: tls.zip(config) })
     }
 
+    /// Binds what is not bound yet, each for itself; the first that could not be bound is the error. The troubles hear of
+    /// each.
+    pub fn bind(&mut self, troubles: &Troubles) -> Result<(), BindError> {
+        let plain = self.plain.as_mut().map_or(Ok(()), |listener| listener.bind(troubles));
+        let tls = self.tls.as_mut().map_or(Ok(()), |(listener, _)| listener.bind(troubles));
+        plain.and(tls)
+    }
+
     pub fn plain_address(&self) -> Option<SocketAddr> {
-        self.plain.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.plain.as_ref().and_then(Listener::local_addr)
     }
 
     pub fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+        self.tls.as_ref().and_then(|(listener, _)| listener.local_addr())
     }
 
     /// The next connection of either.
@@ -126,19 +144,39 @@ impl Listeners {
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, SocketAddr)> {
-    match listener {
+impl Listener {
+    fn bind(&mut self, troubles: &Troubles) -> Result<(), BindError> {
+        if self.socket.is_some() {
+            return Ok(());
+        }
+        match listen(self.address) {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                troubles.end(self.part);
+                Ok(())
+            }
+            Err(source) => {
+                troubles.begin(self.part, &format!("{} cannot be bound: {source}", self.address));
+                Err(BindError::Address { address: self.address, source })
+            }
+        }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket.as_ref()?.local_addr().ok()
+    }
+}
+
+async fn accept(listener: Option<&Listener>) -> std::io::Result<(TcpStream, SocketAddr)> {
+    match listener.and_then(|listener| listener.socket.as_ref()) {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let bound = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(limits::BACKLOG)
-    };
-    bound().map_err(|source| BindError::Address { address, source })
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(limits::BACKLOG)
 }

@@ -30,16 +30,17 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gateway_core::{AckCode, AckToken, CommandId, LinkId, LinkInput, SessionId};
 use protocols::id::DeviceId;
 use rustls::ServerConnection;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::devices_file::DeviceDirectory;
+use crate::troubles::Troubles;
 use admission::{Admission, Most};
 use connection::Connection;
 use listener::{Accepted, Listeners};
@@ -85,9 +86,10 @@ impl Shared {
     }
 }
 
-/// The device link, bound and not yet running.
+/// The device link, not yet running.
 pub struct DeviceLink {
     listeners: Listeners,
+    troubles: Troubles,
     shared: Arc<Shared>,
     inputs: mpsc::Sender<LinkInput>,
 }
@@ -106,17 +108,53 @@ pub struct Drained {
 }
 
 impl DeviceLink {
-    /// Binds the sockets. Inputs go to `inputs`, whose bound is the back-pressure: when it is full, connections are not
-    /// read until it has room.
+    /// Checks the settings; certificate and key are read.
     ///
     /// # Errors
-    /// [`BindError`]; nothing is bound then.
+    /// [`BindError`], but not [`BindError::Address`].
+    pub fn check(settings: &DeviceLinkSettings) -> Result<(), BindError> {
+        Listeners::new(settings).map(drop)
+    }
+
+    /// Makes the link and binds its sockets. Inputs go to `inputs`, whose bound is the back-pressure: when it is full,
+    /// connections are not read until it has room.
+    ///
+    /// # Errors
+    /// [`BindError`].
     pub fn bind(
         settings: &DeviceLinkSettings,
         directory: Arc<DeviceDirectory>,
         inputs: mpsc::Sender<LinkInput>,
     ) -> Result<Self, BindError> {
-        let listeners = Listeners::bind(settings)?;
+        let mut this = Self::new(settings, directory, inputs, Troubles::default())?;
+        this.listeners.bind(&this.troubles)?;
+        Ok(this)
+    }
+
+    /// Makes the link and binds the sockets that can be bound just now; the others are tried again while it runs, and
+    /// `troubles` hears of them.
+    ///
+    /// # Errors
+    /// [`BindError`], but not [`BindError::Address`].
+    pub fn bind_or_retry(
+        settings: &DeviceLinkSettings,
+        directory: Arc<DeviceDirectory>,
+        inputs: mpsc::Sender<LinkInput>,
+        troubles: Troubles,
+    ) -> Result<Self, BindError> {
+        let mut this = Self::new(settings, directory, inputs, troubles)?;
+        // The troubles know it.
+        this.listeners.bind(&this.troubles).ok();
+        Ok(this)
+    }
+
+    fn new(
+        settings: &DeviceLinkSettings,
+        directory: Arc<DeviceDirectory>,
+        inputs: mpsc::Sender<LinkInput>,
+        troubles: Troubles,
+    ) -> Result<Self, BindError> {
+        let listeners = Listeners::new(settings)?;
         let most = Most { connections: settings.connections_max, per_address: settings.connections_per_address_max };
         let shared = Arc::new(Shared {
             directory,
@@ -125,7 +163,7 @@ impl DeviceLink {
             counters: Counters::default(),
             last_number: AtomicU64::new(0),
         });
-        Ok(Self { listeners, shared, inputs })
+        Ok(Self { listeners, troubles, shared, inputs })
     }
 
     /// The handle for the event loop.
@@ -149,32 +187,35 @@ impl DeviceLink {
     /// Serves devices until `shutdown` is ready. Then it takes and reads nothing more, writes the acknowledgements that
     /// are still under way for at most a few seconds, and ends every connection.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let Self { listeners, shared, inputs } = self;
+        let Self { mut listeners, troubles, shared, inputs } = self;
         let mut connections = JoinSet::new();
         let mut pause = limits::ACCEPT_PAUSE_MIN;
+        let mut retry = Retry::first();
         tokio::pin!(shutdown);
         loop {
-            let accepted = tokio::select! {
+            let woken = tokio::select! {
                 () = &mut shutdown => break,
                 Some(ended) = connections.join_next(), if !connections.is_empty() => {
                     report_panic(ended);
                     continue;
                 }
-                accepted = listeners.accept() => accepted,
+                accepted = listeners.accept() => Some(accepted),
+                () = sleep_until(retry.at), if retry.is_on => None,
             };
-            match accepted {
-                Ok(accepted) => {
+            match woken {
+                None => retry = retry.next(listeners.bind(&troubles).is_err()),
+                Some(Ok(accepted)) => {
                     pause = limits::ACCEPT_PAUSE_MIN;
                     if let Some(connection) = welcome(&shared, &inputs, accepted) {
                         connections.spawn(Box::new(connection).serve());
                     }
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     count(&shared.counters.accept_failures);
                     tracing::warn!(%error, "device link: no connection can be taken just now");
                     tokio::select! {
                         () = &mut shutdown => break,
-                        () = tokio::time::sleep(pause) => {}
+                        () = sleep(pause) => {}
                     }
                     pause = pause.saturating_mul(2).min(limits::ACCEPT_PAUSE_MAX);
                 }
@@ -182,6 +223,25 @@ impl DeviceLink {
         }
         drop(listeners);
         drain(&shared, connections).await
+    }
+}
+
+/// When what is not bound is tried again.
+struct Retry {
+    is_on: bool,
+    at: tokio::time::Instant,
+    pause: Duration,
+}
+
+impl Retry {
+    fn first() -> Self {
+        let pause = limits::BIND_PAUSE_MIN;
+        Self { is_on: true, at: tokio::time::Instant::now() + pause, pause }
+    }
+
+    fn next(self, is_on: bool) -> Self {
+        let pause = self.pause.saturating_mul(2).min(limits::BIND_PAUSE_MAX);
+        Self { is_on, at: tokio::time::Instant::now() + pause, pause }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use gateway_core::{DeskAnswer, DeskInput, Notice, ReplyToken};
@@ -37,8 +37,10 @@ pub struct RefusalRecord {
 
 /// What every request shares.
 pub struct App {
-    /// Where the interface listens.
-    pub local: SocketAddr,
+    /// Where the interface is to listen.
+    listen: SocketAddr,
+    /// Where it does.
+    bound: OnceLock<SocketAddr>,
     /// Host names of other machines' requests.
     pub hosts: Vec<String>,
     /// Who may act.
@@ -64,7 +66,7 @@ pub struct App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "App({})", self.local)
+        write!(f, "App({})", self.local())
     }
 }
 
@@ -92,13 +94,13 @@ impl App {
     /// When the system gives no random numbers.
     pub fn new(
         settings: Settings,
-        local: SocketAddr,
         desk: mpsc::Sender<DeskInput>,
         view: CoreView,
         metrics: PrometheusHandle,
     ) -> Result<Self, getrandom::Error> {
         Ok(Self {
-            local,
+            listen: settings.listen,
+            bound: OnceLock::new(),
             hosts: settings.hosts,
             credentials: settings.credentials,
             view,
@@ -114,6 +116,17 @@ impl App {
             lockout: Mutex::new(Lockout::open(&settings.state_dir, Instant::now())),
             refusals: Mutex::new(VecDeque::new()),
         })
+    }
+
+    /// Where the interface listens, or will.
+    pub fn local(&self) -> SocketAddr {
+        self.bound.get().copied().unwrap_or(self.listen)
+    }
+
+    /// It listens here from now on.
+    pub fn listens_at(&self, local: SocketAddr) {
+        // A second one would come from a second server, which is never made.
+        self.bound.set(local).ok();
     }
 
     /// Brings a wish to the core and waits for the answer.

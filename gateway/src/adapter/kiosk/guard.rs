@@ -50,13 +50,14 @@ pub fn known_host<'a>(app: &App, headers: &'a HeaderMap) -> Result<&'a str, Faul
         return Err(Fault::HostForeign);
     };
     let host = host.to_str().map_err(|_| Fault::HostForeign)?;
-    if app.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) || host == app.local.to_string() {
+    let local = app.local();
+    if app.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) || host == local.to_string() {
         return Ok(host);
     }
     let Some((name, port)) = host.rsplit_once(':') else {
         return Err(Fault::HostForeign);
     };
-    if is_loopback_name(name) && port == app.local.port().to_string() { Ok(host) } else { Err(Fault::HostForeign) }
+    if is_loopback_name(name) && port == local.port().to_string() { Ok(host) } else { Err(Fault::HostForeign) }
 }
 
 /// Whether a request comes from this machine itself.

@@ -50,3 +50,8 @@ pub const CLOSE_WAIT_MS: u64 = 5_000;
 pub const ACCEPT_PAUSE_MS: u64 = 100;
 /// Refused requests that staff can look back on.
 pub const REFUSALS_KEPT: usize = 100;
+/// First and longest pause before an address that is taken is tried again: people wait before a dark screen, and a try
+/// costs nothing.
+pub const BIND_PAUSE_MS_MIN: u64 = 250;
+/// See [`BIND_PAUSE_MS_MIN`].
+pub const BIND_PAUSE_MS_MAX: u64 = 5_000;

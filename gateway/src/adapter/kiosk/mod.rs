@@ -44,6 +44,8 @@ pub use routes::{Access, RouteName, route_names};
 pub use server::Server;
 pub use view::CoreView;
 
+use crate::troubles::Troubles;
+
 /// How the local interface is set up.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -57,18 +59,29 @@ pub struct Settings {
     pub state_dir: PathBuf,
 }
 
-/// Why the local interface cannot start.
+impl Settings {
+    /// Whether nobody from elsewhere could get in unasked.
+    ///
+    /// # Errors
+    /// [`KioskError::CredentialsMissing`], [`KioskError::HostsMissing`].
+    pub fn check(&self) -> Result<(), KioskError> {
+        let address = self.listen;
+        if address.ip().is_loopback() {
+            return Ok(());
+        }
+        if self.credentials.is_empty() {
+            return Err(KioskError::CredentialsMissing(address));
+        }
+        if address.ip().is_unspecified() && self.hosts.is_empty() {
+            return Err(KioskError::HostsMissing(address));
+        }
+        Ok(())
+    }
+}
+
+/// Why the local interface cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum KioskError {
-    /// The address cannot be bound.
-    #[error("{address} cannot be bound")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
     /// Reachable from other machines, but nobody could log in there.
     #[error("{0} is reachable from other machines: credentials with staff or tokens are needed")]
     CredentialsMissing(SocketAddr),
@@ -87,38 +100,28 @@ pub struct Kiosk {
 }
 
 impl Kiosk {
-    /// Binds the interface. Wishes go to `desk`, questions to `view`; `metrics` renders `/metrics`. The interface
-    /// answers once [`Server::run`] runs.
+    /// Makes the interface. Wishes go to `desk`, questions to `view`; `metrics` renders `/metrics`. It answers once
+    /// [`Server::run`] runs, which binds its address, again and again where that is taken, and tells `troubles`.
     ///
     /// # Errors
-    /// When the address cannot be bound, or would be open to other machines without credentials or host names.
-    pub async fn bind(
+    /// When it would be open to other machines without credentials or host names, or there are no random numbers.
+    pub fn new(
         settings: Settings,
         desk: mpsc::Sender<DeskInput>,
         view: CoreView,
         metrics: PrometheusHandle,
+        troubles: Troubles,
     ) -> Result<(Self, Server), KioskError> {
-        let address = settings.listen;
-        if !address.ip().is_loopback() {
-            if settings.credentials.is_empty() {
-                return Err(KioskError::CredentialsMissing(address));
-            }
-            if address.ip().is_unspecified() && settings.hosts.is_empty() {
-                return Err(KioskError::HostsMissing(address));
-            }
-        }
-        let bound = |source| KioskError::Bind { address, source };
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(bound)?;
-        let local = listener.local_addr().map_err(bound)?;
-        let app = Arc::new(App::new(settings, local, desk, view, metrics).map_err(KioskError::Random)?);
-        let server = Server::new(listener, Arc::clone(&app));
+        settings.check()?;
+        let app = Arc::new(App::new(settings, desk, view, metrics).map_err(KioskError::Random)?);
+        let server = Server::new(Arc::clone(&app), troubles);
         Ok((Self { app }, server))
     }
 
-    /// Where it listens.
+    /// Where it listens, or will.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.app.local
+        self.app.local()
     }
 
     /// The core's answer for the caller behind `token`. A caller who has gone is no error.

@@ -17,6 +17,7 @@ use super::desk::{SaleBody, sale_id};
 use super::error::{ApiError, refusal_told};
 use super::lang::Lang;
 use super::view::{AlarmView, DeviceView, QuarantineView, StatusView};
+use crate::troubles::Part;
 
 /// The description of the interface, kept by hand.
 const OPENAPI: &str = include_str!("../../../openapi.json");
@@ -87,11 +88,19 @@ pub async fn healthz(State(app): State<Arc<App>>) -> Result<Response, ApiError> 
     Ok(Json(json!({"healthy": true})).into_response())
 }
 
-/// `GET /readyz`: 200 while the journal takes entries, so that alarms are taken as promised; else 503.
+/// `GET /readyz`: 200 while alarms are taken as promised: the journal takes entries, and devices can reach the gateway; else
+/// 503 with the parts that keep it from that.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let storing = app.view.status().await?.journal.storing;
-    let status = if storing { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(json!({"ready": storing, "journal": storing}))).into_response())
+    let seen = app.view.status().await?;
+    let storing = seen.journal.storing;
+    let mut reasons: Vec<&str> =
+        seen.degraded.iter().filter(|trouble| trouble.alarms_concerned).map(|trouble| trouble.part).collect();
+    if !storing && !reasons.contains(&Part::Journal.word()) {
+        reasons.push(Part::Journal.word());
+    }
+    let ready = reasons.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(json!({"ready": ready, "journal": storing, "reasons": reasons}))).into_response())
 }
 
 /// `GET /metrics`, Prometheus text format.

@@ -1,4 +1,6 @@
-//! Accepts connections and serves them; bounded in number and time, and ended in order.
+//! Binds the address, accepts connections and serves them; bounded in number and time, and ended in order.
+//!
+//! **Invariant:** an address that is taken is tried again until it is free; nothing else waits for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,14 +16,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::app::App;
-use super::limits::{ACCEPT_PAUSE_MS, CLOSE_WAIT_MS, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_WAIT_MS};
+use super::limits::{
+    ACCEPT_PAUSE_MS, BIND_PAUSE_MS_MAX, BIND_PAUSE_MS_MIN, CLOSE_WAIT_MS, CONNECTIONS_MAX, HEAD_LEN_MAX, HEAD_WAIT_MS,
+};
 use super::routes::router;
+use crate::troubles::{Part, Troubles};
 
 /// The server of the local interface.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     app: Arc<App>,
+    troubles: Troubles,
 }
 
 /// How the end of the server went.
@@ -34,26 +40,61 @@ pub enum Ended {
 }
 
 impl Server {
-    pub(super) fn new(listener: TcpListener, app: Arc<App>) -> Self {
-        Self { listener, app }
+    pub(super) const fn new(app: Arc<App>, troubles: Troubles) -> Self {
+        Self { listener: None, app, troubles }
     }
 
-    /// Serves until `shutdown` is done, then lets open requests end.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Ended {
+    /// Binds the address, where that is not done yet; whether it is now. Why not is told to the troubles.
+    pub async fn bind(&mut self) -> bool {
+        if self.listener.is_some() {
+            return true;
+        }
+        let address = self.app.local();
+        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        match bound {
+            Ok((local, listener)) => {
+                self.app.listens_at(local);
+                self.listener = Some(listener);
+                self.troubles.end(Part::Kiosk);
+                true
+            }
+            Err(error) => {
+                self.troubles.begin(Part::Kiosk, &format!("{address} cannot be bound: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Binds the address, with pauses that grow.
+    async fn bound(&mut self) {
+        let mut pause = Duration::from_millis(BIND_PAUSE_MS_MIN);
+        while !self.bind().await {
+            tokio::time::sleep(pause).await;
+            pause = pause.saturating_mul(2).min(Duration::from_millis(BIND_PAUSE_MS_MAX));
+        }
+    }
+
+    /// Binds the address and serves until `shutdown` is done, then lets open requests end.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Ended {
         let router = router(&self.app);
         let graceful = GracefulShutdown::new();
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         tokio::pin!(shutdown);
+        tokio::select! {
+            () = self.bound() => {}
+            () = &mut shutdown => return Ended::InOrder,
+        }
+        let Some(listener) = self.listener else { return Ended::InOrder };
         loop {
             let accepted = tokio::select! {
-                accepted = accept(&self.listener, &permits) => accepted,
+                accepted = accept(&listener, &permits) => accepted,
                 () = &mut shutdown => break,
             };
             if let Some((stream, peer, permit)) = accepted {
                 tokio::spawn(serve(stream, peer, permit, router.clone(), graceful.watcher()));
             }
         }
-        drop(self.listener);
+        drop(listener);
         self.app.closing.send_replace(true);
         match tokio::time::timeout(Duration::from_millis(CLOSE_WAIT_MS), graceful.shutdown()).await {
             Ok(()) => Ended::InOrder,

@@ -46,6 +46,19 @@ pub struct StatusView {
     pub quarantined: u64,
     /// Sales of which it is not known whether they were paid.
     pub sales_unknown: u32,
+    /// What does not work just now although the gateway runs; empty when all is well.
+    pub degraded: Vec<TroubleView>,
+}
+
+/// A part that does not work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TroubleView {
+    /// Which: a [`Part`](crate::troubles::Part)'s word.
+    pub part: &'static str,
+    /// Why and what to do about it, for technicians.
+    pub detail: String,
+    /// Whether alarms are not taken as promised because of it.
+    pub alarms_concerned: bool,
 }
 
 /// The line to the centre.

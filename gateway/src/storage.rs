@@ -1,0 +1,97 @@
+//! The journal at the start of the daemon: opened, or done without, and whether to try anew.
+//!
+//! **Invariant:** no state of the disk or of the file keeps alarms from being taken; only a second instance or the wrong version
+//! of the program does.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gateway_core::Storage;
+use tokio::sync::mpsc;
+
+use crate::adapter::store::{self, Journal, OpenError, StoreEvent, Writer};
+use crate::app::ExitCode;
+use crate::troubles::{Part, Troubles};
+
+/// How often a gateway whose disk takes nothing tries again.
+const STORAGE_RETRY: Duration = Duration::from_secs(30);
+
+/// The journal, or what stands in for it when the disk takes nothing.
+pub struct Opened {
+    /// Open for writing or, where the disk is dead, for reading only; absent where it could not be opened.
+    pub journal: Option<Journal>,
+    /// What it held.
+    pub restored: store::Restored,
+    /// Whether it takes commits.
+    pub storage: Storage,
+}
+
+/// Opens the journal of a state directory. A journal that is damaged, lost or on a disk that takes nothing keeps nobody from
+/// starting.
+///
+/// # Errors
+/// The few reasons for which this process must not run at all.
+pub async fn open(dir: &Path, troubles: &Troubles) -> Result<Opened, OpenError> {
+    match Journal::open(dir).await {
+        Ok((journal, restored)) => {
+            let storage = match journal.storage() {
+                store::Storage::Writable => Storage::Journal,
+                store::Storage::Dead(failure) => {
+                    tracing::error!(%failure, "the disk takes nothing: alarms go straight to the centre, sales are closed");
+                    troubles.begin(Part::Journal, &failure.to_string());
+                    Storage::Dead
+                }
+            };
+            Ok(Opened { journal: Some(journal), restored, storage })
+        }
+        Err(error) if error.forbids_running() => Err(error),
+        Err(error) => {
+            let person = error.needs_a_person();
+            tracing::error!(%error, person, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
+            troubles.begin(Part::Journal, &error.to_string());
+            Ok(Opened { journal: None, restored: store::Restored::default(), storage: Storage::Dead })
+        }
+    }
+}
+
+/// The writer of a journal that takes commits, or the journal that does not.
+pub fn writer_or_journal(
+    storage: Storage,
+    journal: Option<Journal>,
+    events: &mpsc::Sender<StoreEvent>,
+) -> (Option<Writer>, Option<Journal>) {
+    match (storage, journal) {
+        (Storage::Journal, Some(journal)) => (Some(journal.start(events.clone())), None),
+        (Storage::Journal | Storage::Dead, journal) => (None, journal),
+    }
+}
+
+/// Ends when a disk that took nothing takes commits again; never, where it always did.
+pub async fn is_back(storage: Storage, mut journal: Option<Journal>) {
+    if storage == Storage::Journal {
+        return std::future::pending().await;
+    }
+    loop {
+        tokio::time::sleep(STORAGE_RETRY).await;
+        match &mut journal {
+            Some(journal) => {
+                if journal.probe().await == store::Storage::Writable {
+                    return;
+                }
+            }
+            // It could not even be opened: only a new start can try again.
+            None => return,
+        }
+    }
+}
+
+/// EX_IOERR.
+const STORAGE_EXIT: u8 = 74;
+
+#[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
+/// Says why the gateway must not run.
+pub fn does_not_start(error: &OpenError) -> ExitCode {
+    tracing::error!(%error, "the gateway does not start");
+    eprintln!("gateway: {error}");
+    ExitCode::Storage(STORAGE_EXIT)
+}
