@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::adapter::broker::{Broker, BrokerHandle};
 use crate::adapter::card_reader::{CardReaderHandle, CardReaders};
-use crate::adapter::device_link::DeviceLink;
+use crate::adapter::device_link::{DeviceLink, check_certificate};
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
 use crate::adapter::store::Journal;
 use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
@@ -84,6 +84,9 @@ impl Checked {
             .map_err(|error| file.wrong("device_link.devices_file", error))?;
         let credentials =
             Credentials::load(&config.uplink).map_err(|error| file.wrong(&format!("uplink.{}", error.key()), error))?;
+        if let Some(tls) = &config.device_link.tls {
+            check_certificate(&tls.certificate, &tls.key).map_err(|error| file.wrong("device_link.tls", error))?;
+        }
         if let Some(broker) = &config.broker {
             let (unused, _) = mpsc::channel(1);
             let devices = directory.devices();

@@ -177,15 +177,25 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// Bytes that are no text.
+    #[error("{}: is not UTF-8 text: save it as UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// No TOML, an unknown key, a missing key, or a value of the wrong type.
-    #[error("{}:{line}: {message}", path.display())]
+    #[error("{}:{line}: {}{message}{}", path.display(), named(key), hinted(*wanted))]
     Syntax {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
+        /// The key, with its section, where the text has the form of the format.
+        key: Option<String>,
         /// What the reader of the format says.
         message: String,
+        /// What would be right, where the key says it.
+        wanted: Option<&'static str>,
     },
     /// A value that cannot be used.
     #[error("{}:{line}: {key}: {problem}", path.display())]
@@ -221,7 +231,8 @@ impl ConfigFile {
         if std::fs::metadata(path).map_err(unreadable)?.len() > CONFIG_LEN_MAX {
             return Err(ConfigError::TooLarge { path: path.to_owned() });
         }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })?;
         Self::parse(path, text)
     }
 
@@ -230,11 +241,7 @@ impl ConfigFile {
     /// # Errors
     /// The first mistake, with file, line and key.
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let mut config: Config = toml::from_str(&text).map_err(|error| ConfigError::Syntax {
-            path: path.to_owned(),
-            line: error.span().map_or(1, |span| line_at(&text, span.start)),
-            message: error.message().replace('\n', " "),
-        })?;
+        let mut config: Config = toml::from_str(&text).map_err(|error| syntax(path, &text, &error))?;
         config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
         let file = Self { config, path: path.to_owned(), text };
         file.check()?;
@@ -264,6 +271,23 @@ impl ConfigFile {
                 self.wrong("device_link.plain", "plain TCP only on loopback, such as 127.0.0.1:1883; use `tls`")
             );
         }
+        for (key, most) in [
+            ("connections_max", link.connections_max),
+            ("connections_per_address_max", link.connections_per_address_max),
+        ] {
+            if most == Some(0) {
+                return Err(self.wrong(&format!("device_link.{key}"), "0 lets nobody in: at least 1"));
+            }
+        }
+        if self.config.gateway.battery_low_mv == 0 {
+            return Err(
+                self.wrong("gateway.battery_low_mv", "0 would call no battery low: give millivolts, such as 2600")
+            );
+        }
+        if self.config.gateway.state_dir.exists() && !self.config.gateway.state_dir.is_dir() {
+            return Err(self.wrong("gateway.state_dir", "is no directory: name one for the journal"));
+        }
+        self.check_addresses()?;
         if let Err(error) = self.config.uplink.check() {
             return Err(self.wrong(&format!("uplink.{}", error.key()), error));
         }
@@ -273,6 +297,42 @@ impl ConfigFile {
             return Err(self.wrong(&format!("card_reader.{}", error.key()), error));
         }
         self.check_catalogue()
+    }
+
+    /// No two listeners on one address, and host names as a browser sends them.
+    fn check_addresses(&self) -> Result<(), ConfigError> {
+        let config = &self.config;
+        let mut taken = std::collections::BTreeMap::new();
+        for (key, address) in [
+            ("device_link.plain", config.device_link.plain),
+            ("device_link.tls", config.device_link.tls.as_ref().map(|tls| tls.address)),
+            ("kiosk.listen", Some(config.kiosk.listen)),
+        ] {
+            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
+            if let Some(other) = taken.insert(address, key) {
+                return Err(self.wrong(key, format!("{address} is that of {other}, too: give each its own port")));
+            }
+        }
+        if let Some(host) = config.kiosk.hosts.iter().find(|host| !is_host(host)) {
+            return Err(self.wrong(
+                "kiosk.hosts",
+                format!("{host:?} is no host name with port: right would be \"gateway.centre.lan:8080\""),
+            ));
+        }
+        if config.kiosk.listen.ip().is_unspecified() && config.kiosk.hosts.is_empty() {
+            return Err(self.wrong(
+                "kiosk.listen",
+                "stands for every address: list in kiosk.hosts the host names with port by which it is reached",
+            ));
+        }
+        if !config.kiosk.listen.ip().is_loopback() && config.kiosk.credentials_file.is_none() {
+            return Err(self.wrong(
+                "kiosk.listen",
+                "is reachable from other machines: name a kiosk.credentials_file with staff or tokens, or listen on \
+                 127.0.0.1:8080",
+            ));
+        }
+        Ok(())
     }
 
     fn check_catalogue(&self) -> Result<(), ConfigError> {
@@ -290,6 +350,12 @@ impl ConfigFile {
                 return Err(
                     self.wrong("catalogue.service", format!("service {} has the price 0: give it in fen", service.id))
                 );
+            }
+            if service.price > self.config.policy.sale_max {
+                return Err(self.wrong(
+                    "catalogue.service",
+                    format!("service {} costs more than policy.sale_max: nobody could buy it", service.id),
+                ));
             }
         }
         Ok(())
@@ -321,6 +387,82 @@ impl Config {
             resolve(path);
         }
     }
+}
+
+/// An error of the format's reader, with line, key and what would be right.
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = error.span().map_or(0, |span| span.start);
+    let key = key_at(text, at);
+    let wanted = key.as_deref().and_then(|key| wanted(key.rsplit('.').next().unwrap_or(key)));
+    ConfigError::Syntax {
+        path: path.to_owned(),
+        line: line_at(text, at),
+        key,
+        message: in_plain_words(error.message()),
+        wanted,
+    }
+}
+
+/// What the reader says, without names of types.
+fn in_plain_words(message: &str) -> String {
+    let mut plain = message.replace('\n', " ");
+    for integer in ["u64", "u32", "u16", "u8", "usize"] {
+        plain = plain.replace(&format!("expected {integer}"), "expected a whole number, 0 or more, in range");
+    }
+    plain
+}
+
+/// What a key wants, where its reader does not say it.
+fn wanted(key: &str) -> Option<&'static str> {
+    match key {
+        "listen" | "plain" | "address" => Some("an IP address with a port, such as \"127.0.0.1:8080\""),
+        "price" | "sale_max" => Some("a whole number of fen, such as 1250"),
+        "id" | "device" | "provider" => Some("1 to 32 of A-Z a-z 0-9 - _"),
+        _ => None,
+    }
+}
+
+fn named(key: &Option<String>) -> String {
+    key.as_ref().map_or_else(String::new, |key| format!("{key}: "))
+}
+
+fn hinted(wanted: Option<&str>) -> String {
+    wanted.map_or_else(String::new, |wanted| format!(": right would be {wanted}"))
+}
+
+/// Whether a text is a host name or address with an optional port, as the header `Host` has it.
+fn is_host(text: &str) -> bool {
+    text.parse::<axum::http::uri::Authority>().is_ok_and(|authority| !authority.as_str().contains('@'))
+}
+
+/// The key whose value, or whose name, lies at a byte; the deepest one.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    key_in(document.get_ref(), at)
+}
+
+fn key_in(table: &toml::de::DeTable<'_>, at: usize) -> Option<String> {
+    let mut found = None;
+    for (name, value) in table {
+        let deeper = match value.get_ref() {
+            toml::de::DeValue::Table(table) => key_in(table, at),
+            toml::de::DeValue::Array(values) => {
+                values.iter().find_map(|value| value.get_ref().as_table().and_then(|table| key_in(table, at)))
+            }
+            toml::de::DeValue::String(_)
+            | toml::de::DeValue::Integer(_)
+            | toml::de::DeValue::Float(_)
+            | toml::de::DeValue::Boolean(_)
+            | toml::de::DeValue::Datetime(_) => None,
+        };
+        if let Some(deeper) = deeper {
+            return Some(format!("{}.{deeper}", name.get_ref()));
+        }
+        if value.span().contains(&at) || name.span().contains(&at) {
+            found = Some(name.get_ref().to_string());
+        }
+    }
+    found
 }
 
 /// The line, from 1, of a byte.

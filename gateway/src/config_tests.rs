@@ -57,6 +57,65 @@ fn h5_values_that_cannot_be_used_say_what_would_be_right() {
 }
 
 #[test]
+fn h5_a_value_of_another_type_names_its_key_and_what_would_be_right() {
+    let cases = [
+        ("plain = \"127.0.0.1:1883\"", "plain = \"127.0.0.1\"", ":8: device_link.plain: ", "127.0.0.1:8080"),
+        ("plain = \"127.0.0.1:1883\"", "plain = 1883", ":8: device_link.plain: ", "with a port"),
+        ("id = \"gw-test\"", "id = \"网关\"", ":3: gateway.id: ", "A-Z a-z"),
+        ("state_dir = \"state\"", "state_dir = 5", ":4: gateway.state_dir: ", "string"),
+        ("token_file", "urls_max = -1\ntoken_file", ":12: ", "urls_max"),
+    ];
+    for (right, wrong, place, word) in cases {
+        let said = error_of(&GOOD.replace(right, wrong));
+        assert!(said.starts_with(&format!("/etc/gateway.toml{place}")) && said.contains(word), "{said}");
+    }
+    let service = "\n[[catalogue.service]]\nid = \"a\"\nprovider = \"p\"\ncategory = \"meal\"\nname_zh = \"x\"\nname_en = \"x\"\n";
+    let negative = error_of(&format!("{GOOD}{service}price = -1\n"));
+    assert!(negative.contains(":20: catalogue.service.price: ") && negative.contains("whole number"), "{negative}");
+    assert!(!negative.contains("u64"), "{negative}");
+    let dear = error_of(&format!("{GOOD}{service}price = 50001\n"));
+    assert!(dear.contains("catalogue.service: service a costs more than policy.sale_max"), "{dear}");
+}
+
+#[test]
+fn h5_combinations_that_would_fail_at_the_start_are_refused_before_it() {
+    let none = error_of(&GOOD.replace("plain =", "connections_max = 0\nplain ="));
+    assert!(none.starts_with("/etc/gateway.toml:8: device_link.connections_max: "), "{none}");
+    let battery = error_of(&GOOD.replace("state_dir", "battery_low_mv = 0\nstate_dir"));
+    assert!(battery.starts_with("/etc/gateway.toml:4: gateway.battery_low_mv: "), "{battery}");
+    let kiosk = |lines: &str| error_of(&format!("{GOOD}\n[kiosk]\n{lines}\n"));
+    let twice = kiosk("listen = \"127.0.0.1:1883\"");
+    assert!(
+        twice.starts_with("/etc/gateway.toml:15: kiosk.listen: ") && twice.contains("device_link.plain"),
+        "{twice}"
+    );
+    let everywhere = kiosk("listen = \"0.0.0.0:8080\"\ncredentials_file = \"staff.toml\"");
+    assert!(everywhere.contains("kiosk.listen: ") && everywhere.contains("kiosk.hosts"), "{everywhere}");
+    let open = kiosk("listen = \"10.0.0.1:8080\"");
+    assert!(open.contains("kiosk.credentials_file"), "{open}");
+    let host = kiosk("hosts = [\"http://gateway.lan/\"]");
+    assert!(
+        host.starts_with("/etc/gateway.toml:15: kiosk.hosts: ") && host.contains("gateway.centre.lan:8080"),
+        "{host}"
+    );
+    assert_eq!(kiosk("hosts = [\"gateway.lan:8080\", \"10.0.0.1:8080\", \"[::1]:8080\"]"), "");
+}
+
+#[test]
+fn h5_a_state_directory_that_is_a_file_and_a_file_that_is_no_text_are_refused() {
+    let dir = std::env::temp_dir().join(format!("gateway-config-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let path = dir.join("gateway.toml");
+    std::fs::write(dir.join("state"), "a file").expect("a file");
+    std::fs::write(&path, GOOD).expect("a file");
+    let said = ConfigFile::read(&path).expect_err("the state directory is a file").to_string();
+    assert!(said.contains(":4: gateway.state_dir: is no directory"), "{said}");
+    std::fs::write(&path, b"[gateway]\nid = \"\xff\"").expect("a file");
+    assert!(ConfigFile::read(&path).expect_err("no text").to_string().contains("UTF-8"));
+    std::fs::remove_dir_all(&dir).expect("its own directory");
+}
+
+#[test]
 fn h5_an_empty_file_is_refused_and_crlf_is_taken() {
     assert!(!error_of("").is_empty());
     assert_eq!(error_of(&GOOD.replace('\n', "\r\n")), "");
@@ -67,4 +126,15 @@ fn the_sample_configuration_is_taken() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/gateway.toml");
     let file = ConfigFile::read(&path).expect("the sample is good");
     assert_eq!(file.config.catalogue.service.len(), 2);
+}
+
+/// Under the unit nothing but its state directory can be written.
+#[test]
+fn the_sample_keeps_its_journal_where_the_unit_lets_it_write() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
+    let unit = std::fs::read_to_string(config.join("gateway.service")).expect("the unit");
+    let state = unit.lines().find_map(|line| line.strip_prefix("StateDirectory=")).expect("it has a state directory");
+    let file = ConfigFile::read(&config.join("gateway.toml")).expect("the sample is good");
+    assert!(unit.contains("ProtectSystem=strict"));
+    assert!(file.config.gateway.state_dir.starts_with(Path::new("/var/lib").join(state)));
 }

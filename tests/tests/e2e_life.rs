@@ -83,10 +83,15 @@ const GATEWAY_MISTAKES: &[(&str, &str, &[&str])] = &[
     ("credentials_file = \"credentials.toml\"", "credentials_file = \"nowhere\"", &["kiosk.credentials_file"]),
     ("[uplink]", "[uplink", &[]),
     ("[kiosk]", "[policy]\nsale_max = 0\n\n[kiosk]", &["policy.sale_max"]),
-    ("[kiosk]", "[policy]\nsale_max = -1\n\n[kiosk]", &[]),
-    ("[kiosk]", "[policy]\nsale_max = 12.5\n\n[kiosk]", &[]),
-    ("[kiosk]", "[broker]\n\n[kiosk]", &[]),
-    ("trust_clock = true", "trust_clock = 1", &["boolean"]),
+    ("[kiosk]", "[policy]\nsale_max = -1\n\n[kiosk]", &["policy.sale_max", "whole number"]),
+    ("[kiosk]", "[policy]\nsale_max = 12.5\n\n[kiosk]", &["policy.sale_max", "whole number"]),
+    ("[kiosk]", "[broker]\n\n[kiosk]", &["host"]),
+    ("trust_clock = true", "trust_clock = 1", &["gateway.trust_clock", "boolean"]),
+    (
+        "devices_file = \"devices.toml\"",
+        "devices_file = \"devices.toml\"\ntls = { address = \"127.0.0.1:0\", certificate = \"no.pem\", key = \"no.key\" }",
+        &["device_link.tls", "no.pem"],
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

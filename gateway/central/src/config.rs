@@ -6,20 +6,23 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::issuer::{Issuer, KeysError};
 use crate::limits;
+use crate::listener::{self, TlsError};
 
 /// A mistake in the configuration, with where it is and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub struct ConfigError {
     file: PathBuf,
     line: Option<usize>,
-    key: Option<&'static str>,
+    key: Option<String>,
     mistake: Mistake,
 }
 
@@ -42,6 +45,14 @@ pub enum Mistake {
     FileMissing(PathBuf, std::io::Error),
     /// The directory of the database is missing.
     DirectoryMissing(PathBuf),
+    /// The database is a directory.
+    DatabaseIsDirectory,
+    /// A secret that others can read, with its permission bits.
+    Exposed(PathBuf, u32),
+    /// Certificate, key or authority cannot be used.
+    Tls(TlsError),
+    /// The issuer's keys cannot be used.
+    Keys(KeysError),
     /// A value of `log` that is no filter.
     LogFilter,
     /// A path is empty.
@@ -56,7 +67,7 @@ impl fmt::Display for ConfigError {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        if let Some(key) = self.key {
+        if let Some(key) = &self.key {
             write!(f, ": {key}")?;
         }
         f.write_str(": ")?;
@@ -75,6 +86,14 @@ impl fmt::Display for ConfigError {
             Mistake::DirectoryMissing(path) => {
                 write!(f, "the directory {} does not exist; make it, or name another place", path.display())
             }
+            Mistake::DatabaseIsDirectory => f.write_str("is a directory; right would be the path of a file in it"),
+            Mistake::Exposed(path, mode) => write!(
+                f,
+                "{}: mode {mode:04o}; it must be for its owner only, or readable by its group: chmod 0600 or 0640",
+                path.display()
+            ),
+            Mistake::Tls(error) => write!(f, "{error}; right would be PEM files that belong together"),
+            Mistake::Keys(error) => write!(f, "{error}"),
             Mistake::LogFilter => f.write_str("is no log filter; right would be \"info\" or \"info,central=debug\""),
             Mistake::SilentSeconds => write!(
                 f,
@@ -169,7 +188,12 @@ struct Lines {
 /// # Errors
 /// A [`ConfigError`] with file, line, key and what would be right.
 pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
-    let fail = |line, key, mistake| ConfigError { file: path.to_owned(), line, key, mistake };
+    let fail = |line, key: Option<&str>, mistake| ConfigError {
+        file: path.to_owned(),
+        line,
+        key: key.map(str::to_owned),
+        mistake,
+    };
     let size = std::fs::metadata(path).map_err(|error| fail(None, None, Mistake::Read(error)))?.len();
     if size > limits::CONFIG_BYTES_MAX {
         return Err(fail(None, None, Mistake::TooLarge));
@@ -179,7 +203,7 @@ pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        fail(line, None, Mistake::Form(error.message().to_owned()))
+        fail(line, line.and_then(|line| key_on(text, line)), Mistake::Form(error.message().to_owned()))
     })?;
     let line = |start: usize| line_of(text, start);
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
@@ -241,8 +265,12 @@ impl Unchecked {
     /// # Errors
     /// One of them is missing or cannot be read.
     pub fn check(self) -> Result<Config, ConfigError> {
-        let fail =
-            |line, key, mistake| ConfigError { file: self.path.clone(), line: Some(line), key: Some(key), mistake };
+        let fail = |line, key: &str, mistake| ConfigError {
+            file: self.path.clone(),
+            line: Some(line),
+            key: Some(key.to_owned()),
+            mistake,
+        };
         let readable = |line, key, path: &Path| match std::fs::File::open(path) {
             Ok(_) => Ok(()),
             Err(error) => Err(fail(line, key, Mistake::FileMissing(path.to_owned(), error))),
@@ -253,18 +281,45 @@ impl Unchecked {
         {
             return Err(fail(self.lines.database, "database", Mistake::DirectoryMissing(directory.to_owned())));
         }
+        if self.config.database.is_dir() {
+            return Err(fail(self.lines.database, "database", Mistake::DatabaseIsDirectory));
+        }
         if let Some(tls) = &self.config.tls {
             readable(self.lines.certificate, "tls.certificate", &tls.certificate)?;
             readable(self.lines.key, "tls.key", &tls.key)?;
             if let Some(ca) = &tls.client_ca {
                 readable(self.lines.client_ca, "tls.client_ca", ca)?;
             }
+            if let Some(mode) = exposed(&tls.key) {
+                return Err(fail(self.lines.key, "tls.key", Mistake::Exposed(tls.key.clone(), mode)));
+            }
+            if let Err(error) = listener::check(tls) {
+                return Err(fail(self.lines.certificate, "tls", Mistake::Tls(error)));
+            }
         }
         if let Some(keys) = &self.config.issuer_keys {
             readable(self.lines.issuer_keys, "issuer.keys", keys)?;
+            if let Some(mode) = exposed(keys) {
+                return Err(fail(self.lines.issuer_keys, "issuer.keys", Mistake::Exposed(keys.clone(), mode)));
+            }
+            if let Err(error) = Issuer::from_file(keys) {
+                return Err(fail(self.lines.issuer_keys, "issuer.keys", Mistake::Keys(error)));
+            }
         }
         Ok(self.config)
     }
+}
+
+/// Permission bits of a secret that others can read, or the group can write.
+fn exposed(path: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
+    (mode & 0o027 != 0).then_some(mode)
+}
+
+/// The key that a line sets.
+fn key_on(text: &str, line: usize) -> Option<&str> {
+    let (key, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    Some(key.trim())
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -131,6 +131,14 @@ async fn accept(tcp: TcpListener, acceptor: Option<TlsAcceptor>, sender: mpsc::S
     }
 }
 
+/// Reads certificate, key and authority as the listener will, and forgets them.
+///
+/// # Errors
+/// They cannot be used.
+pub fn check(tls: &TlsConfig) -> Result<(), TlsError> {
+    server_config(tls).map(drop)
+}
+
 fn server_config(tls: &TlsConfig) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;

@@ -1,5 +1,6 @@
 //! Every mistake in the configuration is refused with file, line, key and what would be right.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,6 +33,10 @@ fn the_sample_is_a_configuration() {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/central.toml");
     let unchecked = config::read(&sample).expect("the sample can be read");
     assert_eq!(unchecked.config.listen.to_string(), "127.0.0.1:8090");
+    let unit = std::fs::read_to_string(sample.with_file_name("central.service")).expect("the unit");
+    let state = unit.lines().find_map(|line| line.strip_prefix("StateDirectory=")).expect("it has a state directory");
+    assert!(unit.contains("ProtectSystem=strict"), "nothing but the state directory can be written");
+    assert!(unchecked.config.database.starts_with(Path::new("/var/lib").join(state)));
     let text = std::fs::read_to_string(&sample).expect("the sample can be read");
     let uncommented: String = text
         .lines()
@@ -55,11 +60,22 @@ fn is_setting(line: &str) -> bool {
 fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
     let scratch = Scratch::new("mistakes");
     let good = "listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n";
-    let cases: [(&[u8], &[&str]); 12] = [
+    std::fs::create_dir_all(scratch.0.join("folder")).expect("a directory");
+    for (name, text, mode) in [
+        ("garbage.toml", "dik = 5", 0o600),
+        ("open.toml", "", 0o644),
+        ("garbage.pem", "no PEM", 0o600),
+        ("open.pem", "", 0o604),
+    ] {
+        let path = scratch.0.join(name);
+        std::fs::write(&path, text).expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+    let cases: [(&[u8], &[&str]); 17] = [
         (b"", &["missing field", "listen"]),
         (b"listen = \"127.0.0.1:0\"\n", &["missing field", "database"]),
         (b"\nlistn = \"x\"\n", &[":2", "listn", "expected one of", "`listen`"]),
-        (b"listen = 8090\ndatabase = \"x\"", &[":1", "expected a string"]),
+        (b"listen = 8090\ndatabase = \"x\"", &[":1", "listen: ", "expected a string"]),
         (b"listen = \"localhost\"\ndatabase = \"x\"", &[":1", "listen", "127.0.0.1:8090"]),
         (b"database = \"x\"\nlisten = \"0.0.0.0:80\"\n", &[":2", "listen", "loopback", "[tls]"]),
         (b"listen = \"127.0.0.1:0\"\ndatabase = \"\"\n", &[":2", "database", "empty"]),
@@ -74,6 +90,23 @@ fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
             &[":4", "supervision.gateway_silent_s", "180"],
         ),
         (b"listen = \"\xff\"", &["UTF-8"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"folder\"\n", &[":2", "database", "directory"]),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[issuer]\nkeys = \"garbage.toml\"\n",
+            &[":4", "issuer.keys", "32 hexadecimal digits"],
+        ),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[issuer]\nkeys = \"open.toml\"\n",
+            &[":4", "issuer.keys", "mode 0644", "chmod 0600"],
+        ),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[tls]\ncertificate = \"garbage.pem\"\nkey = \"garbage.pem\"\n",
+            &[":4", "tls", "garbage.pem", "PEM"],
+        ),
+        (
+            b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[tls]\ncertificate = \"garbage.pem\"\nkey = \"open.pem\"\n",
+            &[":5", "tls.key", "mode 0604"],
+        ),
     ];
     for (text, expected) in cases {
         let path = scratch.file(text);
@@ -98,7 +131,10 @@ fn a_wrong_configuration_ends_every_command_with_78_and_starts_nothing() {
         let done = Command::new(env!("CARGO_BIN_EXE_central")).arg(command).arg("--config").arg(&path).output();
         let done = done.expect("the program can be started");
         assert_eq!(done.status.code(), Some(78), "{command}");
-        assert!(String::from_utf8_lossy(&done.stderr).contains("central.toml:3: unknown field `port`"), "{done:?}");
+        assert!(
+            String::from_utf8_lossy(&done.stderr).contains("central.toml:3: port: unknown field `port`"),
+            "{done:?}"
+        );
     }
     assert!(!scratch.0.join("central.db").exists());
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use protocols::id::DeviceId;
@@ -98,6 +99,14 @@ pub enum BrokerSettingsError {
         /// Why.
         source: std::io::Error,
     },
+    /// Others can read the password.
+    #[error("broker: password_file: {path}: mode {mode:04o}; it must be for its owner only: chmod 0600")]
+    PasswordOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
 }
 
 /// The client's options, checked together with the devices.
@@ -163,8 +172,11 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 fn password(path: &Path) -> Result<Zeroizing<String>, BrokerSettingsError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| BrokerSettingsError::Password { path: path.to_owned(), source })?;
-    let text = Zeroizing::new(text);
+    let unreadable = |source| BrokerSettingsError::Password { path: path.to_owned(), source };
+    let mode = std::fs::metadata(path).map_err(unreadable)?.mode() & 0o7777;
+    if mode & 0o027 != 0 {
+        return Err(BrokerSettingsError::PasswordOpen { path: path.to_owned(), mode });
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(unreadable)?);
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -52,7 +52,7 @@ use wire::Wire;
 
 pub use listener::{BindError, DeviceLinkSettings, TlsSettings};
 pub use stats::LinkStats;
-pub use tls::CertificateError;
+pub use tls::{CertificateError, check_certificate};
 
 /// What all connections share.
 struct Shared {

@@ -58,6 +58,14 @@ pub enum CertificateError {
     },
 }
 
+/// Reads certificate and key as the listener will, and forgets them.
+///
+/// # Errors
+/// They cannot be used.
+pub fn check_certificate(certificate: &Path, key: &Path) -> Result<(), CertificateError> {
+    server_config(certificate, key).map(drop)
+}
+
 /// Reads certificate chain and key.
 pub(super) fn server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError> {
     let unreadable = || CertificateError::Certificate { path: certificate.to_owned() };
