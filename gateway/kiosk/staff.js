@@ -114,8 +114,8 @@ function alarmSteps(alarm) {
 }
 
 function history(alarm) {
-  const line = ({ at, state, by, cause }) =>
-    `${time(at)} ${word("alarm_state", state)}${by ? ` · ${by}` : ""}${cause ? ` · ${word("cause", cause)}` : ""}`;
+  const line = ({ what, at, state, by, cause }) =>
+    `${time(at)} ${what === "step" ? word("alarm_state", state) : word("alarm_event", what)}${by ? ` · ${by}` : ""}${cause ? ` · ${word("cause", cause)}` : ""}`;
   return element("ol", { class: "history" }, ...alarm.steps.map((one) => element("li", {}, line(one))));
 }
 

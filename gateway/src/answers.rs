@@ -239,7 +239,7 @@ fn alarm(alarm: Alarm) -> AlarmView {
         steps: alarm
             .history
             .into_iter()
-            .map(|step| StepView { state: step.state, at: step.at, by: step.by, cause: step.cause })
+            .map(|step| StepView { what: step.what, state: step.state, at: step.at, by: step.by, cause: step.cause })
             .collect(),
     }
 }

@@ -332,6 +332,7 @@ pub async fn repeat(
         None => None,
     };
     if let Some(open) = open {
+        raise_urgency(tx, &open, alarm.urgency).await?;
         note(tx, gateway, &open, "repeated", entry).await?;
         tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
         return Ok(());
@@ -345,6 +346,22 @@ pub async fn repeat(
     insert(tx, gateway, &[new]).await?;
     note(tx, gateway, &key, "repeated", entry).await?;
     told(tx, gateway, vec![key]).await
+}
+
+/// A further press never lowers the urgency.
+async fn raise_urgency(tx: &mut Tx, origin: &str, urgency: Urgency) -> Result<(), StoreError> {
+    let lower = [Urgency::Test, Urgency::Technical, Urgency::Request, Urgency::Urgent]
+        .into_iter()
+        .filter(|lower| *lower < urgency);
+    for lower in lower {
+        sqlx::query("UPDATE alarms SET urgency = $2 WHERE origin = $1 AND variant = 0 AND urgency = $3")
+            .bind(origin)
+            .bind(urgency_word(urgency))
+            .bind(urgency_word(lower))
+            .execute(&mut tx.conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The elder took an alarm back: it is noted, and stays open until a person closes it.

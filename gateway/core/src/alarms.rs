@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** an alarm's state is the highest step known; no input takes it back.
 //! **Invariant:** only a person's `resolved` closes an alarm. A cancel is noted on it; a further press of the same kind
-//! on an open alarm is folded into it, and counted.
+//! on an open alarm is folded into it, counted, and no longer taken back; it never lowers the urgency.
 //! **Invariant:** a press that the centre does not have in time alarms staff, whatever the state of the alarm that it was
 //! folded into.
 
@@ -15,15 +15,31 @@ use std::collections::BTreeMap;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
-use protocols::uplink::{Origin, Urgency};
+use protocols::uplink::{AlarmBody, Origin, Urgency};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
+use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
 
-/// One step of an alarm's history.
+/// What a line of an alarm's history tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmEvent {
+    /// A state was reached.
+    #[default]
+    Step,
+    /// A further press, or the gateway's own finding once more.
+    Pressed,
+    /// The elder took it back.
+    TakenBack,
+}
+
+/// One line of an alarm's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmStep {
-    /// What was reached.
+    /// What it tells.
+    #[serde(default)]
+    pub what: AlarmEvent,
+    /// What was reached; of a press or a take-back the state at that time.
     pub state: AlarmState,
     /// By whom; absent for steps that no person took.
     pub by: Option<ActorId>,
@@ -31,6 +47,13 @@ pub struct AlarmStep {
     pub at: String,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
+}
+
+impl AlarmStep {
+    /// A step. `at`: civil time, RFC 3339.
+    pub(crate) fn new(state: AlarmState, by: Option<ActorId>, at: &str, cause: Option<String>) -> Self {
+        Self { what: AlarmEvent::Step, state, by, at: at.to_owned(), cause }
+    }
 }
 
 /// An alarm as it is kept.
@@ -48,10 +71,13 @@ pub struct Alarm {
     pub urgency: Urgency,
     /// The device it is about.
     pub device: Option<DeviceId>,
-    /// The epoch of the presses.
+    /// The epoch of its first press.
     pub epoch: DeviceEpoch,
-    /// The newest presses by number, ascending by arrival.
+    /// The newest presses of that epoch by number, ascending by arrival.
     pub seqs: Vec<Seq>,
+    /// The newest presses of other epochs.
+    #[serde(default)]
+    pub other_epochs: BTreeMap<DeviceEpoch, Vec<Seq>>,
     /// The number of the newest press's entry; 0 where no device pressed, or no disk took it.
     #[serde(default)]
     pub press_n: u64,
@@ -76,6 +102,30 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// An alarm that was just raised. `n`: its entry's number, 0 without one; `at`: civil time, RFC 3339.
+    pub(crate) fn new(origin: Origin, n: u64, body: &AlarmBody, press: Option<(DeviceEpoch, Seq)>, at: &str) -> Self {
+        Self {
+            id: origin.alarm_id(),
+            origin,
+            n,
+            kind: body.kind.clone(),
+            urgency: body.urgency,
+            device: body.device.clone(),
+            epoch: press.map_or(0, |(epoch, _)| epoch),
+            seqs: press.map(|(_, seq)| seq).into_iter().collect(),
+            press_n: press.map_or(0, |_| n),
+            other_epochs: BTreeMap::new(),
+            presses: 1,
+            opened_at: at.to_owned(),
+            state: AlarmState::Raised,
+            cancelled: false,
+            told: None,
+            detail: body.detail.clone(),
+            history: Vec::new(),
+            shown: None,
+        }
+    }
+
     /// Whether a person still has to act.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -88,26 +138,58 @@ impl Alarm {
             return false;
         }
         self.state = step.state;
-        if self.history.len() >= ALARM_HISTORY_MAX {
-            self.history.remove(0);
-        }
-        self.history.push(step);
+        self.note(step);
         true
     }
 
     /// Folds a further press in.
-    pub(crate) fn fold(&mut self, press: Option<(DeviceEpoch, Seq)>) {
+    pub(crate) fn fold(&mut self, press: Option<(DeviceEpoch, Seq)>, urgency: Urgency, at: &str) {
         self.presses = self.presses.saturating_add(1);
+        self.urgency = self.urgency.max(urgency);
+        self.cancelled = false;
         if let Some((epoch, seq)) = press {
-            if epoch != self.epoch {
-                self.epoch = epoch;
-                self.seqs.clear();
+            let seqs = self.seqs_mut(epoch);
+            if seqs.len() >= ALARM_PRESSES_MAX {
+                seqs.remove(0);
             }
-            if self.seqs.len() >= ALARM_PRESSES_MAX {
-                self.seqs.remove(0);
-            }
-            self.seqs.push(seq);
+            seqs.push(seq);
         }
+        self.note(AlarmStep { what: AlarmEvent::Pressed, state: self.state, by: None, at: at.to_owned(), cause: None });
+    }
+
+    /// The elder takes it back.
+    pub(crate) fn take_back(&mut self, at: &str) {
+        self.cancelled = true;
+        let what = AlarmEvent::TakenBack;
+        self.note(AlarmStep { what, state: self.state, by: None, at: at.to_owned(), cause: None });
+    }
+
+    /// Its presses, by epoch.
+    pub fn presses_by_epoch(&self) -> impl Iterator<Item = (DeviceEpoch, &[Seq])> {
+        let first = (!self.seqs.is_empty()).then_some((self.epoch, self.seqs.as_slice()));
+        first.into_iter().chain(self.other_epochs.iter().map(|(epoch, seqs)| (*epoch, seqs.as_slice())))
+    }
+
+    fn seqs_mut(&mut self, epoch: DeviceEpoch) -> &mut Vec<Seq> {
+        if self.seqs.is_empty() {
+            self.epoch = epoch;
+        }
+        if epoch == self.epoch {
+            return &mut self.seqs;
+        }
+        if self.other_epochs.len() >= ALARM_EPOCHS_MAX && !self.other_epochs.contains_key(&epoch) {
+            self.other_epochs.pop_first();
+        }
+        self.other_epochs.entry(epoch).or_default()
+    }
+
+    /// Adds a line to the history. When it is full, the oldest press goes first: what people did is kept longer.
+    fn note(&mut self, line: AlarmStep) {
+        if self.history.len() >= ALARM_HISTORY_MAX {
+            let oldest = self.history.iter().position(|line| line.what != AlarmEvent::Step).unwrap_or(0);
+            self.history.remove(oldest);
+        }
+        self.history.push(line);
     }
 }
 
@@ -156,7 +238,10 @@ impl Alarms {
         self.open
             .values()
             .filter_map(|id| self.by_id.get(id))
-            .find(|alarm| alarm.device.as_ref() == Some(device) && alarm.epoch == epoch && alarm.seqs.contains(&seq))
+            .filter(|alarm| alarm.device.as_ref() == Some(device))
+            .filter(|alarm| alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq)))
+            // A number used twice belongs to the alarm that had it first.
+            .min_by_key(|alarm| alarm.n)
             .map(|alarm| alarm.id.as_str())
     }
 
@@ -205,7 +290,7 @@ impl Alarms {
     pub fn to_tell(&self, device: &DeviceId) -> Vec<String> {
         self.by_id
             .values()
-            .filter(|alarm| alarm.device.as_ref() == Some(device) && !alarm.seqs.is_empty())
+            .filter(|alarm| alarm.device.as_ref() == Some(device) && alarm.presses_by_epoch().next().is_some())
             .filter(|alarm| alarm.is_open() || alarm.told != Some(AlarmState::Resolved))
             .map(|alarm| alarm.id.clone())
             .collect()

@@ -128,8 +128,8 @@ impl DeviceRecord {
 /// What a command under way says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// The state of an alarm, and how many presses it had then.
-    Alarm { alarm: String, state: AlarmState, presses: u64 },
+    /// The state of an alarm, told about its presses of one epoch, and how many presses it had then in all.
+    Alarm { alarm: String, epoch: DeviceEpoch, state: AlarmState, presses: u64 },
     /// Settings.
     Settings,
 }
@@ -160,9 +160,12 @@ impl Device {
         }
     }
 
-    /// Whether a command about `alarm` is under way.
-    pub fn is_being_told(&self, alarm: &str) -> bool {
-        self.commands.values().any(|told| matches!(told, Told::Alarm { alarm: told, .. } if told == alarm))
+    /// Whether a command about the presses of one epoch of `alarm` is under way; of any where `epoch` is `None`.
+    pub fn is_being_told(&self, alarm: &str, epoch: Option<DeviceEpoch>) -> bool {
+        self.commands.values().any(|told| {
+            matches!(told, Told::Alarm { alarm: of, epoch: about, .. }
+                if of == alarm && epoch.is_none_or(|epoch| epoch == *about))
+        })
     }
 }
 

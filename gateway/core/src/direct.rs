@@ -83,7 +83,7 @@ impl Core {
     pub(crate) fn raise_own_without_disk(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
         let open = self.alarms.open_of(body.device.as_ref(), &body.kind).map(str::to_owned);
         if let Some(alarm) = open.and_then(|id| self.alarms.get_mut(&id)) {
-            return alarm.fold(None);
+            return alarm.fold(None, body.urgency, &now.civil);
         }
         let Some(origin) = self.origin_without_disk(now) else { return };
         self.raise_without_disk(&origin, about, body, None, Says::Own, now);
@@ -196,25 +196,7 @@ impl Core {
         if self.alarms.get(&id).is_some() || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
             return;
         }
-        self.alarms.insert(Alarm {
-            id: id.clone(),
-            origin: origin.clone(),
-            n: 0,
-            kind: body.kind.clone(),
-            urgency: body.urgency,
-            device: body.device.clone(),
-            epoch: press.map_or(0, |(epoch, _)| epoch),
-            seqs: press.map(|(_, seq)| seq).into_iter().collect(),
-            press_n: 0,
-            presses: 1,
-            opened_at: now.civil.to_string(),
-            state: AlarmState::Raised,
-            cancelled: false,
-            told: None,
-            detail: body.detail.clone(),
-            history: Vec::new(),
-            shown: None,
-        });
+        self.alarms.insert(Alarm::new(origin.clone(), 0, body, press, &now.civil));
         self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id, state: AlarmState::Raised });
     }

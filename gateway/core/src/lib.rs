@@ -30,7 +30,7 @@ mod timers;
 mod view;
 
 pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
-pub use alarms::{Alarm, AlarmStep};
+pub use alarms::{Alarm, AlarmEvent, AlarmStep};
 pub use devices::DeviceRecord;
 pub use effect::{
     AckCode, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, Notice, Refusal, Row, SaleView, StateChange,

@@ -9,6 +9,8 @@ pub const PENDING_THINGS_PAUSE: usize = 16_384;
 pub const UPLOAD_ENTRIES_MAX: usize = 500;
 /// Presses that an open alarm keeps by number; older ones stay in the journal.
 pub const ALARM_PRESSES_MAX: usize = 32;
+/// Epochs besides its first of which an open alarm keeps presses: a device is provisioned anew once in years.
+pub const ALARM_EPOCHS_MAX: usize = 4;
 /// Steps that an alarm's history keeps in memory; all of them stay in the journal.
 pub const ALARM_HISTORY_MAX: usize = 64;
 /// Closed alarms that the local interface can still show.

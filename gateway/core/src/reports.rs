@@ -6,7 +6,9 @@
 
 use protocols::device::{EventReport, Heartbeat, Kind};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, ReportRefusedBody, Source, Urgency, kind};
+use protocols::uplink::{
+    AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarmBody, ReportRefusedBody, Source, Urgency, kind,
+};
 use protocols::{device::AlarmState, version};
 
 use crate::alarms::Alarm;
@@ -191,8 +193,8 @@ impl Core {
         urgency: Urgency,
         now: &Now,
     ) {
-        let body = alarm_body(device, report, urgency);
-        let open = self.alarms.open_of(Some(device), &body.kind).map(str::to_owned);
+        let body = OwnAlarmBody::from(alarm_body(device, report, urgency));
+        let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));
         match open {
             Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
@@ -205,7 +207,7 @@ impl Core {
         &mut self,
         identity: Identity,
         about: Option<&Origin>,
-        body: &AlarmBody,
+        body: &OwnAlarmBody,
         fingerprint: u64,
         press: Option<(u32, Seq)>,
         now: &Now,
@@ -222,25 +224,7 @@ impl Core {
             },
             now,
         );
-        let alarm = Alarm {
-            id: recorded.origin.alarm_id(),
-            origin: recorded.origin,
-            n: recorded.n,
-            kind: body.kind.clone(),
-            urgency: body.urgency,
-            device: body.device.clone(),
-            epoch: press.map_or(0, |(epoch, _)| epoch),
-            seqs: press.map(|(_, seq)| seq).into_iter().collect(),
-            press_n: press.map_or(0, |_| recorded.n),
-            presses: 1,
-            opened_at: now.civil.to_string(),
-            state: AlarmState::Raised,
-            cancelled: false,
-            told: None,
-            detail: body.detail.clone(),
-            history: Vec::new(),
-            shown: None,
-        };
+        let alarm = Alarm::new(recorded.origin, recorded.n, &body.alarm, press, &now.civil);
         let id = alarm.id.clone();
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
@@ -254,14 +238,14 @@ impl Core {
         &mut self,
         id: &str,
         identity: Identity,
-        body: &AlarmBody,
+        body: &OwnAlarmBody,
         fingerprint: u64,
         press: Option<(u32, Seq)>,
         now: &Now,
     ) {
         let late = self.alarms.get(id).is_some_and(|alarm| self.is_press_on_its_way(alarm));
         let Some(alarm) = self.alarms.get_mut(id) else { return };
-        alarm.fold(press);
+        alarm.fold(press, body.alarm.urgency, &now.civil);
         let (state, about) = (alarm.state, alarm.origin.clone());
         let recorded = self.journal.record(
             Draft {
@@ -292,7 +276,7 @@ impl Core {
             return self.record_plain_report(device, report, origin, fingerprint, now);
         };
         let Some(alarm) = self.alarms.get_mut(&id) else { return };
-        alarm.cancelled = true;
+        alarm.take_back(&now.civil);
         let alarm = alarm.clone();
         let body = alarm_body(device, report, alarm.urgency);
         self.journal.record(
@@ -356,7 +340,10 @@ impl Core {
         body.detail = Some(format!("number used twice, now for {}", body.kind));
         body.kind = "conflict".to_owned();
         self.emit(Effect::Count { name: "reports_conflicting", label: "device" });
-        self.raise_or_fold_own(&body, Some(&origin), now);
+        // The device hears how far its report has come, as of any alarm of its own.
+        let press = urgency_of(&taken.report.kind).map(|_| (taken.report.epoch, taken.report.seq));
+        let body = OwnAlarmBody { alarm: body, report: Some(origin.clone()) };
+        self.raise_or_fold(&body, Some(&origin), press, now);
         self.acknowledge(taken.ack, AckCode::Success);
     }
 
@@ -372,13 +359,17 @@ impl Core {
 
     /// Raises an alarm of the gateway's own, or folds it into the open one of its kind and device.
     pub(crate) fn raise_or_fold_own(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
+        self.raise_or_fold(&OwnAlarmBody::from(body.clone()), about, None, now);
+    }
+
+    fn raise_or_fold(&mut self, body: &OwnAlarmBody, about: Option<&Origin>, press: Option<(u32, Seq)>, now: &Now) {
         if self.config.storage == Storage::Dead {
-            return self.raise_own_without_disk(body, about, now);
+            return self.raise_own_without_disk(&body.alarm, about, now);
         }
-        let open = self.alarms.open_of(body.device.as_ref(), &body.kind).map(str::to_owned);
+        let open = self.alarms.open_of(body.alarm.device.as_ref(), &body.alarm.kind).map(str::to_owned);
         match open {
-            Some(id) => self.fold_alarm(&id, Identity::Own, body, 0, None, now),
-            None => self.raise_alarm(Identity::Own, about, body, 0, None, now),
+            Some(id) => self.fold_alarm(&id, Identity::Own, body, 0, press, now),
+            None => self.raise_alarm(Identity::Own, about, body, 0, press, now),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use protocols::device::AlarmState;
 use protocols::id::ActorId;
-use protocols::uplink::{AlarmStateOrder, AlarmStepBody, Epoch, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Source, Urgency, kind};
 
 use crate::alarms::{Alarm, AlarmStep};
 use crate::core::{Core, Held, Storage};
@@ -35,7 +35,7 @@ impl Core {
             return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::AlarmUnknown) });
         };
         if state > alarm.state && self.config.storage == Storage::Dead {
-            let step = AlarmStep { state, by: Some(by), at: now.civil.to_string(), cause };
+            let step = AlarmStep::new(state, Some(by), &now.civil, cause);
             return self.step_without_disk(reply, id, step, now);
         }
         if state > alarm.state {
@@ -53,7 +53,7 @@ impl Core {
                 },
                 now,
             );
-            self.advance_alarm(id, AlarmStep { state, by: Some(by), at: now.civil.to_string(), cause });
+            self.advance_alarm(id, AlarmStep::new(state, Some(by), &now.civil, cause));
         }
         let state = self.alarms.get(id).map_or(state, |alarm| alarm.state);
         let answer = DeskAnswer::Alarm { id: id.to_owned(), state };
@@ -63,16 +63,16 @@ impl Core {
     /// A person at the centre took an alarm further. False when the alarm is not known here.
     pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder) -> Option<bool> {
         let id = order.alarm.alarm_id();
-        if self.alarms.get(&id).is_none() && !self.adopt_alarm(&id, &order) {
+        if self.alarms.get(&id).is_none() && !self.adopt_alarm(&order) {
             return None;
         }
-        let step = AlarmStep { state: order.state, by: Some(order.by), at: order.at, cause: order.cause };
+        let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
         Some(self.advance_alarm(&id, step))
     }
 
     /// Takes up an alarm that only the centre knows: its press went there while no disk took it, or by another gateway.
     /// Its device is to hear how far it has come all the same.
-    fn adopt_alarm(&mut self, id: &str, order: &AlarmStateOrder) -> bool {
+    fn adopt_alarm(&mut self, order: &AlarmStateOrder) -> bool {
         let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
             return false;
         };
@@ -80,34 +80,18 @@ impl Core {
         if !ours || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
             return false;
         }
-        self.alarms.insert(Alarm {
-            id: id.to_owned(),
-            origin: order.alarm.clone(),
-            n: 0,
-            kind: "unknown".to_owned(),
+        let body = AlarmBody {
             urgency: Urgency::Urgent,
-            device: Some(device.clone()),
-            epoch: *epoch,
-            seqs: vec![order.alarm.seq],
-            press_n: 0,
-            presses: 1,
-            opened_at: order.at.clone(),
-            state: AlarmState::Raised,
-            cancelled: false,
-            told: None,
             detail: Some("known by the centre's word".to_owned()),
-            history: Vec::new(),
-            shown: None,
-        });
+            ..own_alarm("unknown", Some(device))
+        };
+        self.alarms.insert(Alarm::new(order.alarm.clone(), 0, &body, Some((*epoch, order.alarm.seq)), &order.at));
         true
     }
 
     /// The centre has accepted an alarm.
     pub(crate) fn alarm_accepted(&mut self, id: &str, now: &Now) {
-        self.advance_alarm(
-            id,
-            AlarmStep { state: AlarmState::Accepted, by: None, at: now.civil.to_string(), cause: None },
-        );
+        self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
     }
 
     /// Watches that the newest press of an alarm reaches the centre. `late`: an earlier one has not yet, and is given no

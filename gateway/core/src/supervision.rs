@@ -3,7 +3,7 @@
 //! **Invariant:** silence is an alarm: each assigned device has a moment at which it counts as silent, from the start on.
 
 use protocols::device::{AlarmCommand, AlarmState, Command, Heartbeat, PAYLOAD_LEN_MAX, SettingsCommand, encode};
-use protocols::id::DeviceId;
+use protocols::id::{DeviceEpoch, DeviceId};
 use protocols::uplink::{DeviceStateBody, DeviceTrouble, kind};
 
 use crate::alarms::Alarm;
@@ -133,24 +133,33 @@ impl Core {
         }
     }
 
-    /// Tells the device how far its alarm has come, once that is durable. At most one command about an alarm is under
-    /// way; what changed meanwhile is told when it was taken.
+    /// Tells the device how far its alarm has come, once that is durable: one command for each epoch of its presses. At
+    /// most one about an epoch is under way; what changed meanwhile is told when it was taken.
     pub(crate) fn tell_alarm(&mut self, id: &str) {
         let Some(alarm) = self.alarms.get(id) else { return };
         if alarm.n == 0 && alarm.state == AlarmState::Raised {
             // No disk has it, and the centre neither.
             return;
         }
-        let (Some(device), false) = (alarm.device.clone(), alarm.seqs.is_empty()) else { return };
+        let epochs: Vec<DeviceEpoch> = alarm.presses_by_epoch().map(|(epoch, _)| epoch).collect();
+        for epoch in epochs {
+            self.tell_alarm_in(id, epoch);
+        }
+    }
+
+    fn tell_alarm_in(&mut self, id: &str, epoch: DeviceEpoch) {
+        let Some(alarm) = self.alarms.get(id) else { return };
         let (state, presses) = (alarm.state, alarm.presses);
-        let command = AlarmCommand { epoch: alarm.epoch, seqs: alarm.seqs.iter().copied().collect(), state };
+        let Some(device) = alarm.device.clone() else { return };
+        let Some((_, seqs)) = alarm.presses_by_epoch().find(|(of, _)| *of == epoch) else { return };
+        let command = AlarmCommand { epoch, seqs: seqs.iter().copied().collect(), state };
         let name = CommandId(self.fresh_number());
         let found = self.device_mut(&device);
         let Some(session) = found.session else { return };
-        if found.is_being_told(id) {
+        if found.is_being_told(id, Some(epoch)) {
             return;
         }
-        found.commands.insert(name, Told::Alarm { alarm: id.to_owned(), state, presses });
+        found.commands.insert(name, Told::Alarm { alarm: id.to_owned(), epoch, state, presses });
         let payload = encoded(&Command::alarm(command));
         self.emit_durable(Effect::Command { device, session, command: name, payload });
     }
@@ -170,20 +179,23 @@ impl Core {
 
     /// A device took a command: what changed since is told next.
     pub(crate) fn command_taken(&mut self, id: &DeviceId, command: CommandId) {
-        let Some(Told::Alarm { alarm: alarm_id, state, presses }) = self.device_mut(id).commands.remove(&command)
-        else {
+        let device = self.device_mut(id);
+        let Some(Told::Alarm { alarm: alarm_id, epoch, state, presses }) = device.commands.remove(&command) else {
             return;
         };
+        let last = !device.is_being_told(&alarm_id, None);
         let Some(alarm) = self.alarms.get_mut(&alarm_id) else { return };
         let behind = alarm.state > state || alarm.presses > presses;
-        alarm.told = Some(alarm.told.map_or(state, |told| told.max(state)));
+        if last {
+            alarm.told = Some(alarm.told.map_or(state, |told| told.max(state)));
+        }
         let ended = (alarm.told == Some(AlarmState::Resolved)).then(|| alarm.clone());
         if let Some(ended) = ended {
             if self.config.storage == Storage::Journal {
                 self.save_alarm(&ended);
             }
         } else if behind {
-            self.tell_alarm(&alarm_id);
+            self.tell_alarm_in(&alarm_id, epoch);
         }
     }
 }

@@ -8,7 +8,7 @@ use gateway::adapter::kiosk::view::{
     AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
     StepView, Supervision, TroubleView, UplinkView,
 };
-use gateway_core::{DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView};
+use gateway_core::{AlarmEvent, DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, ServiceId};
 use protocols::unit::Points;
@@ -82,8 +82,20 @@ pub fn alarm(id: &str, kind: &str, urgency: Urgency, place: &str, state: AlarmSt
         taken_back: kind == "fall",
         detail: None,
         steps: vec![
-            StepView { state: AlarmState::Raised, at: "2026-11-24T09:30:05+08:00".to_owned(), by: None, cause: None },
-            StepView { state: AlarmState::Accepted, at: "2026-11-24T09:30:06+08:00".to_owned(), by: None, cause: None },
+            StepView {
+                what: AlarmEvent::Step,
+                state: AlarmState::Raised,
+                at: "2026-11-24T09:30:05+08:00".to_owned(),
+                by: None,
+                cause: None,
+            },
+            StepView {
+                what: AlarmEvent::Step,
+                state: AlarmState::Accepted,
+                at: "2026-11-24T09:30:06+08:00".to_owned(),
+                by: None,
+                cause: None,
+            },
         ],
     }
 }
@@ -176,6 +188,7 @@ impl FakeCore {
                 found.state = found.state.max(step);
                 let reached = found.state;
                 found.steps.push(StepView {
+                    what: AlarmEvent::Step,
                     state: step,
                     at: "2026-11-24T09:31:00+08:00".to_owned(),
                     by: Some(by.clone()),

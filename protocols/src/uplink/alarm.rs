@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use crate::device::AlarmState;
 use crate::id::{ActorId, DeviceId};
 
@@ -45,6 +46,24 @@ pub struct AlarmBody {
     pub rssi_dbm: Option<i16>,
     /// The device's own word; of an unknown kind its name; of an unreadable payload its first bytes.
     pub detail: Option<String>,
+}
+
+/// Body of an alarm's entry with what only its gateway knows. Such an entry has an identity of the gateway's own: what
+/// stands under a device's identity is the same from every gateway that hears the device. Reads as an [`AlarmBody`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnAlarmBody {
+    /// The alarm.
+    #[serde(flatten)]
+    pub alarm: AlarmBody,
+    /// Of a `conflict`: the origin of the report whose number was used twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Origin>,
+}
+
+impl From<AlarmBody> for OwnAlarmBody {
+    fn from(alarm: AlarmBody) -> Self {
+        Self { alarm, report: None }
+    }
 }
 
 /// Body of `alarm.state`.

@@ -46,6 +46,26 @@ async fn an_alarm_goes_through_its_steps_and_its_history_says_who() {
 }
 
 #[tokio::test]
+async fn a_further_finding_of_more_urgency_raises_that_of_the_alarm_and_never_lowers_it() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let mut body = alarm_body("btn-0001", "conflict");
+    body["urgency"] = json!("technical");
+    let raised = journal.own();
+    journal.push(&raised, "alarm.raised", &json!(null), &body);
+    for urgency in ["emergency", "technical"] {
+        let own = journal.own();
+        body["urgency"] = json!(urgency);
+        body["report"] = device_origin("btn-0001", 1, 8);
+        journal.push(&own, "alarm.repeated", &raised, &body);
+    }
+    centre.upload(&journal, 1..=3).await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(open["alarms"].as_array().map(Vec::len), Some(1));
+    assert_eq!(open["alarms"][0]["urgency"], "emergency");
+}
+
+#[tokio::test]
 async fn a_step_is_idempotent_for_the_one_who_took_it_and_never_goes_back() {
     let (centre, _) = pressed().await;
     assert_eq!(step(&centre, "dispatch", 0, &json!({})).await.0, 200);

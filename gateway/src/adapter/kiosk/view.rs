@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use gateway_core::{OutLane, ReaderState, Refusal, SaleId, SaleView};
+use gateway_core::{AlarmEvent, OutLane, ReaderState, Refusal, SaleId, SaleView};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceId, GatewayId, ReaderId};
 use protocols::uplink::{CatalogueOrder, Clock, Urgency};
@@ -145,10 +145,12 @@ pub struct AlarmView {
     pub steps: Vec<StepView>,
 }
 
-/// A step of an alarm.
+/// A line of an alarm's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StepView {
-    /// The state it led to.
+    /// Whether a step was taken, or the button pressed again, or the alarm taken back.
+    pub what: AlarmEvent,
+    /// The state it led to; of a press or a take-back the state at that time.
     pub state: AlarmState,
     /// Civil time, RFC 3339.
     pub at: String,
