@@ -185,8 +185,15 @@ pub enum LinkInput {
         /// A broker kept it from earlier: it says nothing about now.
         retained: bool,
     },
-    /// The device acknowledged a command.
+    /// The device acknowledged a command; where it subscribed without acknowledgements, the command was written to it.
     CommandTaken {
+        /// The device.
+        device: DeviceId,
+        /// The command.
+        command: CommandId,
+    },
+    /// A command cannot be sent to this device on this connection: it is longer than the device takes.
+    CommandGivenUp {
         /// The device.
         device: DeviceId,
         /// The command.

@@ -71,7 +71,11 @@ impl Core {
             LinkInput::Status { device, ack, payload, retained: false } => {
                 self.take_heartbeat(&device, ack, &payload, now);
             }
-            LinkInput::CommandTaken { device, command } => self.command_taken(&device, command),
+            LinkInput::CommandTaken { device, command } => self.command_ended(&device, command, true),
+            LinkInput::CommandGivenUp { device, command } => {
+                self.emit(Effect::Count { name: "commands_given_up", label: "too_long" });
+                self.command_ended(&device, command, false);
+            }
             LinkInput::Refused { device, reason, ack, size, sample } => {
                 self.link_refused(device.as_ref(), reason, ack, size, &sample, now);
             }

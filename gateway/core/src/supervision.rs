@@ -177,8 +177,9 @@ impl Core {
         self.emit_durable(Effect::Command { device: id.clone(), session, command: name, payload });
     }
 
-    /// A device took a command: what changed since is told next.
-    pub(crate) fn command_taken(&mut self, id: &DeviceId, command: CommandId) {
+    /// A device took a command, or cannot be told it: what changed since is told next. What it could not be told it is
+    /// told anew at its next connect.
+    pub(crate) fn command_ended(&mut self, id: &DeviceId, command: CommandId, taken: bool) {
         let device = self.device_mut(id);
         let Some(Told::Alarm { alarm: alarm_id, epoch, state, presses }) = device.commands.remove(&command) else {
             return;
@@ -186,10 +187,10 @@ impl Core {
         let last = !device.is_being_told(&alarm_id, None);
         let Some(alarm) = self.alarms.get_mut(&alarm_id) else { return };
         let behind = alarm.state > state || alarm.presses > presses;
-        if last {
+        if taken && last {
             alarm.told = Some(alarm.told.map_or(state, |told| told.max(state)));
         }
-        let ended = (alarm.told == Some(AlarmState::Resolved)).then(|| alarm.clone());
+        let ended = (taken && alarm.told == Some(AlarmState::Resolved)).then(|| alarm.clone());
         if let Some(ended) = ended {
             if self.config.storage == Storage::Journal {
                 self.save_alarm(&ended);

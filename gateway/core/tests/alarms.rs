@@ -195,6 +195,33 @@ fn a_press_that_waited_through_a_restart_alarms_staff_as_well() {
 }
 
 #[test]
+fn a_state_that_cannot_be_sent_stands_in_the_way_of_no_later_one_and_is_told_at_the_next_connect() {
+    let mut bench = Bench::new();
+    let name = |effects: Vec<Effect>| {
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Command { command, .. } => Some(command),
+            _ => None,
+        })
+    };
+    bench.connect("btn-0001", 1);
+    bench.press(1);
+    bench.settle();
+    let told = name(bench.take()).expect("raised");
+    bench.input(Input::Link(LinkInput::CommandGivenUp { device: device("btn-0001"), command: told }));
+    let effects = bench.take();
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Count { name: "commands_given_up", .. })));
+    assert_eq!(name(effects), None, "the same is not tried again and again");
+    step(&mut bench, AlarmState::Resolved, Some("done"));
+    bench.settle();
+    let told = name(bench.take()).expect("the later state is tried");
+    bench.input(Input::Link(LinkInput::CommandGivenUp { device: device("btn-0001"), command: told }));
+    bench.connect("btn-0001", 2);
+    let told = commands(&bench.take());
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].alarm.as_ref().map(|alarm| alarm.state), Some(AlarmState::Resolved));
+}
+
+#[test]
 fn another_kind_of_alarm_is_not_folded() {
     let mut bench = Bench::new();
     bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"low_battery"}"#);

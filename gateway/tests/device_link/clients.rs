@@ -120,6 +120,31 @@ async fn mosquitto_sub_hears_commands_and_acknowledges_them() {
 }
 
 #[tokio::test]
+async fn mosquitto_sub_without_acknowledgements_hears_every_command_and_the_core_hears_that_they_went_out() {
+    let mut rig = Rig::start(16);
+    for version in ["mqttv311", "mqttv5"] {
+        let child = spawn(mosquitto("mosquitto_sub", &rig, version, "a", &rig.secret("a")).args([
+            "-q",
+            "0",
+            "-t",
+            "care/v1/a/command",
+            "-C",
+            "3",
+        ]));
+        let LinkInput::Connected { session, .. } = rig.input().await else { panic!("the device can be commanded") };
+        // As the core does: the next only when the one before it is taken.
+        for n in 1..=3 {
+            rig.handle.command(session, CommandId(n), n.to_string().into_bytes());
+            let LinkInput::CommandTaken { command, .. } = rig.input().await else { panic!("taken") };
+            assert_eq!(command, CommandId(n));
+        }
+        let output = ended(child).await;
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n2\n3\n", "{version}");
+        let LinkInput::Disconnected { .. } = rig.input().await else { panic!("gone") };
+    }
+}
+
+#[tokio::test]
 async fn mosquitto_sub_is_refused_what_is_not_its_own() {
     let mut rig = Rig::start(16);
     for filter in ["#", "care/v1/b/command", "$SYS/#"] {

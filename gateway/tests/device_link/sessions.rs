@@ -118,8 +118,58 @@ async fn a_subscription_with_qos_0_gets_commands_with_qos_0() {
     raw.send(&subscribe(4, 1, "care/v1/a/command", 0)).await;
     assert_eq!(raw.packet().await, (0x90, vec![0, 1, 0]));
     let LinkInput::Connected { session, .. } = rig.input().await else { panic!("announced") };
-    rig.handle.command(session, CommandId(1), b"{}".to_vec());
-    assert_eq!(raw.packet().await, (0x30, b"\0\x11care/v1/a/command{}".to_vec()));
+    for n in 1..=3 {
+        rig.handle.command(session, CommandId(n), b"{}".to_vec());
+        assert_eq!(raw.packet().await, (0x30, b"\0\x11care/v1/a/command{}".to_vec()));
+        let LinkInput::CommandTaken { command, .. } = rig.input().await else { panic!("written, so taken") };
+        assert_eq!(command, CommandId(n));
+    }
+}
+
+/// CONNECT of MQTT 5 with a maximum packet size.
+fn connect_small(secret: &str, packet_len_max: u32) -> Vec<u8> {
+    let mut body = b"\0\x04MQTT\x05\xC2\0\x3c\x05\x27".to_vec();
+    body.extend(packet_len_max.to_be_bytes());
+    for field in [b"a", b"a", secret.as_bytes()] {
+        body.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
+        body.extend_from_slice(field);
+    }
+    packet(0x10, &body)
+}
+
+#[tokio::test]
+async fn a_command_that_is_longer_than_the_device_takes_is_given_up_and_shorter_ones_reach_it() {
+    let mut rig = Rig::start(64);
+    for qos in [0, 1] {
+        let mut raw = Raw::open(rig.address).await;
+        raw.send(&connect_small(&rig.secret("a"), 40)).await;
+        assert_eq!(raw.packet().await.1[1], 0, "logged in");
+        raw.send(&subscribe(5, 1, "care/v1/a/command", qos)).await;
+        raw.packet().await;
+        let LinkInput::Connected { session, .. } = rig.input().await else { panic!("announced") };
+        rig.handle.command(session, CommandId(1), vec![b'x'; 30]);
+        let LinkInput::CommandGivenUp { command, .. } = rig.input().await else { panic!("it cannot be sent") };
+        assert_eq!(command, CommandId(1));
+        rig.handle.command(session, CommandId(2), b"{}".to_vec());
+        let (kind, body) = raw.packet().await;
+        assert_eq!((kind, body.ends_with(b"{}")), (0x30 | qos << 1, true));
+        if qos == 1 {
+            raw.send(&crate::rig::puback(u16::from_be_bytes([body[19], body[20]]))).await;
+        }
+        let LinkInput::CommandTaken { command, .. } = rig.input().await else { panic!("taken") };
+        assert_eq!(command, CommandId(2));
+        drop(raw);
+        let LinkInput::Disconnected { .. } = rig.input().await else { panic!("gone") };
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_cannot_even_be_welcomed_is_disconnected() {
+    let rig = Rig::start(64);
+    let mut raw = Raw::open(rig.address).await;
+    raw.send(&connect_small(&rig.secret("a"), 4)).await;
+    raw.rest().await;
+    rig.client(5, "a").await;
 }
 
 #[tokio::test]

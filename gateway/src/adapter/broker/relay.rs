@@ -254,7 +254,10 @@ mod tests {
             LinkInput::Event { ack, .. } | LinkInput::Status { ack, .. } | LinkInput::Refused { ack, .. } => {
                 ack.unwrap()
             }
-            LinkInput::Connected { .. } | LinkInput::Disconnected { .. } | LinkInput::CommandTaken { .. } => {
+            LinkInput::Connected { .. }
+            | LinkInput::Disconnected { .. }
+            | LinkInput::CommandTaken { .. }
+            | LinkInput::CommandGivenUp { .. } => {
                 panic!("{input:?} needs no acknowledgement")
             }
         }

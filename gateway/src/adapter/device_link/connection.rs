@@ -155,6 +155,7 @@ impl Connection {
             self.received(received);
         }
         self.flush();
+        self.settle_commands();
     }
 
     fn take_mail(&mut self) {
@@ -318,6 +319,19 @@ impl Connection {
             Ok(false) if self.unsent.len() < before => self.stalled = Some(Instant::now()),
             Ok(false) => self.stalled = self.stalled.or(Some(Instant::now())),
             Err(_) => self.lose(),
+        }
+    }
+
+    /// Tells the core what became of commands without an answer, once they are written.
+    fn settle_commands(&mut self) {
+        if self.lost || self.stalled.is_some() || !self.unsent.is_empty() {
+            return;
+        }
+        for settled in self.session.settled() {
+            if let LinkInput::CommandGivenUp { device, .. } = &settled {
+                tracing::warn!(%device, "device link: a command is longer than the device takes; it is not sent");
+            }
+            self.input(settled);
         }
     }
 

@@ -298,7 +298,8 @@ impl DeviceLinkHandle {
         }
     }
 
-    /// Sends a command with QoS 1 on `session`; [`LinkInput::CommandTaken`] follows when the device acknowledged it.
+    /// Sends a command on `session`, with QoS 1 or what the device subscribed with; [`LinkInput::CommandTaken`] follows when
+    /// the device acknowledged it (at QoS 0: when it was written), [`LinkInput::CommandGivenUp`] when it cannot be sent.
     /// Where the connection is gone, nothing happens: the core sends again at the next [`LinkInput::Connected`].
     pub fn command(&self, session: SessionId, command: CommandId, payload: Vec<u8>) {
         match self.shared.registry.mailbox(session.number) {

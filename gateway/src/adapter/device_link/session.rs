@@ -108,6 +108,7 @@ pub(super) struct Session {
     window: usize,
     in_flight: Vec<(u16, CommandId)>,
     waiting: VecDeque<(CommandId, Vec<u8>)>,
+    settled: Vec<LinkInput>,
 }
 
 type Step = Result<Received, MqttError>;
@@ -129,6 +130,7 @@ impl Session {
             window: limits::COMMANDS_IN_FLIGHT_MAX,
             in_flight: Vec::new(),
             waiting: VecDeque::new(),
+            settled: Vec::new(),
         }
     }
 
@@ -245,10 +247,10 @@ impl Session {
     pub fn let_in(&mut self, device: DeviceId, resumed: Option<Option<Qos>>, out: &mut Vec<u8>) -> Received {
         self.subscribed = resumed.flatten();
         self.phase = Phase::Live(device.clone());
-        match packets::welcome(self.version(), resumed.is_some()) {
-            Ok(connack) => self.send(connack, out),
-            Err(_) => return self.end(End::CannotServe, None, out),
-        };
+        let welcome = packets::welcome(self.version(), resumed.is_some());
+        if !welcome.is_ok_and(|connack| self.send(connack, out)) {
+            return self.end(End::CannotServe, None, out);
+        }
         if self.subscribed.is_none() {
             return Received::Nothing;
         }
@@ -403,17 +405,27 @@ impl Session {
         self.send_waiting(out).map_err(|_| End::CannotServe)
     }
 
+    /// What became of commands that no packet of the device will answer; to be told to the core once everything that
+    /// was put in the output is written.
+    pub fn settled(&mut self) -> Vec<LinkInput> {
+        std::mem::take(&mut self.settled)
+    }
+
     fn send_waiting(&mut self, out: &mut Vec<u8>) -> Result<(), MqttError> {
         let (Phase::Live(device), Some(qos)) = (&self.phase, self.subscribed) else { return Ok(()) };
+        let device = device.clone();
         let topic = Topic { device: device.clone(), channel: Channel::Command }.to_string();
         while self.in_flight.len() < self.window {
             let Some((command, payload)) = self.waiting.pop_front() else { break };
             let id = if qos == Qos::AtMostOnce { None } else { Some(self.mqtt.acquire_packet_id()?) };
             let publish = packets::command(self.version(), id, &topic, payload)?;
-            if self.send(publish, out) {
-                self.in_flight.extend(id.map(|id| (id, command)));
-            } else if let Some(id) = id {
-                self.mqtt.release_packet_id(id);
+            match (self.send(publish, out), id) {
+                (true, Some(id)) => self.in_flight.push((id, command)),
+                (true, None) => self.settled.push(LinkInput::CommandTaken { device: device.clone(), command }),
+                (false, id) => {
+                    id.map(|id| self.mqtt.release_packet_id(id));
+                    self.settled.push(LinkInput::CommandGivenUp { device: device.clone(), command });
+                }
             }
         }
         Ok(())

@@ -62,7 +62,8 @@ fn check_inputs(session: &Session, inputs: &[LinkInput]) {
             }
             LinkInput::Connected { device, .. }
             | LinkInput::Disconnected { device, .. }
-            | LinkInput::CommandTaken { device, .. } => (Some(device), None),
+            | LinkInput::CommandTaken { device, .. }
+            | LinkInput::CommandGivenUp { device, .. } => (Some(device), None),
         };
         assert!(device.is_none_or(|device| device.as_str() == "a"), "only the device that logged in");
         if let Some(token) = ack {
