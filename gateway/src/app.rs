@@ -144,7 +144,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
         Err(error) => return Ok(storage::does_not_start(&error)),
     };
     let mut time =
-        TimeSource::new(config.gateway.trust_clock, opened.restored.last_recorded).context("the bundled time zones")?;
+        TimeSource::new(config.gateway.trust_clock, opened.restored.last_trusted).context("the bundled time zones")?;
     let now = time.now();
     let core = restore_core(&checked, &opened, &now)?;
     let (link_inputs, link) = mpsc::channel(LINK_QUEUE);

@@ -53,23 +53,23 @@ impl fmt::Debug for TimeSource {
 }
 
 impl TimeSource {
-    /// A source whose wall clock must not be below `last_recorded`, the newest time that an earlier run trusted. With
+    /// A source whose wall clock must not be below `last_trusted`, the newest time that an earlier run trusted. With
     /// `trust_clock` the clock counts as synchronised although the system does not say so.
     ///
     /// # Errors
     /// The bundled time zones do not have [`ZONE`].
-    pub fn new(trust_clock: bool, last_recorded: Option<UnixMs>) -> Result<Self, jiff::Error> {
-        Self::begin(trust_clock, last_recorded, boot_ms())
+    pub fn new(trust_clock: bool, last_trusted: Option<UnixMs>) -> Result<Self, jiff::Error> {
+        Self::begin(trust_clock, last_trusted, boot_ms())
     }
 
-    fn begin(trust_clock: bool, last_recorded: Option<UnixMs>, start_ms: u64) -> Result<Self, jiff::Error> {
+    fn begin(trust_clock: bool, last_trusted: Option<UnixMs>, start_ms: u64) -> Result<Self, jiff::Error> {
         Ok(Self {
             zone: TimeZoneDatabase::bundled().get(ZONE)?,
             trust_clock,
             marker: PathBuf::from(SYNCHRONISED_FILE),
             synchronised: false,
             looked: None,
-            clock: Arc::new(SiteClock { start_ms, judge: Mutex::new(Judge::new(last_recorded)) }),
+            clock: Arc::new(SiteClock { start_ms, judge: Mutex::new(Judge::new(last_trusted)) }),
             civil: None,
         })
     }

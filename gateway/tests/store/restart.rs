@@ -3,7 +3,7 @@
 use gateway::adapter::store::{Journal, OpenError};
 use protocols::unit::UnixMs;
 
-use crate::rows::{Chain, Dir, delete, put, start};
+use crate::rows::{Chain, Dir, alter, delete, put, start};
 
 #[tokio::test]
 async fn a_new_journal_is_empty_and_has_a_random_id() {
@@ -30,7 +30,7 @@ async fn what_was_committed_is_restored_after_a_restart() {
     let (mut running, restored) = start(&dir).await;
     assert_eq!(restored.journal, first.journal);
     assert_eq!((restored.last_n, restored.last_hash), (251, chain.hash));
-    assert_eq!(restored.last_recorded, Some(UnixMs(1_790_814_600_250)));
+    assert_eq!(restored.last_trusted, Some(UnixMs(1_790_814_600_250)));
     assert_eq!(
         restored.state,
         [
@@ -73,4 +73,41 @@ async fn a17_a_second_instance_is_refused_by_name() {
     running.close().await;
     let (running, _) = start(&dir).await;
     running.close().await;
+}
+
+/// The same row with another time and clock.
+fn stamped(chain: &mut Chain, seq: u64, at: &str, clock: &str) -> gateway_core::Row {
+    let before = chain.hash;
+    let mut row = chain.report("btn-0001", seq);
+    row.bytes = row.bytes.replace("2026-10-01T08:30:00.250+08:00", at).replace("\"trusted\"", &format!("\"{clock}\""));
+    row.hash = gateway::adapter::store::link(&before, row.bytes.as_bytes());
+    chain.hash = row.hash;
+    row
+}
+
+#[tokio::test]
+async fn b2_an_untrusted_time_far_in_the_future_does_not_become_the_floor_of_the_clock() {
+    let dir = Dir::new();
+    let (mut running, first) = start(&dir).await;
+    assert_eq!(first.last_trusted, None);
+    let mut chain = Chain::default();
+    let rows = vec![
+        chain.report("btn-0001", 1),
+        stamped(&mut chain, 2, "2026-10-01T08:31:00.250+08:00", "trusted"),
+        stamped(&mut chain, 3, "2051-01-01T00:00:00.000+08:00", "untrusted"),
+    ];
+    running.commit(rows, vec![]).await;
+    running.commit(vec![stamped(&mut chain, 4, "2052-01-01T00:00:00.000+08:00", "untrusted")], vec![]).await;
+    running.close().await;
+    let (running, restored) = start(&dir).await;
+    assert_eq!(restored.last_trusted, Some(UnixMs(1_790_814_660_250)));
+    assert!(restored.state.is_empty(), "the store's own record is not the core's: {:?}", restored.state);
+    running.close().await;
+    // A journal of an earlier release has no such record, and one may be damaged.
+    for loss in ["UPDATE state SET value = '9999999999999'", "DELETE FROM state"] {
+        alter(&dir.db(), loss).await;
+        let (running, restored) = start(&dir).await;
+        assert_eq!(restored.last_trusted, Some(UnixMs(1_790_814_660_250)), "{loss}");
+        running.close().await;
+    }
 }

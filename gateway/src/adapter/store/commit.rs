@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use gateway_core::{Group, OutLane, Row, StateChange};
+use protocols::unit::UnixMs;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::chain::{Tip, state_sum};
 use super::failure::{FailureClass, StoreFailure};
 use super::limits::INSERT_ROWS_MAX;
+use super::trusted;
 
 /// How a lane is stored.
 #[must_use]
@@ -35,7 +37,11 @@ pub async fn commit(connection: &mut SqliteConnection, tip: &mut Tip, group: Gro
             StoreFailure::of_program(FailureClass::Disorder)
         })?;
     }
+    let trusted_at = trusted::newest(&group.rows);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    if let Some(at) = trusted_at {
+        note_trusted(&mut transaction, at).await?;
+    }
     insert_entries(&mut transaction, group.rows).await?;
     change_state(&mut transaction, group.state).await?;
     transaction.commit().await?;
@@ -108,6 +114,17 @@ async fn insert_entries(connection: &mut SqliteConnection, rows: Vec<Row>) -> Re
         }
         query.execute(&mut *connection).await?;
     }
+    Ok(())
+}
+
+async fn note_trusted(connection: &mut SqliteConnection, at: UnixMs) -> Result<(), StoreFailure> {
+    let (value, sum) = trusted::record(at);
+    sqlx::query("INSERT OR REPLACE INTO state (key, value, sum) VALUES (?,?,?)")
+        .bind(trusted::TRUSTED_KEY)
+        .bind(value)
+        .bind(sum)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

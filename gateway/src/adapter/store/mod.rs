@@ -7,7 +7,7 @@
 //! | `journal` | one row: the journal's id, 32 hex digits, drawn when the file was made |
 //! | `entry` | the entries, `n` = 1, 2, 3 …: `bytes` exactly as they were hashed, `hash` = SHA-256(hash of `n`-1 ‖ `bytes`), and, taken from the bytes for look-ups, `lane` (0 alarms, 1 sales, 2 rest), `kind` and origin; `body` is the fingerprint of what was reported |
 //! | `private` | personal data beside an entry; deleted when it is erased, which the chain does not notice |
-//! | `state` | the records from which the core restores itself, each with a checksum `sum` |
+//! | `state` | the records from which the core restores itself, each with a checksum `sum`; `store/trusted_at`, the newest trusted time, is the store's own |
 //!
 //! **Invariant:** one writer, which commits one group after the other; its commit is the only thing that makes a fact durable.
 //! **Invariant:** what a start restores is durable before anything is told about it: the write-ahead log, which a killed
@@ -32,6 +32,7 @@ mod reader;
 mod restore;
 mod show;
 mod space;
+mod trusted;
 mod verify;
 mod walk;
 mod writer;

@@ -11,6 +11,7 @@ use super::error::OpenError;
 use super::failure::StoreFailure;
 use super::limits::CHAIN_AT_OPEN_MAX;
 use super::reader::DamagedRow;
+use super::trusted;
 use super::walk::{Check, walk};
 
 /// What a restart found. Everything in it is durable.
@@ -22,8 +23,8 @@ pub struct Restored {
     pub last_n: u64,
     /// Its hash; zeros in a new journal.
     pub last_hash: Hash,
-    /// When the last entry was recorded, Unix milliseconds, by the clock of then.
-    pub last_recorded: Option<UnixMs>,
+    /// The newest time that was recorded as trusted; untrusted times, however late, do not count.
+    pub last_trusted: Option<UnixMs>,
     /// Every state record, ascending by key.
     pub state: Vec<(String, String)>,
     /// Keys of state records whose checksum does not fit; they are left out of `state`.
@@ -35,40 +36,38 @@ pub struct Restored {
 /// Reads it all, and verifies the chain of the last [`CHAIN_AT_OPEN_MAX`] entries.
 pub async fn restore(connection: &mut SqliteConnection) -> Result<Restored, OpenError> {
     let journal = sqlx::query_scalar("SELECT id FROM journal").fetch_one(&mut *connection).await?;
-    let last = last_entry(connection).await?;
-    let verified_from = last.tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
-    let walked = walk(connection, verified_from, last.tip.n, Check::Chain).await?;
+    let tip = last_entry(connection).await?;
+    let verified_from = tip.n.saturating_sub(CHAIN_AT_OPEN_MAX).max(1);
+    let walked = walk(connection, verified_from, tip.n, Check::Chain).await?;
     if let Some(DamagedRow { n, fault }) = walked.bad {
         return Err(OpenError::Chain { n, fault });
     }
-    let (state, state_damaged) = state(connection).await?;
+    let FoundState { state, damaged, trusted } = state(connection).await?;
+    let last_trusted = match trusted {
+        Some(at) => Some(at),
+        None => trusted::search(connection, tip.n).await?,
+    };
     Ok(Restored {
         journal,
-        last_n: last.tip.n,
-        last_hash: last.tip.hash,
-        last_recorded: last.recorded,
+        last_n: tip.n,
+        last_hash: tip.hash,
+        last_trusted,
         state,
-        state_damaged,
+        state_damaged: damaged,
         verified_from,
     })
 }
 
-struct Last {
-    tip: Tip,
-    recorded: Option<UnixMs>,
-}
-
-async fn last_entry(connection: &mut SqliteConnection) -> Result<Last, OpenError> {
+async fn last_entry(connection: &mut SqliteConnection) -> Result<Tip, OpenError> {
     let row =
         sqlx::query("SELECT n, hash, bytes FROM entry ORDER BY n DESC LIMIT 1").fetch_optional(connection).await?;
-    let Some(row) = row else { return Ok(Last { tip: Tip::default(), recorded: None }) };
+    let Some(row) = row else { return Ok(Tip::default()) };
     let n = row.try_get::<i64, _>(0)?.cast_unsigned();
     let chain = |fault| OpenError::Chain { n, fault };
     let hash = row.try_get::<&[u8], _>(1)?;
     let hash = hash.try_into().map_err(|_| chain(super::chain::Fault::HashLength))?;
-    let entry = serde_json::from_slice::<Entry>(row.try_get(2)?).map_err(|_| chain(super::chain::Fault::NotAnEntry))?;
-    let recorded = entry.recorded_at.parse::<jiff::Timestamp>().ok().map(|at| UnixMs(at.as_millisecond()));
-    Ok(Last { tip: Tip { n, hash }, recorded })
+    serde_json::from_slice::<Entry>(row.try_get(2)?).map_err(|_| chain(super::chain::Fault::NotAnEntry))?;
+    Ok(Tip { n, hash })
 }
 
 /// A state record as it was read.
@@ -95,15 +94,22 @@ pub fn state_record(row: &SqliteRow) -> Result<StateRecord, sqlx::Error> {
     Ok(if good { StateRecord::Good { key, value } } else { StateRecord::Damaged { key } })
 }
 
-async fn state(connection: &mut SqliteConnection) -> Result<(Vec<(String, String)>, Vec<String>), StoreFailure> {
-    let mut good = Vec::new();
-    let mut damaged = Vec::new();
+#[derive(Default)]
+struct FoundState {
+    state: Vec<(String, String)>,
+    damaged: Vec<String>,
+    trusted: Option<UnixMs>,
+}
+
+async fn state(connection: &mut SqliteConnection) -> Result<FoundState, StoreFailure> {
+    let mut found = FoundState::default();
     let mut rows = sqlx::query("SELECT key, value, sum FROM state ORDER BY key").fetch(connection);
     while let Some(row) = rows.try_next().await? {
         match state_record(&row)? {
-            StateRecord::Good { key, value } => good.push((key, value)),
-            StateRecord::Damaged { key } => damaged.push(key),
+            StateRecord::Good { key, value } if trusted::is_own(&key) => found.trusted = trusted::read(&value),
+            StateRecord::Good { key, value } => found.state.push((key, value)),
+            StateRecord::Damaged { key } => found.damaged.push(key),
         }
     }
-    Ok((good, damaged))
+    Ok(found)
 }
