@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use gateway_core::{
-    Alarm, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, StatusView as CoreStatus, Storage,
+    Alarm, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, SaleView, StatusView as CoreStatus,
+    Storage,
 };
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use protocols::id::{DeviceId, GatewayId};
 use protocols::unit::UnixMs;
@@ -49,7 +51,7 @@ impl Answers {
             Query::Status(reply) => self.status(core, reply, now),
             Query::Catalogue(reply) => drop(reply.send(core.catalogue().clone())),
             Query::Sale(id, reply) => drop(reply.send(core.sale(&id))),
-            Query::Sales(reply) => drop(reply.send(core.sales())),
+            Query::Sales(reply) => drop(reply.send(self.sales_of_today(core.sales(), now))),
             Query::Alarms { all, reply } => {
                 drop(reply.send(core.alarms(all).into_iter().map(|seen| self.alarm(seen)).collect()))
             }
@@ -109,6 +111,17 @@ impl Answers {
         });
     }
 
+    /// Sales of this civil day, and those that have not ended, whenever they began.
+    fn sales_of_today(&self, mut sales: Vec<SaleView>, now: &Now) -> Vec<SaleView> {
+        let today = self.day(Timestamp::from_millisecond(now.wall.0).ok());
+        sales.retain(|sale| is_open(sale) || self.day(sale.started_at.parse().ok()) == today);
+        sales
+    }
+
+    fn day(&self, at: Option<Timestamp>) -> Option<Date> {
+        at.map(|at| jiff::ZonedDateTime::new(at, self.zone.clone()).date())
+    }
+
     fn device(&self, device: CoreDevice) -> DeviceView {
         let heartbeat = device.heartbeat;
         DeviceView {
@@ -155,6 +168,10 @@ impl Answers {
             drop(reply.send(views));
         });
     }
+}
+
+fn is_open(sale: &SaleView) -> bool {
+    matches!(sale.state, "awaiting_card" | "in_progress" | "unknown")
 }
 
 fn trouble((part, detail): (Part, String)) -> TroubleView {
@@ -243,3 +260,7 @@ fn alarm(alarm: Alarm) -> AlarmView {
             .collect(),
     }
 }
+
+#[cfg(test)]
+#[path = "answers_tests.rs"]
+mod tests;

@@ -229,7 +229,7 @@ pub enum Query {
     Catalogue(oneshot::Sender<CatalogueOrder>),
     /// One sale.
     Sale(SaleId, oneshot::Sender<Option<SaleView>>),
-    /// Open sales and those that ended today, the newest first.
+    /// Sales of this civil day, and those that have not ended, the newest first.
     Sales(oneshot::Sender<Vec<SaleView>>),
     /// Open alarms, in any order; with `all` the last 100, the newest first.
     Alarms {
@@ -296,7 +296,7 @@ impl CoreView {
         self.ask(|reply| Query::Sale(id, reply)).await
     }
 
-    /// Open sales and those that ended today.
+    /// Sales of this civil day, and those that have not ended.
     pub async fn sales(&self) -> Result<Vec<SaleView>, ViewError> {
         self.ask(Query::Sales).await
     }
