@@ -250,6 +250,8 @@ function result(sale) {
   const bar = element("footer", { class: "bar" });
   if (sale.state === "unknown") {
     parts.push(element("p", { class: "amount" }, price(sale.amount, sale.tender)));
+    // A reader does not notice a card that is laid on again within half a second of being torn away.
+    parts.push(element("p", { class: "lead" }, say("kiosk.lay_again")));
     bar.append(button(say("kiosk.leave_unknown"), "quiet", home));
   } else {
     bar.append(button(say("kiosk.home"), sale.purse_offered ? "quiet" : "primary", home));

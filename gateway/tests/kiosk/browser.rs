@@ -83,6 +83,7 @@ async fn i7_an_unknown_result_says_so_until_the_card_settles_it() {
     rig.core.end_sale(&rig.kiosk, &id, "unknown", Some(Refusal::Unsettled), None);
     page.sees("结果待确认").await;
     page.sees("不要重复付款").await;
+    page.sees("请拿起卡，数两下，再放回去").await;
     let shown = page.text().await;
     assert!(!shown.contains("付款成功") && !shown.contains("没有付款"), "{shown}");
     page.draw("kiosk-8-unknown").await;
