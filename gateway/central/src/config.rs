@@ -23,7 +23,7 @@ pub struct ConfigError {
     file: PathBuf,
     line: Option<usize>,
     key: Option<String>,
-    mistake: Mistake,
+    mistake: Box<Mistake>,
 }
 
 /// What is wrong.
@@ -71,7 +71,7 @@ impl fmt::Display for ConfigError {
             write!(f, ": {key}")?;
         }
         f.write_str(": ")?;
-        match &self.mistake {
+        match &*self.mistake {
             Mistake::Read(error) => write!(f, "cannot be read: {error}"),
             Mistake::TooLarge => write!(f, "is larger than {} bytes", limits::CONFIG_BYTES_MAX),
             Mistake::NotText => f.write_str("is not UTF-8 text; save it as UTF-8"),
@@ -192,7 +192,7 @@ pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
         file: path.to_owned(),
         line,
         key: key.map(str::to_owned),
-        mistake,
+        mistake: Box::new(mistake),
     };
     let size = std::fs::metadata(path).map_err(|error| fail(None, None, Mistake::Read(error)))?.len();
     if size > limits::CONFIG_BYTES_MAX {
@@ -269,7 +269,7 @@ impl Unchecked {
             file: self.path.clone(),
             line: Some(line),
             key: Some(key.to_owned()),
-            mistake,
+            mistake: Box::new(mistake),
         };
         let readable = |line, key, path: &Path| match std::fs::File::open(path) {
             Ok(_) => Ok(()),

@@ -141,10 +141,27 @@ pub async fn orders(
         if !page.orders.is_empty() || !known {
             return Ok(Json(page));
         }
+        let _waiting = Waiting::begin();
         tokio::select! {
             () = rings => {}
             () = tokio::time::sleep_until(deadline) => return Ok(Json(page)),
             () = app.stopping() => return Ok(Json(page)),
         }
+    }
+}
+
+/// A poll that waits, for the gauge of them.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Self {
+        metrics::gauge!("central_polls_waiting").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        metrics::gauge!("central_polls_waiting").decrement(1.0);
     }
 }

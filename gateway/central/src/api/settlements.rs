@@ -12,6 +12,7 @@ use super::problem::Problem;
 use crate::app::App;
 use crate::ledger::book::{Account, Kind};
 use crate::limits;
+use crate::store::StoreError;
 
 /// A number of sales and their sum in fen.
 #[derive(Debug, Default, Serialize)]
@@ -91,7 +92,8 @@ pub async fn one(
             kind if kind == Kind::Post.word() => settlement.account = sum,
             kind if kind == Kind::Purse.word() => settlement.purse = sum,
             kind if kind == Kind::Refund.word() => settlement.refunded = sum,
-            _ => settlement.proved = sum,
+            kind if kind == Kind::Proof.word() => settlement.proved = sum,
+            _ => return Err(StoreError::Row { table: "transactions" }.into()),
         }
     }
     settlement.without_proof = sqlx::query_scalar(

@@ -479,13 +479,17 @@ pub const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// What is said of an entry that was here before.
+/// What is said of an entry that was here before. A word that no version of the centre stored is called refused: better
+/// that a person looks than that an entry counts as taken.
 #[must_use]
 pub fn said_before(stored: &Stored) -> Said {
-    match stored.outcome.as_str() {
-        "conflict" => (Outcome::Conflict, stored.reason.clone()),
-        "refused" => (Outcome::Refused, stored.reason.clone()),
-        _ => (Outcome::Duplicate, None),
+    let known = [Outcome::Accepted, Outcome::Duplicate, Outcome::Conflict, Outcome::Refused]
+        .into_iter()
+        .find(|outcome| word(*outcome) == stored.outcome);
+    match known.unwrap_or(Outcome::Refused) {
+        Outcome::Accepted | Outcome::Duplicate => (Outcome::Duplicate, None),
+        Outcome::Conflict => (Outcome::Conflict, stored.reason.clone()),
+        Outcome::Refused => (Outcome::Refused, stored.reason.clone()),
     }
 }
 

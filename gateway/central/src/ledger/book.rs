@@ -105,6 +105,12 @@ pub fn fen(amount: Points) -> i64 {
     i64::try_from(amount.fen()).unwrap_or(FEN_MAX)
 }
 
+/// The other side of an amount. Amounts are far from the end of the range, see [`FEN_MAX`]; there it stops.
+#[must_use]
+pub const fn minus(fen: i64) -> i64 {
+    fen.saturating_neg()
+}
+
 /// Checks that postings are a transaction.
 ///
 /// # Errors

@@ -57,7 +57,7 @@ pub async fn give(tx: &mut Tx, person: &str, amount: Points, key: &str, by: &str
     if after.is_none_or(|after| after > FEN_MAX) {
         return Ok(GrantAnswer::Amount);
     }
-    let postings = [(Account::CityFund, -book::fen(amount)), (account, book::fen(amount))];
+    let postings = [(Account::CityFund, book::minus(book::fen(amount))), (account, book::fen(amount))];
     match book::post(tx, Kind::Grant, key, by, &postings).await {
         Ok(true) => Ok(GrantAnswer::Granted),
         Ok(false) => Ok(GrantAnswer::Duplicate),

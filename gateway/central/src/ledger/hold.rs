@@ -146,7 +146,7 @@ pub async fn take(
         return Ok(answer(HoldOutcome::Refused, Some(HoldRefusal::Insufficient), Some(before)));
     }
     let amount = book::fen(checked.request.amount);
-    let postings = [(Account::Elder(person.clone()), -amount), (Account::Held(person.clone()), amount)];
+    let postings = [(Account::Elder(person.clone()), book::minus(amount)), (Account::Held(person.clone()), amount)];
     match book::post(tx, Kind::Hold, &origin, gateway.as_str(), &postings).await {
         Ok(_) => {}
         Err(PostError::Store(error)) => return Err(error),

@@ -12,6 +12,7 @@
 //! **Invariant:** rows are never changed or deleted; the postings of a transaction add up to zero; a balance is the sum
 //! of its postings.
 //! **Invariant:** each cause has each of its effects at most once: (kind, subject) of a transaction is unique.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod audit;
 pub mod book;

@@ -4,7 +4,6 @@
 //! of the sale, never the caller's.
 //! **Invariant:** points go back to the account that paid, and only where the card of the sale is named. What a purse
 //! paid is not refunded as points, and points are never loaded into a purse.
-#![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
 

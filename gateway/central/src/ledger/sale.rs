@@ -265,7 +265,7 @@ pub async fn end_hold(tx: &mut Tx, actor: &str, origin: &str, state: HoldState) 
         .fetch_one(&mut tx.conn)
         .await?;
     let (person, amount): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let mut postings = vec![(Account::Held(person.clone()), -amount)];
+    let mut postings = vec![(Account::Held(person.clone()), book::minus(amount))];
     let kind = if state == HoldState::Posted {
         let items = items_of(&row.try_get::<String, _>(2)?)?;
         postings.extend(by_provider(&items).into_iter().map(|(provider, fen)| (Account::Provider(provider), fen)));
@@ -288,7 +288,7 @@ async fn debit_purse(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, ori
     let verdict = verdict(issuer, &row)?;
     let items = items_of(&row.try_get::<String, _>("items")?)?;
     let amount: i64 = row.try_get("amount")?;
-    let mut postings = vec![(Account::PurseFloat, -amount)];
+    let mut postings = vec![(Account::PurseFloat, book::minus(amount))];
     postings.extend(by_provider(&items).into_iter().map(|(provider, fen)| match verdict {
         Verdict::Valid => (Account::Provider(provider), fen),
         Verdict::Invalid | Verdict::Pending => (Account::Suspense(provider), fen),
@@ -309,7 +309,7 @@ pub async fn prove(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, origi
         let postings: Vec<Posting> = by_provider(&items)
             .into_iter()
             .flat_map(|(provider, fen)| {
-                [(Account::Suspense(provider.clone()), -fen), (Account::Provider(provider), fen)]
+                [(Account::Suspense(provider.clone()), book::minus(fen)), (Account::Provider(provider), fen)]
             })
             .collect();
         write(tx, Kind::Proof, origin, gateway.as_str(), &postings).await?;

@@ -29,6 +29,18 @@ async fn an_unknown_stream_starts_anew_with_everything_in_force() {
     assert_eq!(stale["orders"], page["orders"]);
 }
 
+/// Until the centre says that a gateway's poll waits.
+async fn a_poll_waits(http: &reqwest::Client, url: &str) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = http.get(format!("{url}/metrics")).send().await.expect("the centre answers");
+        if answer.text().await.expect("text").contains("central_polls_waiting 1") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no poll waits");
+    }
+}
+
 #[tokio::test]
 async fn an_acknowledgement_reaches_the_gateway_that_waits_well_within_a_second() {
     let centre = Centre::start().await;
@@ -38,7 +50,7 @@ async fn an_acknowledgement_reaches_the_gateway_that_waits_well_within_a_second(
     let stream = centre.orders("alarms", "", 0, 0).await["stream"].as_str().expect("a stream").to_owned();
     let wait = centre.orders("alarms", &stream, 0, 25);
     let acknowledge = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        a_poll_waits(&centre.http, &centre.url).await;
         let path = "/api/v1/alarms/btn-0001.1.42/acknowledge";
         let (status, answer) = centre.post(path, centre.operator(0), &json!({})).await;
         assert_eq!(status, 200, "{answer}");
@@ -61,7 +73,7 @@ async fn a_wait_without_orders_ends_empty_and_a_stop_ends_it() {
     let (http, token) = (centre.http.clone(), centre.token().to_owned());
     let started = Instant::now();
     let waiting = tokio::spawn(async move { crate::support::answer(http.get(url).bearer_auth(token)).await });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    a_poll_waits(&centre.http, &centre.url).await;
     assert_eq!(centre.stop().await, central::app::Ended::Clean);
     assert_eq!(waiting.await.expect("the wait ends").0, 200);
     assert!(started.elapsed() < Duration::from_secs(8));
