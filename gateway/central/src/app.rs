@@ -19,7 +19,7 @@ use crate::issuer::{Issuer, KeysError};
 use crate::ledger::audit::{self, Finding};
 use crate::ledger::sale;
 use crate::limits;
-use crate::listener::{Listener, TlsError};
+use crate::listener::{Listener, Peer, TlsError};
 use crate::orders;
 use crate::store::{Now, OpenError, Priority, Store, StoreError, WriterTask};
 use crate::supervision;
@@ -154,7 +154,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let router = api::router(Arc::clone(&app));
     let mut signal = stopped;
     let server = tokio::spawn(async move {
-        axum::serve(listener, router)
+        axum::serve(listener, router.into_make_service_with_connect_info::<Peer>())
             .with_graceful_shutdown(async move {
                 signal.wait_for(|stop| *stop).await.ok();
             })

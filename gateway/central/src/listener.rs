@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a handshake that hangs holds up nobody: each has a deadline and its own task, and their number is
 //! bounded, as is that of open connections; a connection on which nothing moves for long is closed.
+//! **Invariant:** who stands at the other end by its certificate is read once, from the certificate that the handshake
+//! verified.
 
 use std::future::Future as _;
 use std::io;
@@ -11,6 +13,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::connect_info::Connected;
+use axum::serve::IncomingStream;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -21,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use x509_parser::extensions::GeneralName;
 
 use crate::config::TlsConfig;
 use crate::limits;
@@ -47,17 +52,63 @@ pub enum TlsError {
     Pair(#[from] rustls::Error),
 }
 
+/// Who is at the other end of a connection, by the connection alone.
+#[derive(Debug, Clone)]
+pub enum Peer {
+    /// Nobody known: plain, or TLS without a certificate of the client.
+    Unnamed,
+    /// The one whose verified certificate bears these names: common names of its subject, and DNS names.
+    Named(Arc<[String]>),
+}
+
+impl Peer {
+    fn of(stream: &TlsStream<TcpStream>) -> Self {
+        let certificates = stream.get_ref().1.peer_certificates();
+        certificates.and_then(<[_]>::first).map_or(Self::Unnamed, |certificate| Self::Named(names(certificate).into()))
+    }
+
+    /// Whether the connection may speak for this name.
+    #[must_use]
+    pub fn may_be(&self, name: &str) -> bool {
+        match self {
+            Self::Unnamed => true,
+            Self::Named(names) => names.iter().any(|own| own == name),
+        }
+    }
+}
+
+/// The names in a certificate; none where it cannot be read.
+fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(certificate) else { return Vec::new() };
+    let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let alternative = certificate.subject_alternative_name().ok().flatten();
+    let alternative = alternative.iter().flat_map(|extension| &extension.value.general_names);
+    let dns = alternative.filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None });
+    common.chain(dns).map(str::to_owned).collect()
+}
+
+impl Connected<IncomingStream<'_, Listener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
+        stream.io().peer.clone()
+    }
+}
+
 /// A connection, with or without TLS; it gives back its place when it ends.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
+    peer: Peer,
     idle: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     fn new(stream: Stream, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, idle: Box::pin(tokio::time::sleep(limits::IDLE_TIME)), _place: place }
+        let peer = match &stream {
+            Stream::Plain(_) => Peer::Unnamed,
+            Stream::Tls(stream) => Peer::of(stream),
+        };
+        Self { stream, peer, idle: Box::pin(tokio::time::sleep(limits::IDLE_TIME)), _place: place }
     }
 }
 

@@ -4,7 +4,7 @@
 //! **Invariant:** whatever is about one person (their data, alarms, devices, cards, sales) is reached by a
 //! [`CallingActor`] only, on loopback too.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use protocols::id::{ActorId, GatewayId};
@@ -12,8 +12,10 @@ use protocols::id::{ActorId, GatewayId};
 use super::problem::Problem;
 use crate::app::App;
 use crate::identity;
+use crate::listener::Peer;
 
-/// A gateway, at an address that carries its own name.
+/// A gateway, at an address that carries its own name, with its own token and, where the connection has a client
+/// certificate, with its own certificate.
 #[derive(Debug)]
 pub struct CallingGateway(pub GatewayId);
 
@@ -41,6 +43,12 @@ impl FromRequestParts<App> for CallingGateway {
         let named = path.iter().find(|(name, _)| *name == "gateway").map(|(_, value)| value);
         if named != Some(gateway.as_str()) {
             return Err(Problem::ForeignGateway);
+        }
+        // The server notes the peer of every connection; without it there is nothing to judge by.
+        let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<Peer>>().ok_or(Problem::Internal)?;
+        if !peer.may_be(gateway.as_str()) {
+            tracing::warn!(gateway = gateway.as_str(), "a gateway's token came with a certificate of another name");
+            return Err(Problem::ForeignCertificate);
         }
         app.saw(&gateway);
         Ok(Self(gateway))

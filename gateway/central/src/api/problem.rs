@@ -19,6 +19,8 @@ pub enum Problem {
     Unauthorized,
     /// The token is another gateway's.
     ForeignGateway,
+    /// The client certificate is another's.
+    ForeignCertificate,
     /// The address of the centre that the request names is none that it serves.
     ForeignHost,
     /// No such thing.
@@ -73,7 +75,7 @@ impl Problem {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::ForeignGateway | Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::ForeignGateway | Self::ForeignCertificate | Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::BadJson | Self::BadParameter | Self::Version | Self::KeyMissing => StatusCode::BAD_REQUEST,
@@ -99,6 +101,7 @@ impl Problem {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::ForeignGateway => "foreign_gateway",
+            Self::ForeignCertificate => "foreign_certificate",
             Self::ForeignHost => "foreign_host",
             Self::NotFound => "not_found",
             Self::Method => "method_not_allowed",
@@ -131,6 +134,7 @@ impl Problem {
         match self {
             Self::Unauthorized => "请提供有效的令牌(Authorization: Bearer …)。",
             Self::ForeignGateway => "该令牌属于另一台网关,请检查网关名称和令牌文件。",
+            Self::ForeignCertificate => "客户端证书不是该网关的,请检查网关的证书和名称(证书的主体名称必须是网关名称)。",
             Self::ForeignHost => "请通过 127.0.0.1 或 localhost 访问本服务。",
             Self::NotFound => "没有找到,请检查地址或编号。",
             Self::Method => "该地址不支持此方法,请查看 /api/openapi.json。",
@@ -164,6 +168,9 @@ impl Problem {
             Self::Unauthorized => "Send a valid token (Authorization: Bearer …).",
             Self::ForeignGateway => {
                 "This token belongs to another gateway: check the gateway's name and its token file."
+            }
+            Self::ForeignCertificate => {
+                "The client certificate is not this gateway's: its subject must be the gateway's name. Check both."
             }
             Self::ForeignHost => "Use 127.0.0.1 or localhost to reach this service.",
             Self::NotFound => "There is no such thing: check the address or the reference.",
