@@ -226,7 +226,7 @@ function waiting(sale) {
     element("p", { class: "amount" }, price(sale.amount, sale.tender)),
     lines(sale.items.map((item) => ({ id: item.service, quantity: item.quantity, unit: item.unit_price }))),
     left,
-    page.note ? element("p", { class: "note" }, page.note) : null,
+    page.note || sale.message ? element("p", { class: "note" }, page.note || sale.message) : null,
     element("footer", { class: "bar" }, touched ? null : button(say("kiosk.cancel"), "quiet", cancel)),
   ];
 }

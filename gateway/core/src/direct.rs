@@ -103,7 +103,7 @@ impl Core {
         let (Some(about), Some(by), Some(origin), true) =
             (about, by, self.origin_without_disk(now), self.has_room_without_disk())
         else {
-            let answer = DeskAnswer::Refused(Refusal::StorageDown);
+            let answer = DeskAnswer::Refused(Refusal::StepNotTaken);
             return self.emit(Effect::Reply { token: reply, answer });
         };
         let body = AlarmStepBody { state: step.state, by, cause: step.cause.clone() };
@@ -174,7 +174,7 @@ impl Core {
         let Some(Says::Step { reply, .. }) = self.direct.get(&ticket).map(|entry| &entry.says) else { return false };
         let token = *reply;
         self.direct.remove(&ticket);
-        self.emit(Effect::Reply { token, answer: DeskAnswer::Refused(Refusal::StorageDown) });
+        self.emit(Effect::Reply { token, answer: DeskAnswer::Refused(Refusal::StepNotTaken) });
         true
     }
 

@@ -136,6 +136,8 @@ pub enum Refusal {
     StorageDown,
     /// The line to the centre is down: the account cannot pay, the purse can.
     Offline,
+    /// Nothing can be stored, and the centre did not take a step of an alarm: it does not count yet.
+    StepNotTaken,
     /// To resolve an alarm a cause is needed.
     CauseMissing,
     /// The card has expired or is not valid yet.
@@ -150,6 +152,14 @@ pub enum Refusal {
     CardNotGenuine,
     /// The card was taken away too soon; nothing was charged.
     CardRemoved,
+    /// The card does not answer.
+    CardMute,
+    /// Another program holds the card.
+    CardHeld,
+    /// The security module serves another reader just now.
+    PsamBusy,
+    /// The reader cannot work: a person has to look at the gateway.
+    ReaderBroken,
     /// Not enough in the account or purse.
     Insufficient,
     /// The centre knows no account for this card.

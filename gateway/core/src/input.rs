@@ -369,8 +369,49 @@ pub enum DialogueOutcome {
     Purchase(purchase::Outcome),
     /// The settlement.
     Settle(settle::Outcome),
-    /// No dialogue: no reader, no card, no PSAM, or given up before the first command.
-    NotRun,
+    /// No dialogue: given up before the first command, so nothing was charged.
+    NotRun(NotRun),
+}
+
+/// Why a dialogue was not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRun {
+    /// The card had gone.
+    NoCard,
+    /// The card did not answer to its reset or within the deadline.
+    CardMute,
+    /// Another program holds the card.
+    CardHeld,
+    /// The card does not speak as cards of this kind do.
+    CardForeign,
+    /// The reader or the PC/SC service is not there, or is out of use.
+    ReaderGone,
+    /// The reader is not configured, has more to do than it can, or has ended.
+    NotTaken,
+    /// The PSAM is not there, or cannot be used.
+    PsamGone,
+    /// A dialogue at another reader has the PSAM.
+    PsamBusy,
+    /// The reader's thread cannot work: no clock, no random octets, no thread, or it broke.
+    Broken,
+}
+
+impl NotRun {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoCard => "no_card",
+            Self::CardMute => "card_mute",
+            Self::CardHeld => "card_held",
+            Self::CardForeign => "card_foreign",
+            Self::ReaderGone => "reader_gone",
+            Self::NotTaken => "not_taken",
+            Self::PsamGone => "psam_gone",
+            Self::PsamBusy => "psam_busy",
+            Self::Broken => "reader_broken",
+        }
+    }
 }
 
 /// From the card readers.

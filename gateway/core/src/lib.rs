@@ -37,7 +37,8 @@ pub use effect::{
 };
 pub use input::{
     AckToken, CardInput, CommandId, DeskInput, DialogueId, DialogueOutcome, Direct, Input, LinkId, LinkInput,
-    LinkRefusal, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput, Ticket, UplinkFailure, UplinkInput,
+    LinkRefusal, NotRun, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput, Ticket, UplinkFailure,
+    UplinkInput,
 };
 pub use journal::Head;
 pub use restore::{RestoreError, Restored};

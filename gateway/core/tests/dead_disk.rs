@@ -158,7 +158,7 @@ fn a_step_of_staff_counts_when_the_centre_has_it() {
     assert!(!bench.effects.iter().any(|effect| matches!(effect, Effect::Reply { .. })));
     let failed = Direct { ticket, result: Err(UplinkFailure::Unreachable) };
     bench.input(Input::Uplink(UplinkInput::Direct(failed)));
-    let refused = Effect::Reply { token: ReplyToken(1), answer: DeskAnswer::Refused(Refusal::StorageDown) };
+    let refused = Effect::Reply { token: ReplyToken(1), answer: DeskAnswer::Refused(Refusal::StepNotTaken) };
     assert!(bench.take().contains(&refused), "the person is told at once and can try again");
     bench.input(step(2));
     let (ticket, _) = sent(&bench).remove(0);

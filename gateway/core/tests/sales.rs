@@ -6,7 +6,7 @@ mod bench;
 
 use bench::{Bench, card, psam, reader, today};
 use gateway_core::{
-    CardInput, CardVerdict, DeskAnswer, DialogueId, DialogueOrder, DialogueOutcome, Effect, Input, ReaderState,
+    CardInput, CardVerdict, DeskAnswer, DialogueId, DialogueOrder, DialogueOutcome, Effect, Input, NotRun, ReaderState,
     Refusal, ReplyToken, SaleView, UplinkFailure, UplinkInput,
 };
 use protocols::card::card_file::CardFile;
@@ -133,6 +133,48 @@ fn torn() -> DialogueOutcome {
         why: purchase::Doubt::Debit(protocols::card::dialogue::Cause::NoAnswer),
         debit: None,
     })
+}
+
+#[test]
+fn a_dialogue_that_was_not_run_is_told_with_its_reason() {
+    let reasons = [
+        (NotRun::NoCard, "awaiting_card", Refusal::CardRemoved),
+        (NotRun::CardMute, "awaiting_card", Refusal::CardMute),
+        (NotRun::CardHeld, "awaiting_card", Refusal::CardHeld),
+        (NotRun::PsamBusy, "awaiting_card", Refusal::PsamBusy),
+        (NotRun::CardForeign, "refused", Refusal::CardUnreadable),
+        (NotRun::ReaderGone, "refused", Refusal::ReaderGone),
+        (NotRun::PsamGone, "refused", Refusal::PsamGone),
+        (NotRun::NotTaken, "refused", Refusal::ReaderBroken),
+        (NotRun::Broken, "refused", Refusal::ReaderBroken),
+    ];
+    for (why, state, told) in reasons {
+        let mut bench = Bench::new();
+        bench.equip();
+        started(&mut bench, Tender::Purse);
+        lay_on(&mut bench);
+        let (dialogue, _) = identify(&mut bench, card(0x78)).expect("a purchase");
+        done(&mut bench, dialogue, DialogueOutcome::NotRun(why));
+        bench.settle();
+        let seen = bench.core.sale("sale-k1").expect("remembered");
+        assert_eq!((seen.state, seen.reason), (state, Some(told)), "{why:?}");
+    }
+}
+
+#[test]
+fn a_card_that_could_not_be_identified_is_told_with_its_reason() {
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    lay_on(&mut bench);
+    let (dialogue, _) = running(&mut bench).expect("the card is identified first");
+    done(&mut bench, dialogue, DialogueOutcome::NotRun(NotRun::CardHeld));
+    bench.settle();
+    let seen = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((seen.state, seen.reason), ("awaiting_card", Some(Refusal::CardHeld)));
+    take_away(&mut bench);
+    lay_on(&mut bench);
+    assert!(running(&mut bench).is_some(), "laid on again it is tried again");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome, ReaderState};
+use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome, NotRun, ReaderState};
 use protocols::card::dialogue::Refusal;
 use protocols::card::{proof, purchase, settle};
 use tests::virtual_card::purse::CitizenCard;
@@ -110,7 +110,10 @@ fn the_end_is_ordered_and_the_inputs_close() {
     );
     assert_eq!(stopping.join().expect("no panic"), Ok(()));
     let late = script.handle.run(&id(KIOSK), DialogueId(99), DialogueOrder::Identify).expect_err("nobody is there");
-    assert!(matches!(*late, CardInput::Done { dialogue: DialogueId(99), outcome: DialogueOutcome::NotRun }));
+    assert!(matches!(
+        *late,
+        CardInput::Done { dialogue: DialogueId(99), outcome: DialogueOutcome::NotRun(NotRun::NotTaken) }
+    ));
 }
 
 #[test]

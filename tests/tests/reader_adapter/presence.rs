@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gateway_core::{DialogueOrder, DialogueOutcome, ReaderState};
+use gateway_core::{DialogueOrder, DialogueOutcome, NotRun, ReaderState};
 use protocols::card::dialogue::{Cause, Failure, Refusal, Stage};
 use protocols::card::{proof, purchase, settle};
 use tests::virtual_card::card_state::CardState;
@@ -37,7 +37,7 @@ fn without_a_card_nothing_is_run() {
     assert!(bench.reader.card.remove());
     script.until_reader(KIOSK, ReaderState::Empty);
     for order in [DialogueOrder::Identify, DialogueOrder::Proof, DialogueOrder::Purchase { amount: PRICE }] {
-        assert!(matches!(script.run(order).outcome, DialogueOutcome::NotRun));
+        assert!(matches!(script.run(order).outcome, DialogueOutcome::NotRun(NotRun::NoCard)));
     }
 }
 
@@ -60,7 +60,7 @@ fn another_card_in_mid_purchase_is_not_charged_for_the_first() {
     let settled = loop {
         // pcscd may have seen the swap, or may see it while this runs.
         match script.run(DialogueOrder::Settle { intent }).outcome {
-            DialogueOutcome::NotRun => script.until_reader(KIOSK, ReaderState::Card),
+            DialogueOutcome::NotRun(_) => script.until_reader(KIOSK, ReaderState::Card),
             DialogueOutcome::Settle(settle::Outcome::StillUnknown { .. }) => {}
             other @ (DialogueOutcome::Settle(_) | DialogueOutcome::Proof(_) | DialogueOutcome::Purchase(_)) => {
                 break other;
@@ -85,7 +85,10 @@ fn a_mute_card_is_told_and_the_next_card_pays() {
         assert_eq!(script.states.values().copied().collect::<Vec<_>>(), [ReaderState::Mute]);
         let doubt = matches!(ended.outcome, DialogueOutcome::Purchase(purchase::Outcome::Unknown { .. }));
         assert_eq!(doubt, index == 3, "{ended:?}");
-        assert!(matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun), "it lies there mute");
+        assert!(
+            matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun(NotRun::CardMute)),
+            "it lies there mute"
+        );
         assert!(bench.reader.card.remove());
         script.until_reader(KIOSK, ReaderState::Empty);
         assert!(bench.reader.card.insert(card(SERIAL)).is_some());
@@ -119,7 +122,10 @@ fn a_psam_is_told_when_it_goes_comes_back_or_is_another() {
     assert_eq!(script.psam.map(|psam| *psam.terminal.as_bytes()), Some(TERMINAL));
     assert!(bench.reader.psam.remove());
     script.until(|script| script.psam.is_none());
-    assert!(matches!(script.run(DialogueOrder::Purchase { amount: PRICE }).outcome, DialogueOutcome::NotRun));
+    assert!(matches!(
+        script.run(DialogueOrder::Purchase { amount: PRICE }).outcome,
+        DialogueOutcome::NotRun(NotRun::PsamGone)
+    ));
     assert!(
         matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::Proof(_)),
         "a card needs no PSAM to be read"
@@ -184,7 +190,13 @@ fn a_card_with_any_answer_to_reset_is_dealt_with_and_the_next_one_pays() {
         // pcscd takes up to 33 octets for an answer to reset, whatever they say.
         assert_eq!(state, if length > 33 { ReaderState::Mute } else { ReaderState::Card }, "{length}");
         let ended = script.run(DialogueOrder::Identify);
-        assert!(matches!(ended.outcome, DialogueOutcome::NotRun | DialogueOutcome::Proof(_)), "{length}: {ended:?}");
+        assert!(
+            matches!(
+                ended.outcome,
+                DialogueOutcome::NotRun(NotRun::CardMute | NotRun::CardForeign) | DialogueOutcome::Proof(_)
+            ),
+            "{length}: {ended:?}"
+        );
         bench.reader.card.take();
         script.until_reader(KIOSK, ReaderState::Empty);
     }

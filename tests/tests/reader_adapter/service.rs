@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_core::{DialogueOrder, DialogueOutcome, ReaderState};
+use gateway_core::{DialogueOrder, DialogueOutcome, NotRun, ReaderState};
 use protocols::card::{proof, purchase, settle};
 use tests::pcscd::Pcscd;
 use tests::virtual_card::{Fault, READER_NAME, VirtualReader, When, own_process};
@@ -21,7 +21,7 @@ fn a_killed_service_makes_everything_gone_and_a_new_one_brings_it_back() {
         bench.pcscd.kill();
         script.until_reader(KIOSK, ReaderState::Gone);
         script.until(|script| script.psam.is_none());
-        assert!(matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun));
+        assert!(matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun(NotRun::ReaderGone)));
         bench.pcscd.restart().expect("it starts again");
         script.until_ready();
         script.buy();
@@ -58,7 +58,7 @@ fn readers_work_when_the_service_starts_after_them() {
     other.card.insert(card(SERIAL));
     assert!(other.card.wait_noticed(DEADLINE));
     assert!(
-        matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun),
+        matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun(NotRun::ReaderGone)),
         "not the reader that is meant"
     );
     drop(pcscd);

@@ -3,7 +3,7 @@
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
-use gateway_core::{DialogueOrder, DialogueOutcome, ReaderState};
+use gateway_core::{DialogueOrder, DialogueOutcome, NotRun, ReaderState};
 use protocols::card::{proof, purchase};
 use tests::pcscd::Pcscd;
 use tests::virtual_card::terminal::Terminal;
@@ -74,7 +74,7 @@ fn a_dialogue_does_not_begin_while_the_psam_stays_in_use() {
     script.until_reader(COUNTER, ReaderState::Card);
     let (first, _) = script.purchase_until_intent();
     let second = script.order(COUNTER, DialogueOrder::Proof);
-    assert!(matches!(script.end_of(second).outcome, DialogueOutcome::NotRun));
+    assert!(matches!(script.end_of(second).outcome, DialogueOutcome::NotRun(NotRun::PsamBusy)));
     assert!(counter.card.trace().is_empty(), "its card was not touched");
     script.handle.proceed(first);
     let ended = script.end_of(first);
@@ -95,7 +95,10 @@ fn a_card_that_another_program_holds_for_a_moment_is_waited_for() {
         drop(card);
     });
     is_held.recv().expect("held");
-    assert!(matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun), "held for too long");
+    assert!(
+        matches!(script.run(DialogueOrder::Identify).outcome, DialogueOutcome::NotRun(NotRun::CardHeld)),
+        "held for too long"
+    );
     let refused = |bench: &CardBench| bench.pcscd.log().matches("Error Reader Exclusive").count();
     let before = refused(&bench);
     let dialogue = script.order(KIOSK, DialogueOrder::Purchase { amount: PRICE });
@@ -118,6 +121,9 @@ fn an_unknown_reader_is_answered_at_once() {
     let refused = script.handle.run(&id("nowhere"), dialogue, DialogueOrder::Identify).expect_err("no such reader");
     assert!(matches!(
         *refused,
-        gateway_core::CardInput::Done { dialogue: gateway_core::DialogueId(7), outcome: DialogueOutcome::NotRun }
+        gateway_core::CardInput::Done {
+            dialogue: gateway_core::DialogueId(7),
+            outcome: DialogueOutcome::NotRun(NotRun::NotTaken)
+        }
     ));
 }

@@ -98,7 +98,7 @@ fn judged(ended: Ended) -> Judged {
         DialogueOutcome::Purchase(purchase::Outcome::Debited { .. }) => Judged::Charged,
         DialogueOutcome::Purchase(purchase::Outcome::Refused { .. }) => Judged::NotCharged,
         DialogueOutcome::Purchase(purchase::Outcome::Unknown { .. }) => Judged::Unknown,
-        DialogueOutcome::Proof(_) | DialogueOutcome::Settle(_) | DialogueOutcome::NotRun => panic!("{ended:?}"),
+        DialogueOutcome::Proof(_) | DialogueOutcome::Settle(_) | DialogueOutcome::NotRun(_) => panic!("{ended:?}"),
     }
 }
 
@@ -111,7 +111,7 @@ fn settled(script: &mut Script, intent: PurchaseIntent) -> bool {
         DialogueOutcome::Settle(_)
         | DialogueOutcome::Proof(_)
         | DialogueOutcome::Purchase(_)
-        | DialogueOutcome::NotRun => panic!("{ended:?}"),
+        | DialogueOutcome::NotRun(_) => panic!("{ended:?}"),
     }
 }
 

@@ -12,7 +12,7 @@ use sha2::Sha256;
 use super::{Phase, Purpose, Running, Visit};
 use crate::core::{Core, Storage};
 use crate::effect::{CardVerdict, DialogueOrder, Effect, Notice, Refusal};
-use crate::input::{CardInput, DialogueId, DialogueOutcome, ReaderState};
+use crate::input::{CardInput, DialogueId, DialogueOutcome, NotRun, ReaderState};
 use crate::journal::hex_lower;
 use crate::time::Now;
 
@@ -152,7 +152,7 @@ impl Core {
                 !matches!(why, settle::StillUnknown::Failed(_))
             }
             DialogueOutcome::Settle(_) => true,
-            DialogueOutcome::Proof(_) | DialogueOutcome::Purchase(_) | DialogueOutcome::NotRun => {
+            DialogueOutcome::Proof(_) | DialogueOutcome::Purchase(_) | DialogueOutcome::NotRun(_) => {
                 purpose == Purpose::Identify && self.sales.visits.get(&reader).is_some_and(|visit| visit.card.is_some())
             }
         };
@@ -189,15 +189,17 @@ impl Core {
             DialogueOutcome::Proof(proof::Outcome::NoAnswer(stage)) => silent_slot(stage.slot()),
             DialogueOutcome::Proof(proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine)
             | DialogueOutcome::Purchase(_)
-            | DialogueOutcome::Settle(_)
-            | DialogueOutcome::NotRun => Refusal::CardRemoved,
+            | DialogueOutcome::Settle(_) => Refusal::CardRemoved,
+            DialogueOutcome::NotRun(why) => not_run(*why),
         };
         self.give_back_or_refuse(&id, refusal);
     }
 
-    /// A card that went away may come back; anything else ends the sale.
+    /// A card that went away, or could not be spoken to just now, may be laid on again; anything else ends the sale.
     fn give_back_or_refuse(&mut self, id: &str, refusal: Refusal) {
-        if refusal == Refusal::CardRemoved {
+        let may_come_back =
+            [Refusal::CardRemoved, Refusal::CardMute, Refusal::CardHeld, Refusal::PsamBusy].contains(&refusal);
+        if may_come_back {
             self.untouch_sale(id, refusal);
         } else {
             self.end_untouched(id, SaleOutcome::Refused, refusal);
@@ -219,7 +221,8 @@ impl Core {
             DialogueOutcome::Proof(proof::Outcome::NoAnswer(stage)) => {
                 self.give_back_or_refuse(id, silent_slot(stage.slot()));
             }
-            DialogueOutcome::Purchase(_) | DialogueOutcome::Settle(_) | DialogueOutcome::NotRun => {
+            DialogueOutcome::NotRun(why) => self.give_back_or_refuse(id, not_run(why)),
+            DialogueOutcome::Purchase(_) | DialogueOutcome::Settle(_) => {
                 self.give_back_or_refuse(id, Refusal::CardRemoved);
             }
         }
@@ -243,6 +246,7 @@ impl Core {
             DialogueOutcome::Purchase(purchase::Outcome::Refused { refusal, .. }) if !debiting => {
                 self.give_back_or_refuse(id, card_refusal(&refusal));
             }
+            DialogueOutcome::NotRun(why) if !debiting => self.give_back_or_refuse(id, not_run(why)),
             DialogueOutcome::Purchase(
                 purchase::Outcome::Debited { .. }
                 | purchase::Outcome::Unknown { .. }
@@ -250,7 +254,7 @@ impl Core {
             )
             | DialogueOutcome::Proof(_)
             | DialogueOutcome::Settle(_)
-            | DialogueOutcome::NotRun => {
+            | DialogueOutcome::NotRun(_) => {
                 if debiting {
                     self.purse_unknown(id, None, "dialogue_lost", now);
                 } else {
@@ -277,11 +281,30 @@ impl Core {
                 body.detail = Some(format!("sale {id}"));
                 self.raise_or_fold_own(&body, None, now);
             }
+            DialogueOutcome::NotRun(why) => {
+                // The sale in doubt stays so; the one that waits for this card hears why nothing happens.
+                if let Some(waiting) = self.sales.awaiting_at(reader).map(|sale| sale.id.clone()) {
+                    self.give_back_or_refuse(&waiting, not_run(why));
+                }
+            }
             DialogueOutcome::Settle(settle::Outcome::OtherCard(_) | settle::Outcome::StillUnknown { .. })
             | DialogueOutcome::Proof(_)
-            | DialogueOutcome::Purchase(_)
-            | DialogueOutcome::NotRun => {}
+            | DialogueOutcome::Purchase(_) => {}
         }
+    }
+}
+
+/// What people are told of a dialogue that was not run.
+const fn not_run(why: NotRun) -> Refusal {
+    match why {
+        NotRun::NoCard => Refusal::CardRemoved,
+        NotRun::CardMute => Refusal::CardMute,
+        NotRun::CardHeld => Refusal::CardHeld,
+        NotRun::CardForeign => Refusal::CardUnreadable,
+        NotRun::ReaderGone => Refusal::ReaderGone,
+        NotRun::PsamGone => Refusal::PsamGone,
+        NotRun::PsamBusy => Refusal::PsamBusy,
+        NotRun::NotTaken | NotRun::Broken => Refusal::ReaderBroken,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gateway_core::NotRun;
 use pcsc::Error;
 use tracing::{error, warn};
 
@@ -16,7 +17,10 @@ use super::slot::Slot;
 /// Why a card cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HoldError {
-    /// PC/SC says no: no card, another program holds it, no service.
+    /// Another program holds the card, and did not let it go in time.
+    #[error("another program holds the card")]
+    Shared,
+    /// PC/SC says no: no card, no service.
     #[error("{0}")]
     Refused(Error),
     /// The card or PC/SC does not answer.
@@ -25,6 +29,32 @@ pub(super) enum HoldError {
     /// There is no thread for it, or too many are stuck.
     #[error("no thread to speak to PC/SC")]
     NoThread,
+}
+
+impl HoldError {
+    /// What it means for a dialogue.
+    pub(super) fn means(self) -> NotRun {
+        const NO_CARD: &[Error] = &[Error::NoSmartcard, Error::RemovedCard, Error::ResetCard, Error::NotTransacted];
+        const FOREIGN: &[Error] = &[Error::ProtoMismatch, Error::UnsupportedCard, Error::CardUnsupported];
+        const GONE: &[Error] = &[
+            Error::NoService,
+            Error::ServiceStopped,
+            Error::Shutdown,
+            Error::CommError,
+            Error::InvalidHandle,
+            Error::NoReadersAvailable,
+            Error::UnknownReader,
+            Error::ReaderUnavailable,
+        ];
+        match self {
+            Self::Shared => NotRun::CardHeld,
+            Self::Silent => NotRun::CardMute,
+            Self::Refused(error) if NO_CARD.contains(&error) => NotRun::NoCard,
+            Self::Refused(error) if FOREIGN.contains(&error) => NotRun::CardForeign,
+            Self::Refused(error) if GONE.contains(&error) => NotRun::ReaderGone,
+            Self::Refused(_) | Self::NoThread => NotRun::Broken,
+        }
+    }
 }
 
 /// What became of a line's thread.
@@ -70,6 +100,7 @@ impl Connector {
                 Err(LineError::Pcsc(Error::UnresponsiveCard | Error::UnpoweredCard) | LineError::Overdue) => {
                     return Err(HoldError::Silent);
                 }
+                Err(LineError::Pcsc(Error::SharingViolation)) => return Err(HoldError::Shared),
                 Err(LineError::Pcsc(error)) => return Err(HoldError::Refused(error)),
                 Err(LineError::Ended) => return Err(HoldError::NoThread),
             }

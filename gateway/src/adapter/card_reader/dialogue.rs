@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! order ─► a card lies there? ─► PSAM lent, if needed ─► card held ─► steps … ─► Done told ─► card let go, PSAM given back
-//!              └─ no ─► NotRun      └─ no ─► NotRun         └─ no ─► NotRun
+//!              └─ no ─► NotRun      └─ no ─► NotRun         └─ no ─► NotRun, each with its reason
 //! ```
 //!
 //! **Invariant:** within a dialogue nothing is reset or connected anew: after any error of PC/SC the dialogue only hears
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome};
+use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome, NotRun};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use metrics::{counter, histogram};
@@ -74,7 +74,8 @@ impl Reader {
         self.connector.release();
         while let Ok(job) = jobs.recv() {
             let started = Instant::now();
-            let owed = Owed { dialogue: job.dialogue, inputs: self.inputs.clone(), outcome: DialogueOutcome::NotRun };
+            let outcome = DialogueOutcome::NotRun(NotRun::Broken);
+            let owed = Owed { dialogue: job.dialogue, inputs: self.inputs.clone(), outcome };
             let (outcome, lease) = self.carry_through(&job);
             let (order, word) = (order_word(&job.order), outcome_word(&outcome));
             info!(reader = %self.slot.of, order, outcome = word, ms = started.elapsed().as_millis(), "dialogue");
@@ -90,26 +91,28 @@ impl Reader {
 
     /// The outcome, with the PSAM if it was lent.
     fn carry_through(&mut self, job: &Job) -> (DialogueOutcome, Option<Lease>) {
-        let Some(card) = self.slot.lying() else { return (DialogueOutcome::NotRun, None) };
+        let Some(card) = self.slot.lying() else { return (DialogueOutcome::NotRun(self.slot.why_not()), None) };
         let mut lease = None;
         if needs_psam(&job.order) {
-            lease = self.psam.lend(self.deadlines.psam_wait());
-            if lease.is_none() {
-                warn!(reader = %self.slot.of, "no PSAM for a dialogue");
-                return (DialogueOutcome::NotRun, None);
+            match self.psam.lend(self.deadlines.psam_wait()) {
+                Ok(lent) => lease = Some(lent),
+                Err(why) => {
+                    warn!(reader = %self.slot.of, why = why.word(), "no PSAM for a dialogue");
+                    return (DialogueOutcome::NotRun(why), None);
+                }
             }
         }
-        let outcome = self.converse(job, &card, lease.as_mut()).unwrap_or(DialogueOutcome::NotRun);
+        let outcome = self.converse(job, &card, lease.as_mut()).unwrap_or_else(DialogueOutcome::NotRun);
         (outcome, lease)
     }
 
-    /// `None` where not even the first command went out.
-    fn converse(&mut self, job: &Job, card: &Lying, lease: Option<&mut Lease>) -> Option<DialogueOutcome> {
-        let moment = self.moment()?;
-        let challenge = Challenge::from_bytes(self.draw()?);
+    /// An error where not even the first command went out.
+    fn converse(&mut self, job: &Job, card: &Lying, lease: Option<&mut Lease>) -> Result<DialogueOutcome, NotRun> {
+        let moment = self.moment().ok_or(NotRun::Broken)?;
+        let challenge = Challenge::from_bytes(self.draw().ok_or(NotRun::Broken)?);
         let psam = lease.as_ref().and_then(|lease| lease.identity());
         let terms = Terms { profile: &self.profile, psam, challenge, moment };
-        let (mut stepper, mut step) = Stepper::begin(&job.order, terms)?;
+        let (mut stepper, mut step) = Stepper::begin(&job.order, terms).ok_or(NotRun::Broken)?;
         self.hold(card)?;
         let mut parties = Parties { reader: self, card, lease };
         loop {
@@ -120,20 +123,20 @@ impl Reader {
                 },
                 Step::Identified(file) => stepper.next(parties.judged(job, file)),
                 Step::RecordIntent(intent) => stepper.next(parties.recorded(job, intent)),
-                Step::Done(outcome) => return Some(outcome),
+                Step::Done(outcome) => return Ok(outcome),
             };
         }
     }
 
-    fn hold(&mut self, card: &Lying) -> Option<()> {
+    fn hold(&mut self, card: &Lying) -> Result<(), NotRun> {
         match self.connector.hold(card) {
-            Ok(()) => Some(()),
+            Ok(()) => Ok(()),
             Err(error) => {
                 warn!(reader = %self.slot.of, %error, "a card cannot be taken");
                 if error == HoldError::Silent {
                     self.slot.fell_silent(card.insertion);
                 }
-                None
+                Err(error.means())
             }
         }
     }
@@ -174,7 +177,7 @@ impl Owed {
 
 impl Drop for Owed {
     fn drop(&mut self) {
-        let outcome = std::mem::replace(&mut self.outcome, DialogueOutcome::NotRun);
+        let outcome = std::mem::replace(&mut self.outcome, DialogueOutcome::NotRun(NotRun::Broken));
         drop(self.inputs.blocking_send(CardInput::Done { dialogue: self.dialogue, outcome }));
     }
 }

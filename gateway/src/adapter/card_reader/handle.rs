@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome};
+use gateway_core::{CardInput, CardVerdict, DialogueId, DialogueOrder, DialogueOutcome, NotRun};
 use metrics::counter;
 use protocols::id::ReaderId;
 use tracing::{debug, warn};
@@ -82,14 +82,14 @@ impl CardReaderHandle {
     /// [`Effect::RunDialogue`](gateway_core::Effect::RunDialogue).
     ///
     /// # Errors
-    /// The reader is not configured, has more to do than it can, or has ended; the answer is `NotRun`.
+    /// The reader is not configured, has more to do than it can, or has ended; the answer is [`NotRun::NotTaken`].
     pub fn run(&self, reader: &ReaderId, dialogue: DialogueId, order: DialogueOrder) -> Result<(), Refused> {
         if self.routes.order(reader, dialogue, order) {
             return Ok(());
         }
         counter!("card_dialogues_refused").increment(1);
         warn!(%reader, "a dialogue that no reader takes");
-        Err(Box::new(CardInput::Done { dialogue, outcome: DialogueOutcome::NotRun }))
+        Err(Box::new(CardInput::Done { dialogue, outcome: DialogueOutcome::NotRun(NotRun::NotTaken) }))
     }
 
     /// [`Effect::CardVerdict`](gateway_core::Effect::CardVerdict). For a dialogue that has ended it does nothing.

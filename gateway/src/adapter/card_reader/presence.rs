@@ -120,7 +120,8 @@ impl Presence {
         news.then_some(state)
     }
 
-    fn state(&self) -> ReaderState {
+    /// The slot in one word.
+    pub(super) fn state(&self) -> ReaderState {
         match &self.sight {
             _ if self.is_given_up() => ReaderState::Gone,
             Sight::Gone => ReaderState::Gone,

@@ -14,7 +14,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gateway_core::CardInput;
+use gateway_core::{CardInput, NotRun};
 use protocols::card::dialogue::Answer;
 use protocols::card::profile::FileId;
 use protocols::card::psam::{Identify, PsamIdentity, Step};
@@ -106,20 +106,27 @@ impl Psam {
 
     /// The PSAM for one dialogue. Waits while another one has it, or while it is being identified, but not for one that
     /// is not there.
-    pub(super) fn lend(self: &Arc<Self>, within: Duration) -> Option<Lease> {
-        let until = Instant::now().checked_add(within)?;
+    ///
+    /// # Errors
+    /// [`NotRun::PsamBusy`]: another dialogue kept it. [`NotRun::PsamGone`]: it is not there, or was not identified.
+    pub(super) fn lend(self: &Arc<Self>, within: Duration) -> Result<Lease, NotRun> {
+        let until = Instant::now().checked_add(within).ok_or(NotRun::PsamGone)?;
         let mut shelf = self.lock();
         loop {
             match std::mem::replace(&mut *shelf, Shelf::Away) {
                 Shelf::Ready(held) => {
                     *shelf = Shelf::Lent { insertion: held.insertion, revoked: false };
-                    return Some(Lease { psam: Arc::clone(self), held: Some(held), broken: false });
+                    return Ok(Lease { psam: Arc::clone(self), held: Some(held), broken: false });
                 }
                 other @ (Shelf::Away | Shelf::Lent { .. }) => *shelf = other,
             }
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.slot.is_stopping() || self.slot.lying().is_none() {
-                return None;
+            if self.slot.is_stopping() || self.slot.lying().is_none() {
+                return Err(NotRun::PsamGone);
+            }
+            if left.is_zero() {
+                let lent = matches!(*shelf, Shelf::Lent { revoked: false, .. });
+                return Err(if lent { NotRun::PsamBusy } else { NotRun::PsamGone });
             }
             shelf = self.changed.wait_timeout(shelf, left).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -5,7 +5,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gateway_core::{CardInput, ReaderState};
+use gateway_core::{CardInput, NotRun, ReaderState};
 use protocols::id::ReaderId;
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -91,6 +91,16 @@ impl Slot {
     /// The card that can be spoken to.
     pub(super) fn lying(&self) -> Option<Lying> {
         self.lock().presence.lying()
+    }
+
+    /// Why there is no card that can be spoken to.
+    pub(super) fn why_not(&self) -> NotRun {
+        match self.lock().presence.state() {
+            ReaderState::Gone => NotRun::ReaderGone,
+            ReaderState::Mute => NotRun::CardMute,
+            // It went, and may just have been laid on anew: then the core hears of it.
+            ReaderState::Empty | ReaderState::Card => NotRun::NoCard,
+        }
     }
 
     /// Something changed that is not this slot's own, for which [`Slot::wait`] is to look again.

@@ -134,7 +134,7 @@ pub(super) const fn outcome_word(outcome: &DialogueOutcome) -> &'static str {
         DialogueOutcome::Settle(settle::Outcome::OtherCard(_)) => "other_card",
         DialogueOutcome::Settle(settle::Outcome::CounterRegress { .. }) => "counter_regress",
         DialogueOutcome::Settle(settle::Outcome::StillUnknown { why, .. }) => why.code(),
-        DialogueOutcome::NotRun => "not_run",
+        DialogueOutcome::NotRun(why) => why.word(),
     }
 }
 
