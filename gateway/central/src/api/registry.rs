@@ -218,11 +218,12 @@ pub async fn approve(
 ) -> Result<Json<Approved>, Problem> {
     let gateway: GatewayId = gateway.parse().map_err(|_| Problem::NotFound)?;
     let name = gateway.as_str().to_owned();
+    let issuer = app.issuer.clone();
     let answer = app
         .store
         .writer
         .run(Priority::Person, 1, move |tx| {
-            Box::pin(async move { approval::approve(tx, &gateway, actor.as_str()).await })
+            Box::pin(async move { approval::approve(tx, &issuer, &gateway, actor.as_str()).await })
         })
         .await?;
     match answer {

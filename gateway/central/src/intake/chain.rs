@@ -416,8 +416,8 @@ async fn keep_forks(
         .collect();
     insert_rows(
         &mut tx.conn,
-        "INSERT INTO forks (journal, n, hash, outcome, reason, bytes)",
-        "ON CONFLICT (journal, n, hash) DO NOTHING",
+        "INSERT INTO forks (journal, n, hash, outcome, reason, bytes, salt, private)",
+        "ON CONFLICT (journal, n, hash) DO UPDATE SET passed = 0",
         &rows,
         |row, (n, hash, item, (outcome, reason))| {
             row.push_bind(journal)
@@ -425,7 +425,9 @@ async fn keep_forks(
                 .push_bind(hash.to_vec())
                 .push_bind(word(*outcome))
                 .push_bind(reason.clone())
-                .push_bind(item.bytes.clone());
+                .push_bind(item.bytes.clone())
+                .push_bind(item.private.as_ref().map(|private| private.salt.clone()))
+                .push_bind(item.private.as_ref().map(|private| private.bytes.clone()));
         },
     )
     .await?;

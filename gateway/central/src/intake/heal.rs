@@ -2,14 +2,20 @@
 //! the other one.
 //!
 //! A gateway whose disk was restored from a copy gives numbers again that the centre knows with other hashes. Its old
-//! branch stays, under a name that no journal has; what it sent on the new branch was kept, and is linked now.
+//! branch stays, under a name that no journal has; what it sent on the new branch was kept, is linked now, and takes
+//! effect ([`super::late`]).
 //!
 //! **Invariant:** nothing of either branch is deleted.
 
+use std::sync::Arc;
+
+use protocols::id::GatewayId;
 use sqlx::{Row as _, SqliteConnection};
 
 use super::chain::{Journal, advance, signed};
+use super::late;
 use super::shape::{FIRST_HASH, Hash, link};
+use crate::issuer::Issuer;
 use crate::limits;
 use crate::store::{StoreError, Tx};
 
@@ -17,12 +23,19 @@ use crate::store::{StoreError, Tx};
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn go_on(tx: &mut Tx, journal: i64, forked_n: u64) -> Result<(), StoreError> {
+pub async fn go_on(
+    tx: &mut Tx,
+    issuer: &Arc<Issuer>,
+    gateway: &GatewayId,
+    journal: i64,
+    forked_n: u64,
+) -> Result<(), StoreError> {
+    let waiting = late::waiting(&mut tx.conn, journal).await?;
     if !is_overcome(&mut tx.conn, journal).await? {
         put_aside(tx, journal, forked_n).await?;
         sqlx::query(
             "INSERT INTO chain (journal, n, hash, linked, outcome, reason, bytes)
-             SELECT journal, n, hash, 0, outcome, reason, bytes FROM forks WHERE journal = $1
+             SELECT journal, n, hash, 0, outcome, reason, bytes FROM forks WHERE journal = $1 AND passed = 0
              ON CONFLICT (journal, n) DO NOTHING",
         )
         .bind(journal)
@@ -30,7 +43,8 @@ pub async fn go_on(tx: &mut Tx, journal: i64, forked_n: u64) -> Result<(), Store
         .await?;
         relink(&mut tx.conn, journal, forked_n).await?;
     }
-    sqlx::query("DELETE FROM forks WHERE journal = $1").bind(journal).execute(&mut tx.conn).await?;
+    late::take(tx, issuer, gateway, journal, waiting).await?;
+    late::pass_by(&mut tx.conn, journal).await?;
     let head_n = forked_n.saturating_sub(1);
     let head_hash = hash_of(&mut tx.conn, journal, head_n).await?;
     let mut healed = match head_hash {
@@ -53,14 +67,16 @@ pub async fn go_on(tx: &mut Tx, journal: i64, forked_n: u64) -> Result<(), Store
 /// Whether everything that did not fit came again as it should, so that there is only one branch.
 async fn is_overcome(conn: &mut SqliteConnection, journal: i64) -> Result<bool, StoreError> {
     let open: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM forks f WHERE f.journal = $1 AND NOT EXISTS (SELECT 1 FROM chain c
+        "SELECT COUNT(*) FROM forks f WHERE f.journal = $1 AND f.passed = 0 AND NOT EXISTS (SELECT 1 FROM chain c
          WHERE c.journal = f.journal AND c.n = f.n AND c.hash = f.hash AND c.linked = 1)",
     )
     .bind(journal)
     .fetch_one(&mut *conn)
     .await?;
-    let kept: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM forks WHERE journal = $1").bind(journal).fetch_one(conn).await?;
+    let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM forks WHERE journal = $1 AND passed = 0")
+        .bind(journal)
+        .fetch_one(conn)
+        .await?;
     Ok(open == 0 && kept > 0)
 }
 

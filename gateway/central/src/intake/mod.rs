@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod heal;
+pub mod late;
 pub mod record;
 pub mod shape;
 pub mod standing;

@@ -164,6 +164,75 @@ async fn a15_a_restored_gateway_goes_on_with_its_own_branch_once_a_person_approv
     assert_eq!(alarms["alarms"].as_array().map(Vec::len), Some(8), "no alarm of either branch is gone");
 }
 
+/// A gateway that was restored from a copy after three entries, and then took a purse sale: with its outcome entries
+/// 4 and 5, whose numbers the centre knows from before, and one more.
+async fn restored_with_a_sale(centre: &Centre) -> Journal {
+    let mut journal = Journal::new("j0000000000000001");
+    for seq in 1..=6 {
+        journal.press("btn-0001", seq);
+    }
+    centre.upload(&journal, 1..=6).await;
+    let mut restored = Journal::new("j0000000000000001");
+    restored.entries = journal.entries[..3].to_vec();
+    purse_sale(&mut restored, "5f169176");
+    let own = restored.own();
+    restored.push(&own, "later.kind", &Value::Null, &json!({}));
+    restored
+}
+
+async fn is_paid(centre: &Centre) -> bool {
+    let (_, sales) = centre.get("/api/v1/sales?card=person-0001").await;
+    let (_, settlement) = centre.get(&format!("/api/v1/settlements/canteen-01/{}", today())).await;
+    let is_paid = sales["sales"][0]["verdict"] == "valid" && sales["sales"][0]["settled"] == true;
+    assert_eq!(settlement["total"], if is_paid { 1000 } else { 0 });
+    is_paid
+}
+
+#[tokio::test]
+async fn a15_a_sale_that_was_refused_while_its_chain_was_forked_counts_once_it_is_approved() {
+    let centre = Centre::start().await;
+    let restored = restored_with_a_sale(&centre).await;
+    assert_eq!(outcomes(&centre.upload(&restored, 4..=6).await), ["refused:number_used"; 3]);
+    assert!(!is_paid(&centre).await);
+    assert_eq!(centre.get("/api/v1/conflicts").await.1["entries"].as_array().map(Vec::len), Some(3));
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    assert!(is_paid(&centre).await);
+    assert_eq!(centre.get("/api/v1/conflicts").await.1["entries"], json!([]), "nothing is left to look at");
+    assert_eq!(outcomes(&centre.upload(&restored, 4..=6).await), ["duplicate"; 3]);
+    assert!(is_paid(&centre).await);
+    assert_eq!(balance(&centre).await, (50_000, 50_000));
+}
+
+#[tokio::test]
+async fn a15_a_refused_sale_whose_predecessor_comes_after_the_approval_counts_with_the_next_one() {
+    let centre = Centre::start().await;
+    let restored = restored_with_a_sale(&centre).await;
+    assert_eq!(outcomes(&centre.upload(&restored, 5..=5).await), ["refused:number_used"]);
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    assert!(!is_paid(&centre).await, "its intent is not here");
+    assert_eq!(outcomes(&centre.upload(&restored, 4..=4).await), ["refused:number_used"]);
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    assert!(is_paid(&centre).await);
+    let results = centre.upload(&restored, 4..=6).await;
+    assert_eq!(outcomes(&results), ["duplicate", "duplicate", "accepted"]);
+    assert_eq!(results.head.map(|head| head.n), Some(6));
+}
+
+#[tokio::test]
+async fn a15_an_entry_that_was_changed_on_the_way_is_not_taken_with_the_approval() {
+    let centre = Centre::start().await;
+    let restored = restored_with_a_sale(&centre).await;
+    let mut changed = restored.upload(5);
+    changed.entry = changed.entry.replace("4000", "4001");
+    assert_ne!(changed.entry, restored.entries[4].0);
+    let entries = vec![restored.upload(4), changed];
+    assert_eq!(outcomes(&centre.upload_all(restored.name, entries).await), ["refused:number_used"; 2]);
+    assert_eq!(centre.post(APPROVE, centre.operator(0), &json!({})).await.0, 200);
+    let (_, sales) = centre.get("/api/v1/sales?card=person-0001").await;
+    assert_eq!((&sales["sales"][0]["tender"], &sales["sales"][0]["outcome"]), (&json!("purse"), &Value::Null));
+    assert!(!is_paid(&centre).await);
+}
+
 /// A purse sale of one lunch for 10.00 with the published TAC, or another.
 fn purse_sale(journal: &mut Journal, tac: &str) -> Value {
     let origin = json!({"source": "terminal:310000000042", "epoch": "00003100000000000042", "seq": 42});
