@@ -11,7 +11,7 @@ const IDLE_MS = 90_000;
 const QUANTITY_MAX = 99;
 const KEPT = "sale-under-way";
 
-const page = { view: "choose", basket: new Map(), catalogue: null, status: null, sale: null, begun: 0, note: null, online: true };
+const page = { view: "choose", basket: new Map(), catalogue: null, status: null, sale: null, begun: 0, note: null, offered: null, online: true };
 let homeTimer;
 
 const main = () => document.getElementById("main");
@@ -22,6 +22,10 @@ const serviceOf = (id) => page.catalogue?.services.find((service) => service.id 
 function reader() {
   const wanted = new URLSearchParams(location.search).get("reader");
   return wanted ?? page.status?.readers[0]?.reader ?? "";
+}
+
+function hasPurse() {
+  return page.status?.readers.find((known) => known.reader === reader())?.psam !== null;
 }
 
 function total() {
@@ -36,7 +40,7 @@ function go(view) {
 function home() {
   clearTimeout(homeTimer);
   sessionStorage.removeItem(KEPT);
-  Object.assign(page, { basket: new Map(), sale: null, note: null });
+  Object.assign(page, { basket: new Map(), sale: null, note: null, offered: null });
   go("choose");
   load();
 }
@@ -110,7 +114,6 @@ function lines(items) {
 
 function tenderView() {
   const chosen = [...page.basket].map(([id, quantity]) => ({ id, quantity, unit: serviceOf(id)?.price ?? 0 }));
-  const hasPurse = page.status?.readers.find((known) => known.reader === reader())?.psam !== null;
   const purse = button(say("kiosk.tender_purse"), "tender", () => begin("purse"));
   const account = button(say("kiosk.tender_account"), "tender", () => begin("account"));
   purse.append(element("small", {}, say("kiosk.tender_purse_hint")));
@@ -119,7 +122,7 @@ function tenderView() {
     element("p", { class: "lead" }, say("kiosk.choose_tender")),
     lines(chosen),
     element("p", { class: "amount" }, price(total())),
-    element("div", { class: "tenders" }, account, hasPurse ? purse : null),
+    element("div", { class: "tenders" }, account, hasPurse() ? purse : null),
     element("footer", { class: "bar" }, button(say("kiosk.back"), "quiet", () => go("choose"))),
   ];
 }
@@ -162,6 +165,7 @@ async function send() {
     }
     sessionStorage.removeItem(KEPT);
     page.note = refused.message;
+    page.offered = refused.code === "offline" && under.body.tender === "account" && hasPurse() ? under.body : null;
     go("not_begun");
     homeLater(HOME_AFTER_MS);
   }
@@ -207,10 +211,10 @@ async function cancel() {
   }
 }
 
-function payFromPurse() {
-  const under = kept();
+/** The same services again, as a sale of its own. */
+function payFromPurse(body) {
   clearTimeout(homeTimer);
-  keep({ key: randomKey(), body: { ...under.body, tender: "purse" }, id: null, begun: Date.now() });
+  keep({ key: randomKey(), body: { ...body, tender: "purse" }, id: null, begun: Date.now() });
   send();
 }
 
@@ -257,7 +261,7 @@ function result(sale) {
     bar.append(button(say("kiosk.home"), sale.purse_offered ? "quiet" : "primary", home));
   }
   if (sale.purse_offered && sale.state === "refused") {
-    bar.append(button(say("kiosk.pay_from_purse"), "primary", payFromPurse));
+    bar.append(button(say("kiosk.pay_from_purse"), "primary", () => payFromPurse(kept().body)));
   }
   return [...parts, bar];
 }
@@ -273,7 +277,12 @@ function notBegunView() {
   return [
     element("p", { class: "result", role: "alert" }, say("kiosk.not_paid")),
     element("p", { class: "lead" }, page.note ?? ""),
-    element("footer", { class: "bar" }, button(say("kiosk.home"), "primary", home)),
+    element(
+      "footer",
+      { class: "bar" },
+      button(say("kiosk.home"), page.offered ? "quiet" : "primary", home),
+      page.offered ? button(say("kiosk.pay_from_purse"), "primary", () => payFromPurse(page.offered)) : null,
+    ),
   ];
 }
 

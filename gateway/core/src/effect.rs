@@ -182,6 +182,47 @@ pub enum Refusal {
     Unsettled,
 }
 
+impl Refusal {
+    /// The word in metrics, pages and answers.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SaleUnknown => "sale_unknown",
+            Self::AlarmUnknown => "alarm_unknown",
+            Self::SaleUnderWay => "sale_under_way",
+            Self::SaleEnded => "sale_ended",
+            Self::ReaderBusy => "reader_busy",
+            Self::ReaderGone => "reader_gone",
+            Self::ReaderUnknown => "reader_unknown",
+            Self::PsamGone => "psam_gone",
+            Self::ServiceUnknown => "service_unknown",
+            Self::ItemsInvalid => "items_invalid",
+            Self::AmountTooHigh => "amount_too_high",
+            Self::KeyReused => "key_reused",
+            Self::KeyInvalid => "key_invalid",
+            Self::StorageDown => "storage_down",
+            Self::Offline => "offline",
+            Self::CauseMissing => "cause_missing",
+            Self::CardExpired => "card_expired",
+            Self::CardBlocked => "card_blocked",
+            Self::CardUnreadable => "card_unreadable",
+            Self::CardChanged => "card_changed",
+            Self::CardNotGenuine => "card_not_genuine",
+            Self::CardRemoved => "card_removed",
+            Self::Insufficient => "insufficient",
+            Self::NoAccount => "no_account",
+            Self::Closed => "closed",
+            Self::CentreRefused => "centre_refused",
+            Self::CardWaitEnded => "card_wait_ended",
+            Self::TakenBack => "taken_back",
+            Self::Interrupted => "interrupted",
+            Self::NotDebited => "not_debited",
+            Self::PsamRefused => "psam_refused",
+            Self::Unsettled => "unsettled",
+        }
+    }
+}
+
 /// A sale as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SaleView {

@@ -514,3 +514,15 @@ fn without_reader_psam_or_card_in_time_nothing_is_charged() {
     let sale = bench.core.sale("sale-k1").expect("remembered");
     assert_eq!((sale.state, sale.reason), ("cancelled", Some(Refusal::CardWaitEnded)));
 }
+
+#[test]
+fn a_sale_that_does_not_begin_is_counted_under_its_reason() {
+    let mut bench = Bench::new();
+    bench.equip();
+    bench.start_sale("k1", Tender::Purse, &[("no-such-service", 1)]);
+    bench.settle();
+    let counted = |name, label| matches!((name, label), ("sales_not_started", "service_unknown"));
+    assert!(
+        bench.take().iter().any(|effect| matches!(effect, Effect::Count { name, label } if counted(*name, *label)))
+    );
+}

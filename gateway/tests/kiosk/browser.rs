@@ -2,7 +2,7 @@
 
 use gateway_core::{Notice, Refusal};
 use protocols::device::AlarmState;
-use protocols::uplink::Urgency;
+use protocols::uplink::{Tender, Urgency};
 use reqwest::Method;
 use serde_json::json;
 
@@ -71,6 +71,40 @@ async fn a_refused_account_offers_the_purse_which_is_a_sale_of_its_own() {
     let state = rig.core.state();
     assert_eq!(state.sales.len(), 2);
     assert!(state.sales.values().any(|sale| sale.state == "awaiting_card"));
+}
+
+#[tokio::test]
+async fn an_account_that_is_refused_before_the_sale_begins_offers_the_purse_for_the_same_services() {
+    let Some(mut page) = Page::open(1280, 900, "zh-CN").await else { return };
+    let rig = Rig::start().await;
+    page.go(&rig.base).await;
+    page.press("午餐").await;
+    page.press("午餐").await;
+    page.press("去付款").await;
+    rig.core.state().refuse = Some(Refusal::Offline);
+    page.press("重阳分账户").await;
+    page.sees("没有付款").await;
+    page.sees("请改用卡内钱包").await;
+    page.draw("kiosk-10-line-down").await;
+    rig.core.state().refuse = None;
+    page.press("改用卡内钱包").await;
+    page.sees("请把市民卡平放在读卡器上").await;
+    page.sees("24.00 元").await;
+    let id = only_sale(&rig);
+    assert_eq!(rig.core.state().sales.get(&id).map(|sale| sale.tender), Some(Tender::Purse));
+}
+
+#[tokio::test]
+async fn other_reasons_before_the_sale_begins_offer_no_purse() {
+    let Some(mut page) = Page::open(1280, 900, "zh-CN").await else { return };
+    let rig = Rig::start().await;
+    page.go(&rig.base).await;
+    page.press("午餐").await;
+    page.press("去付款").await;
+    rig.core.state().refuse = Some(Refusal::AmountTooHigh);
+    page.press("重阳分账户").await;
+    page.sees("没有付款").await;
+    assert!(!page.text().await.contains("改用卡内钱包"));
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ impl Core {
         let answer = match self.try_start_sale(wish, now) {
             Ok(view) => DeskAnswer::Sale(view),
             Err(refusal) => {
-                self.emit(Effect::Count { name: "sales_not_started", label: "desk" });
+                self.emit(Effect::Count { name: "sales_not_started", label: refusal.word() });
                 DeskAnswer::Refused(refusal)
             }
         };

@@ -379,6 +379,7 @@ mod tests {
         for refusal in REFUSALS {
             let name = serde_json::to_value(refusal).expect("a refusal is a word");
             assert_eq!(name, refusal_told(*refusal).code);
+            assert_eq!(name, refusal.word());
         }
     }
 }
