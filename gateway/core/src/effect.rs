@@ -180,6 +180,9 @@ pub enum Refusal {
     PsamRefused,
     /// Whether the card was debited is not known until it is laid on again.
     Unsettled,
+    /// The security module rejected the card's proof: not known until the card proves itself at its next tap, or the
+    /// issuer or people at the centre have decided.
+    ProofRejected,
 }
 
 impl Refusal {

@@ -5,7 +5,7 @@
 use protocols::id::DeviceId;
 use protocols::uplink::{
     AlarmStateOrder, CatalogueOrder, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane, Order, OrderPage,
-    OrderResultBody, OrderVerdict, PolicyOrder, SettingsOrder, kind, order_kind,
+    OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, kind, order_kind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +156,10 @@ impl Core {
             order_kind::SETTINGS => {
                 let body: SettingsOrder = read(order)?;
                 Ok(self.set_device(&body))
+            }
+            order_kind::SALE_SETTLED => {
+                let body: SaleSettledOrder = read(order)?;
+                self.settle_by_order(&body, now)
             }
             _ => Err("unknown_kind"),
         }

@@ -272,25 +272,88 @@ fn another_card_does_not_settle_a_sale_in_doubt() {
     assert_eq!(state_of(&bench), "unknown");
 }
 
-#[test]
-fn a_rejected_mac2_is_not_settled_by_the_cards_own_word() {
-    let mut bench = Bench::new();
-    let dialogue = purse_with_intent(&mut bench);
+/// A sale whose MAC2 the PSAM rejected; the card is gone.
+fn rejected(bench: &mut Bench) {
+    let dialogue = purse_with_intent(bench);
     bench.settle();
     let outcome =
         purchase::Outcome::Unknown { intent: intent(&card(0x78)), why: purchase::Doubt::Mac2Rejected, debit: None };
-    done(&mut bench, dialogue, DialogueOutcome::Purchase(outcome));
+    done(bench, dialogue, DialogueOutcome::Purchase(outcome));
     bench.settle();
-    take_away(&mut bench);
+    take_away(bench);
     bench.take();
-    lay_on(&mut bench);
-    let (dialogue, _) = identify(&mut bench, card(0x78)).expect("a settlement");
+}
+
+/// The card is laid on again, proves itself or not, and says that it was debited.
+fn says_debited(bench: &mut Bench, proof: proof::Outcome) {
+    lay_on(bench);
+    let (dialogue, order) = identify(bench, card(0x78)).expect("the card is asked to prove itself");
+    assert_eq!(order, DialogueOrder::Proof);
+    assert_eq!(approve(bench, dialogue, card(0x78)), CardVerdict::Approved);
+    done(bench, dialogue, DialogueOutcome::Proof(proof));
+    let (dialogue, order) = running(bench).expect("a settlement");
+    assert!(matches!(order, DialogueOrder::Settle { .. }));
     let record = protocols::card::log_record::LogRecord::parse(&log_bytes()).expect("23 bytes");
     let outcome = settle::Outcome::Debited { record, proof: None, tac: None, balance: None };
-    done(&mut bench, dialogue, DialogueOutcome::Settle(outcome));
+    done(bench, dialogue, DialogueOutcome::Settle(outcome));
     bench.settle();
-    assert_eq!(state_of(&bench), "unknown");
+}
+
+fn genuine() -> proof::Outcome {
+    proof::Outcome::Genuine(proof::Genuine {
+        serial_number: card(0x78).serial_number,
+        challenge: Challenge::from_bytes([1; 8]),
+        response: ProofResponse::from_bytes([2; 8]),
+    })
+}
+
+#[test]
+fn a_rejected_mac2_is_not_settled_by_the_word_of_a_card_that_cannot_prove_itself() {
+    let mut bench = Bench::new();
+    rejected(&mut bench);
+    says_debited(&mut bench, proof::Outcome::NotGenuine);
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("unknown", Some(Refusal::ProofRejected)));
     assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "card_mac2_rejected"));
+}
+
+#[test]
+fn a_rejected_mac2_is_settled_when_the_card_proves_itself_and_its_log_has_the_debit() {
+    let mut bench = Bench::new();
+    rejected(&mut bench);
+    says_debited(&mut bench, genuine());
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.reason), ("paid", None));
+}
+
+fn settled_by_centre(bench: &mut Bench, outcome: &str) {
+    let rows = bench.rows.iter().find(|row| row.kind == "sale.intent").expect("an intent");
+    let sale = serde_json::json!({"source": rows.source, "epoch": rows.epoch, "seq": rows.seq});
+    let body = serde_json::json!({"sale": sale, "outcome": outcome, "at": "2026-11-24T10:00:00+08:00"});
+    let order = protocols::uplink::Order {
+        k: bench.core.orders_after(protocols::uplink::Lane::Other).map_or(1, |(_, after)| after + 1),
+        kind: "sale.settled".to_owned(),
+        body: serde_json::value::RawValue::from_string(body.to_string()).expect("JSON"),
+    };
+    let page = protocols::uplink::OrderPage { v: 1, stream: "s1".to_owned(), orders: vec![order] };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: protocols::uplink::Lane::Other, result: Ok(page) }));
+    bench.settle();
+}
+
+#[test]
+fn a_sale_in_doubt_whose_card_never_returns_is_settled_by_the_word_of_the_centre() {
+    for (outcome, state) in [("paid", "paid"), ("cancelled", "cancelled"), ("unknown", "unknown")] {
+        let mut bench = Bench::new();
+        rejected(&mut bench);
+        settled_by_centre(&mut bench, outcome);
+        assert_eq!(state_of(&bench), state);
+        let rows = bench.rows.iter().filter(|row| row.kind == "sale.outcome").count();
+        settled_by_centre(&mut bench, outcome);
+        assert_eq!(bench.rows.iter().filter(|row| row.kind == "sale.outcome").count(), rows, "once");
+        let results: Vec<&str> =
+            bench.rows.iter().filter(|row| row.kind == "order.result").map(|row| row.bytes.as_str()).collect();
+        assert_eq!(results.len(), 2, "each order is answered");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub use entry::{
 pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRequest};
 pub use order::{
     AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane,
-    Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SettingsOrder, order_kind,
+    Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, order_kind,
 };
 pub use origin::{Epoch, Origin, Source, SourceError};
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};

@@ -14,6 +14,7 @@ use super::origin::Origin;
 use crate::device::AlarmState;
 use crate::id::{ActorId, DeviceId, ProviderId, ServiceId};
 use crate::unit::Points;
+use crate::uplink::SaleOutcome;
 
 /// A lane of orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub mod order_kind {
     pub const DEVICE_UNASSIGN: &str = "device.unassign";
     /// Body [`SettingsOrder`](super::SettingsOrder).
     pub const SETTINGS: &str = "settings";
+    /// Body [`SaleSettledOrder`](super::SaleSettledOrder).
+    pub const SALE_SETTLED: &str = "sale.settled";
 }
 
 /// One order.
@@ -89,6 +92,17 @@ pub struct AlarmStateOrder {
     pub at: String,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
+}
+
+/// What became of a sale that the gateway left as unknown: the issuer has proved it, or people at the centre have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleSettledOrder {
+    /// The sale, by the origin of its intent.
+    pub sale: Origin,
+    /// [`SaleOutcome::Paid`] or [`SaleOutcome::Cancelled`]; any other is refused.
+    pub outcome: SaleOutcome,
+    /// When it was decided, RFC 3339.
+    pub at: String,
 }
 
 /// Cards that must not pay.

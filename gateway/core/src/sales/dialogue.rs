@@ -9,6 +9,7 @@ use protocols::id::ReaderId;
 use protocols::uplink::{SaleOutcome, Tender};
 use sha2::Sha256;
 
+use super::tender::Proved;
 use super::{Phase, Purpose, Running, Visit};
 use crate::core::{Core, Storage};
 use crate::effect::{CardVerdict, DialogueOrder, Effect, Notice, Refusal};
@@ -58,6 +59,9 @@ impl Core {
         };
         if let Some(unknown) = self.sales.unknown_of(&card, &visit.tried) {
             let (id, intent) = (unknown.id.clone(), unknown.intent);
+            if unknown.mac2_rejected && visit.genuine.is_none() {
+                return self.run_dialogue(reader, Purpose::Vouch, DialogueOrder::Proof);
+            }
             if let Some(intent) = intent {
                 self.run_dialogue(reader, Purpose::Settle(id), DialogueOrder::Settle { intent });
             }
@@ -115,6 +119,11 @@ impl Core {
                 CardVerdict::Declined
             }
             Purpose::Settle(_) => CardVerdict::Approved,
+            Purpose::Vouch => {
+                // Whether it may pay does not matter here: it is to say whether it did.
+                let same = visit.card.is_some_and(|known| known.serial_number == card.serial_number);
+                if same { CardVerdict::Approved } else { CardVerdict::Declined }
+            }
             Purpose::Proof(_) | Purpose::Purchase(_) => {
                 let same = visit.card.is_some_and(|known| known.serial_number == card.serial_number);
                 visit.declined = if same { declined } else { Some(Refusal::CardChanged) };
@@ -152,12 +161,16 @@ impl Core {
                 !matches!(why, settle::StillUnknown::Failed(_))
             }
             DialogueOutcome::Settle(_) => true,
+            DialogueOutcome::Proof(
+                proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine | proof::Outcome::Refused(_),
+            ) if purpose == Purpose::Vouch => true,
             DialogueOutcome::Proof(_) | DialogueOutcome::Purchase(_) | DialogueOutcome::NotRun(_) => {
                 purpose == Purpose::Identify && self.sales.visits.get(&reader).is_some_and(|visit| visit.card.is_some())
             }
         };
         match purpose {
             Purpose::Identify => self.identify_done(&reader, &outcome),
+            Purpose::Vouch => self.vouch_done(&reader, &outcome),
             Purpose::Settle(sale) => self.settle_done(&reader, &sale, outcome, now),
             Purpose::Proof(sale) => self.proof_done(&sale, outcome, declined, now),
             Purpose::Purchase(sale) => self.purchase_done(&sale, outcome, declined, now),
@@ -264,13 +277,32 @@ impl Core {
         }
     }
 
+    /// A card that cannot prove itself is heard all the same: that it was not debited costs nobody but the provider of a
+    /// service that was not given.
+    fn vouch_done(&mut self, reader: &ReaderId, outcome: &DialogueOutcome) {
+        let Some(visit) = self.sales.visits.get_mut(reader) else { return };
+        let genuine = match outcome {
+            DialogueOutcome::Proof(proof::Outcome::Genuine(genuine)) => {
+                visit.card.is_some_and(|card| card.serial_number == genuine.serial_number)
+            }
+            DialogueOutcome::Proof(
+                proof::Outcome::NotGenuine | proof::Outcome::Refused(_) | proof::Outcome::NoAnswer(_),
+            )
+            | DialogueOutcome::Purchase(_)
+            | DialogueOutcome::Settle(_)
+            | DialogueOutcome::NotRun(_) => false,
+        };
+        visit.genuine = Some(genuine);
+    }
+
     fn settle_done(&mut self, reader: &ReaderId, id: &str, outcome: DialogueOutcome, now: &Now) {
         if let Some(visit) = self.sales.visits.get_mut(reader) {
             visit.tried.insert(id.to_owned());
         }
         match outcome {
             DialogueOutcome::Settle(settle::Outcome::Debited { record, proof, tac, balance }) => {
-                self.purse_proved(id, &record, proof.as_ref(), tac.as_ref(), balance, now);
+                let genuine = self.sales.visits.get(reader).and_then(|visit| visit.genuine) == Some(true);
+                self.purse_proved(id, &Proved { record, proof, tac, balance, genuine }, now);
             }
             DialogueOutcome::Settle(settle::Outcome::NotDebited { balance, .. }) => {
                 self.purse_not_debited(id, balance, now);

@@ -10,7 +10,8 @@
 //! **Invariant:** no card is debited and no hold is asked for before the sale's intent is durable.
 //! **Invariant:** a sale is debited at most once: DEBIT goes out at most once for each sale.
 //! **Invariant:** people see `paid` only after the outcome is durable.
-//! **Invariant:** where the PSAM rejected a card's MAC2, the card's own word (proof, log) never makes the sale `paid`.
+//! **Invariant:** where the PSAM rejected a card's MAC2, the card's own word (proof, log) makes the sale `paid` only
+//! after the card has proved itself to the PSAM in the same visit; else the issuer's word does, by an order.
 
 #![warn(clippy::arithmetic_side_effects)]
 
@@ -69,7 +70,7 @@ pub(crate) struct Sale {
     pub origin: Option<Origin>,
     /// Kept until the sale is settled, then dropped: it names the card.
     pub intent: Option<PurchaseIntent>,
-    /// The card's MAC2 did not convince the PSAM: only the issuer's verdict on the TAC can settle it.
+    /// The card's MAC2 did not convince the PSAM: a card that proves itself can settle it, or the issuer's verdict on the TAC.
     #[serde(default)]
     pub mac2_rejected: bool,
     pub reason: Option<Refusal>,
@@ -117,6 +118,8 @@ impl Sale {
 pub(crate) enum Purpose {
     /// To see which card lies there.
     Identify,
+    /// To see whether the card is genuine before its word settles a sale whose MAC2 was rejected.
+    Vouch,
     /// To settle a sale in doubt.
     Settle(SaleId),
     /// To prove the card for a sale.
@@ -138,6 +141,8 @@ pub(crate) struct Visit {
     pub running: Option<Running>,
     /// The card, once identified.
     pub card: Option<CardFile>,
+    /// Whether the card has proved itself to the PSAM; absent while it was not asked to.
+    pub genuine: Option<bool>,
     /// Why the identified card was declined.
     pub declined: Option<Refusal>,
     /// The card fell silent or was dealt with: it has to be laid on anew.

@@ -12,7 +12,7 @@ use protocols::id::Seq;
 use protocols::unit::Points;
 use protocols::uplink::{
     CardProof, Epoch, HoldAnswer, HoldOutcome, HoldRequest, Origin, PurseIntent, PurseProof, SaleIntentBody,
-    SaleOutcome, SaleOutcomeBody, SalePrivate, Source, Urgency, kind,
+    SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, Source, Urgency, kind,
 };
 use protocols::version;
 
@@ -25,6 +25,16 @@ use crate::limits::HOLD_WAIT_MS;
 use crate::reports::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
+
+/// What a card says of a debit whose outcome was unknown.
+pub(crate) struct Proved {
+    pub record: LogRecord,
+    pub proof: Option<TransactionProof>,
+    pub tac: Option<Tac>,
+    pub balance: Option<CardAmount>,
+    /// It has proved itself to the PSAM in this visit.
+    pub genuine: bool,
+}
 
 impl Core {
     /// Account: the card has proved itself. The intent is recorded; the hold goes out once that is durable.
@@ -231,31 +241,49 @@ impl Core {
             log_record: None,
             new_balance: None,
         });
-        self.record_outcome(id, SaleOutcome::Unknown, Some(Refusal::Unsettled), Some(why), proof, now);
+        let rejected = self.sales.by_id.get(id).is_some_and(|sale| sale.mac2_rejected);
+        let reason = if rejected { Refusal::ProofRejected } else { Refusal::Unsettled };
+        self.record_outcome(id, SaleOutcome::Unknown, Some(reason), Some(why), proof, now);
     }
 
-    pub(crate) fn purse_proved(
-        &mut self,
-        id: &str,
-        record: &LogRecord,
-        proof: Option<&TransactionProof>,
-        tac: Option<&Tac>,
-        balance: Option<CardAmount>,
-        now: &Now,
-    ) {
+    pub(crate) fn purse_proved(&mut self, id: &str, proved: &Proved, now: &Now) {
         let proof = PurseProof {
-            tac: tac.map(|tac| tac.to_hex().as_str().to_owned()),
+            tac: proved.tac.map(|tac| tac.to_hex().as_str().to_owned()),
             mac2: None,
-            transaction_proof: proof.map(|proof| proof.to_hex().as_str().to_owned()),
-            log_record: Some(Hex(&record.to_bytes()).to_string()),
-            new_balance: balance.map(CardAmount::fen),
+            transaction_proof: proved.proof.map(|proof| proof.to_hex().as_str().to_owned()),
+            log_record: Some(Hex(&proved.record.to_bytes()).to_string()),
+            new_balance: proved.balance.map(CardAmount::fen),
         };
         let Some(sale) = self.sales.by_id.get(id) else { return };
-        if sale.mac2_rejected {
-            let unsettled = Some(Refusal::Unsettled);
-            return self.record_outcome(id, SaleOutcome::Unknown, unsettled, Some("mac2_rejected"), Some(proof), now);
+        if sale.mac2_rejected && !proved.genuine {
+            return self.record_outcome(
+                id,
+                SaleOutcome::Unknown,
+                Some(Refusal::ProofRejected),
+                Some(Doubt::Mac2Rejected.code()),
+                Some(proof),
+                now,
+            );
         }
         self.record_outcome(id, SaleOutcome::Paid, None, None, Some(proof), now);
+    }
+
+    /// The centre has settled a sale in doubt: by the issuer's verdict on its TAC, or by people.
+    pub(crate) fn settle_by_order(&mut self, order: &SaleSettledOrder, now: &Now) -> Result<bool, &'static str> {
+        let found = self.sales.by_id.values().find(|sale| sale.origin.as_ref() == Some(&order.sale));
+        let sale = found.ok_or("sale_unknown")?;
+        if !sale.is_unknown() {
+            return if sale.is_settled() { Ok(false) } else { Err("sale_under_way") };
+        }
+        let id = sale.id.clone();
+        match order.outcome {
+            SaleOutcome::Paid => self.record_outcome(&id, SaleOutcome::Paid, None, Some("centre"), None, now),
+            SaleOutcome::Cancelled => {
+                self.record_outcome(&id, SaleOutcome::Cancelled, Some(Refusal::NotDebited), Some("centre"), None, now);
+            }
+            SaleOutcome::Refused | SaleOutcome::Unknown => return Err("outcome_unfit"),
+        }
+        Ok(true)
     }
 
     pub(crate) fn purse_not_debited(&mut self, id: &str, balance: Option<CardAmount>, now: &Now) {

@@ -248,6 +248,9 @@ told! {
     Unsettled UNPROCESSABLE_ENTITY "unsettled"
         "还不能确定是否已扣款。请把同一张卡放回读卡器，不要重复付款。"
         "It is not certain yet whether the card was charged. Put the same card back on the reader; do not pay again."
+    ProofRejected UNPROCESSABLE_ENTITY "proof_rejected"
+        "卡片的付款凭证没有通过核对，还不能确定是否已扣款。请把同一张卡放回读卡器核实；卡不在时由发卡方核定。不要重复付款。"
+        "The card's proof was rejected, so it is not certain whether it was charged. Put the same card back on the reader; without it the card issuer decides. Do not pay again."
 }
 
 /// Why something was not done.
