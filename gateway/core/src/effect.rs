@@ -221,6 +221,11 @@ impl Refusal {
             Self::Interrupted => "interrupted",
             Self::NotDebited => "not_debited",
             Self::PsamRefused => "psam_refused",
+            Self::StepNotTaken => "step_not_taken",
+            Self::CardMute => "card_mute",
+            Self::CardHeld => "card_held",
+            Self::PsamBusy => "psam_busy",
+            Self::ReaderBroken => "reader_broken",
             Self::Unsettled => "unsettled",
         }
     }
