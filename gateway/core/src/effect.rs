@@ -226,6 +226,7 @@ impl Refusal {
             Self::CardHeld => "card_held",
             Self::PsamBusy => "psam_busy",
             Self::ReaderBroken => "reader_broken",
+            Self::ProofRejected => "proof_rejected",
             Self::Unsettled => "unsettled",
         }
     }
