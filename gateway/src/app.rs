@@ -14,7 +14,6 @@ use anyhow::Context;
 use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
 use crate::adapter::broker::{Broker, BrokerHandle};
 use crate::adapter::card_reader::{CardReaderHandle, CardReaders};
@@ -22,6 +21,7 @@ use crate::adapter::device_link::{DeviceLink, check_certificate};
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
 use crate::adapter::store::Journal;
 use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
+use crate::adapters::Adapters;
 use crate::answers::Answers;
 use crate::config::{Config, ConfigError, ConfigFile};
 use crate::devices_file::DeviceDirectory;
@@ -156,7 +156,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let inputs = Inputs { link, store, uplink, desk, card, queries };
 
     let (stop_adapters, stopped) = watch::channel(false);
-    let mut tasks = JoinSet::new();
+    let mut adapters = Adapters::default();
     let reader = opened.journal.as_ref().map(Journal::reader);
     let space = opened.journal.as_ref().map(Journal::space);
 
@@ -168,9 +168,9 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let source = JournalSource::new(reader.clone(), store_events.clone());
     let credentials = checked.credentials.clone().with_time(time.tls_time());
     let (uplink, uplink_handle) = Uplink::new(&config.uplink, credentials, identity, source, uplink_inputs.clone())?;
-    let broker = start_broker(&checked, &mut tasks, link_inputs, &stopped)?;
+    let broker = start_broker(&checked, &mut adapters, link_inputs, &stopped)?;
     let readers = start_readers(&config, &card_inputs, &troubles);
-    spawn_adapters(&mut tasks, link, server, uplink, &stopped);
+    spawn_adapters(&mut adapters, link, server, uplink, &stopped);
 
     let (writer, dead_journal) = storage::writer_or_journal(opened.storage, opened.journal, &store_events);
     let mut daemon = Daemon {
@@ -202,9 +202,10 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let ended = tokio::select! {
         ended = event_loop::run(core, inputs, &mut daemon, shutdown.clone(), GRACE) => ended,
         () = storage::is_back(opened.storage, dead_journal) => Ended::StorageIsBack,
+        name = adapters.gone() => Ended::AdapterGone(name),
     };
     let _already_stopping = shutdown.borrow_and_update();
-    finish(daemon, tasks, readers.map(|(readers, _)| readers), &stop_adapters).await;
+    finish(daemon, adapters, readers.map(|(readers, _)| readers), &stop_adapters).await;
     Ok(exit_code(&ended))
 }
 
@@ -254,7 +255,7 @@ fn kiosk_settings(config: &Config, credentials: StaffCredentials) -> kiosk::Sett
 
 fn start_broker(
     checked: &Checked,
-    tasks: &mut JoinSet<()>,
+    adapters: &mut Adapters,
     inputs: mpsc::Sender<LinkInput>,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Option<BrokerHandle>> {
@@ -262,7 +263,7 @@ fn start_broker(
     let devices: Vec<_> = checked.directory.devices().keys().cloned().collect();
     let broker = Broker::new(settings, devices, inputs)?;
     let handle = broker.handle();
-    tasks.spawn(broker.run(until_stopped(stopped.clone())));
+    adapters.spawn("broker", broker.run(until_stopped(stopped.clone())));
     Ok(Some(handle))
 }
 
@@ -272,40 +273,36 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
 }
 
 fn spawn_adapters(
-    tasks: &mut JoinSet<()>,
+    adapters: &mut Adapters,
     link: DeviceLink,
     server: Server,
     uplink: Uplink<JournalSource>,
     stopped: &watch::Receiver<bool>,
 ) {
     let link_stop = until_stopped(stopped.clone());
-    tasks.spawn(async move {
+    adapters.spawn("device_link", async move {
         let drained = link.run(link_stop).await;
         if drained.cut > 0 {
             tracing::warn!(connections = drained.cut, "connections of devices were cut");
         }
     });
     let server_stop = until_stopped(stopped.clone());
-    tasks.spawn(async move {
+    adapters.spawn("kiosk", async move {
         let ended = server.run(server_stop).await;
         tracing::info!(?ended, "local interface: closed");
     });
     let uplink_stop = stopped.clone();
-    tasks.spawn(async move {
+    adapters.spawn("uplink", async move {
         let ended = uplink.run(uplink_stop).await;
         tracing::info!(cut = ?ended.cut, "uplink: closed");
     });
 }
 
 /// Stops the adapters and closes the journal, each within its own bound.
-async fn finish(daemon: Daemon, mut tasks: JoinSet<()>, readers: Option<CardReaders>, stop: &watch::Sender<bool>) {
+async fn finish(daemon: Daemon, adapters: Adapters, readers: Option<CardReaders>, stop: &watch::Sender<bool>) {
     stop.send_replace(true);
     let Daemon { writer, journal, .. } = daemon;
-    let all = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, all).await.is_err() {
-        tracing::error!(left = tasks.len(), "adapters did not stop within the grace period");
-        tasks.shutdown().await;
-    }
+    adapters.finish(GRACE).await;
     if let Some(readers) = readers {
         // Its threads are joined without blocking the runtime.
         let stopped = tokio::task::spawn_blocking(move || readers.stop(GRACE)).await;

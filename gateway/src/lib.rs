@@ -1,6 +1,7 @@
 //! The gateway daemon as a library: adapters around the pure core, their wiring, and the command line.
 
 pub mod adapter;
+mod adapters;
 mod answers;
 pub mod app;
 pub mod cli;

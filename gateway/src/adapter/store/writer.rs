@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::chain::Tip;
 use super::commit::commit;
 use super::connect::{Checkpoint, checkpoint};
-use super::failure::StoreFailure;
+use super::failure::{FailureClass, StoreFailure};
 use super::head::HeadNote;
 use super::limits::GROUPS_MAX;
 use super::log::LogKeeper;
@@ -51,6 +51,7 @@ impl Writer {
         events: mpsc::Sender<StoreEvent>,
     ) -> Self {
         let (tasks, inbox) = mpsc::channel(GROUPS_MAX);
+        let told = events.clone();
         let task = match writing {
             Ok(connection) => {
                 let warn = |error: &_| tracing::warn!(%error, "the head cannot be noted");
@@ -60,7 +61,7 @@ impl Writer {
             }
             Err(failure) => tokio::spawn(refuse(failure, place, inbox, events)),
         };
-        Self { tasks, task }
+        Self { tasks, task: tokio::spawn(watch(task, told)) }
     }
 
     /// Hands a group over; [`StoreInput::Committed`] or [`StoreEvent::Failed`] follows.
@@ -153,6 +154,16 @@ impl Work {
     }
 }
 
+/// A writer that panics leaves a group without an answer: that is a failed commit, too.
+async fn watch(work: JoinHandle<()>, events: mpsc::Sender<StoreEvent>) {
+    if let Err(error) = work.await {
+        tracing::error!(%error, "the journal's writer broke");
+        let failure = StoreFailure { class: FailureClass::Disorder, code: 0 };
+        // Nobody listens only when the daemon is ending anyway.
+        let _ended = events.send(StoreEvent::Failed(failure)).await;
+    }
+}
+
 /// Holds the directory until a group comes, which fails.
 async fn refuse(
     failure: StoreFailure,
@@ -175,4 +186,16 @@ async fn erase_private(connection: &mut SqliteConnection, n: u64) -> Result<bool
         tracing::warn!(n, "a reader keeps the log, which holds the erased record until the log is begun anew");
     }
     Ok(result.rows_affected() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn i8_a_writer_that_panics_counts_as_a_failed_commit() {
+        let (events, mut told) = mpsc::channel(1);
+        watch(tokio::spawn(async { panic!("a fault in the writer") }), events).await;
+        assert!(matches!(told.recv().await, Some(StoreEvent::Failed(_))));
+    }
 }
