@@ -21,10 +21,12 @@ pub fn run(long: bool) -> ExitCode {
         let done = packages::ensure(&[packages::DEMO, packages::TEST]);
         installed(done)
     });
-    let tools = report.step("install: cargo's tools", || installed(tools::ensure()));
+    let tools = report.step("install: rustfmt, clippy, cargo-nextest", || installed(tools::for_tests()));
+    let deny_is_there = report.step("install: cargo-deny", || installed(tools::for_dependencies()));
     report.step("format", || passes(cargo::cargo(&["fmt", "--all", "--check"])));
-    report.step("licences, bans, sources", || needing(tools, || passes(deny(&["licenses", "bans", "sources"]))));
-    report.step("advisories", || needing(tools, advisories));
+    report
+        .step("licences, bans, sources", || needing(deny_is_there, || passes(deny(&["licenses", "bans", "sources"]))));
+    report.step("advisories", || needing(deny_is_there, advisories));
     report.step("lints", || passes(clippy(&["--workspace", "--all-targets"])));
     report.step("lints: protocols without alloc", || {
         passes(clippy(&["--package", "protocols", "--no-default-features"]))

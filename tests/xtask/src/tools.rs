@@ -34,8 +34,9 @@ impl std::fmt::Display for ToolError {
     }
 }
 
-/// Installs what is missing, into cargo's home, so that it is built once on a machine and not once in a clone.
-pub fn ensure() -> Result<Vec<&'static str>, ToolError> {
+/// Installs what the tests need and is missing, into cargo's home, so that it is built once on a machine and not once in a
+/// clone.
+pub fn for_tests() -> Result<Vec<&'static str>, ToolError> {
     let mut installed = Vec::new();
     for (subcommand, component) in COMPONENTS {
         if !is_there(subcommand) {
@@ -43,15 +44,23 @@ pub fn ensure() -> Result<Vec<&'static str>, ToolError> {
             installed.push(component);
         }
     }
-    for tool in [NEXTEST, DENY] {
-        if !is_there(tool.subcommand) {
-            println!("{} is missing; building it takes some minutes, once on this machine", tool.package);
-            let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-            run(&cargo, &["install", "--quiet", "--locked", tool.package, "--version", tool.version])?;
-            installed.push(tool.package);
-        }
-    }
+    installed.extend(built(NEXTEST)?);
     Ok(installed)
+}
+
+/// The same for what looks at the dependencies; the tests do without.
+pub fn for_dependencies() -> Result<Vec<&'static str>, ToolError> {
+    Ok(built(DENY)?.into_iter().collect())
+}
+
+fn built(tool: Tool) -> Result<Option<&'static str>, ToolError> {
+    if is_there(tool.subcommand) {
+        return Ok(None);
+    }
+    println!("{} is missing; building it takes some minutes, once on this machine", tool.package);
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    run(&cargo, &["install", "--quiet", "--locked", tool.package, "--version", tool.version])?;
+    Ok(Some(tool.package))
 }
 
 fn is_there(subcommand: &str) -> bool {
