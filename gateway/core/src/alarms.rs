@@ -18,6 +18,7 @@ use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
 use protocols::uplink::{AlarmBody, Origin, Urgency};
 use serde::{Deserialize, Serialize};
 
+use crate::input::OutLane;
 use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
 
 /// What a line of an alarm's history tells.
@@ -56,6 +57,18 @@ impl AlarmStep {
     }
 }
 
+/// The lane on which an alarm of some urgency leaves: what can wait does not stand before what cannot.
+pub(crate) const fn lane_of(urgency: Urgency) -> OutLane {
+    match urgency {
+        Urgency::Emergency | Urgency::Urgent | Urgency::Request => OutLane::Alarms,
+        Urgency::Technical | Urgency::Test => OutLane::AlarmNotes,
+    }
+}
+
+const fn first_lane() -> OutLane {
+    OutLane::Alarms
+}
+
 /// An alarm as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
@@ -81,8 +94,14 @@ pub struct Alarm {
     /// The number of the newest press's entry; 0 where no device pressed, or no disk took it.
     #[serde(default)]
     pub press_n: u64,
+    /// The lane on which that entry leaves.
+    #[serde(default = "first_lane")]
+    pub press_lane: OutLane,
     /// All presses, repeats included.
     pub presses: u64,
+    /// Those of them that no entry tells of yet: they came too fast.
+    #[serde(default)]
+    pub unrecorded: u64,
     /// Civil time of recording, RFC 3339.
     pub opened_at: String,
     /// How far it has come.
@@ -114,6 +133,8 @@ impl Alarm {
             epoch: press.map_or(0, |(epoch, _)| epoch),
             seqs: press.map(|(_, seq)| seq).into_iter().collect(),
             press_n: press.map_or(0, |_| n),
+            press_lane: lane_of(body.urgency),
+            unrecorded: 0,
             other_epochs: BTreeMap::new(),
             presses: 1,
             opened_at: at.to_owned(),

@@ -95,7 +95,7 @@ pub struct Core {
     pub(crate) devices: BTreeMap<DeviceId, Device>,
     pub(crate) alarms: Alarms,
     pub(crate) sales: Sales,
-    pub(crate) lanes: [OutboxLane; 3],
+    pub(crate) lanes: [OutboxLane; OutLane::ALL.len()],
     pub(crate) orders: [OrdersLane; 2],
     pub(crate) quarantine: BTreeMap<u64, Quarantined>,
     pub(crate) catalogue: CatalogueOrder,
@@ -243,6 +243,7 @@ impl Core {
             Timer::CardWait(sale) => self.card_wait_ended(&sale, now),
             Timer::HoldWait(sale) => self.hold_wait_ended(&sale, now),
             Timer::PressUndelivered(alarm) => self.press_undelivered(&alarm, now),
+            Timer::RepeatsDue(alarm) => self.tell_unrecorded(&alarm, now),
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
         }
     }

@@ -11,7 +11,7 @@ use protocols::unit::UnixMs;
 use serde::{Deserialize, Serialize};
 
 use crate::input::{AckToken, CommandId, SessionId};
-use crate::limits::REPORT_WINDOW;
+use crate::limits::{REPEATS_MAX, REPEATS_WINDOW_MS, REPORT_WINDOW};
 use crate::time::Mono;
 
 /// What the gateway knows of a report's number.
@@ -143,6 +143,8 @@ pub(crate) struct Device {
     pub session: Option<SessionId>,
     pub heartbeat: Option<Heartbeat>,
     pub heard: Option<(Mono, UnixMs)>,
+    /// Since when entries about further presses are counted, and how many there were.
+    pub repeats: (Mono, u32),
     /// Commands that the device has not taken yet.
     pub commands: BTreeMap<CommandId, Told>,
 }
@@ -156,8 +158,23 @@ impl Device {
             session: None,
             heartbeat: None,
             heard: None,
+            repeats: (Mono(0), 0),
             commands: BTreeMap::new(),
         }
+    }
+
+    /// Whether one more entry about a further press may be written now; counts it if so.
+    pub fn may_repeat(&mut self, now: Mono) -> bool {
+        let (since, count) = self.repeats;
+        if now >= since.after_ms(REPEATS_WINDOW_MS) {
+            self.repeats = (now, 1);
+            return true;
+        }
+        if count >= REPEATS_MAX {
+            return false;
+        }
+        self.repeats = (since, count.saturating_add(1));
+        true
     }
 
     /// Whether a command about the presses of one epoch of `alarm` is under way; of any where `epoch` is `None`.

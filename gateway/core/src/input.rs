@@ -67,8 +67,10 @@ pub type SaleId = String;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutLane {
-    /// Alarms and their steps.
+    /// Alarms that somebody has to act on soon, and their steps.
     Alarms,
+    /// Further presses on open alarms, and technical alarms: they may wait behind a life.
+    AlarmNotes,
     /// Sales.
     Sales,
     /// Everything else.
@@ -77,13 +79,14 @@ pub enum OutLane {
 
 impl OutLane {
     /// Every lane, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Alarms, Self::Sales, Self::Rest];
+    pub const ALL: [Self; 4] = [Self::Alarms, Self::AlarmNotes, Self::Sales, Self::Rest];
 
     /// A word for keys, metrics and pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alarms => "alarms",
+            Self::AlarmNotes => "alarm_notes",
             Self::Sales => "sales",
             Self::Rest => "rest",
         }

@@ -74,6 +74,9 @@ impl<H> Default for Pending<H> {
     }
 }
 
+/// Rows by lane, in the order of [`OutLane::ALL`].
+pub(crate) type LaneCounts = [u64; OutLane::ALL.len()];
+
 /// The journal's writing end; `H` is what can be held.
 #[derive(Debug)]
 pub(crate) struct Journal<H> {
@@ -83,7 +86,7 @@ pub(crate) struct Journal<H> {
     last_n: u64,
     last_hash: [u8; HASH_LEN],
     pending: Pending<H>,
-    under_way: Option<(u64, Vec<H>, [u64; 3])>,
+    under_way: Option<(u64, Vec<H>, LaneCounts)>,
     next_group: u64,
     committed_n: u64,
 }
@@ -288,7 +291,7 @@ impl<H> Journal<H> {
     }
 
     /// A group is durable: what was held for it, and how many rows each lane got. `None` for a number not under way.
-    pub fn committed(&mut self, group: u64) -> Option<(Vec<H>, [u64; 3])> {
+    pub fn committed(&mut self, group: u64) -> Option<(Vec<H>, LaneCounts)> {
         if self.under_way.as_ref().is_none_or(|(id, _, _)| *id != group) {
             return None;
         }

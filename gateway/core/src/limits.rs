@@ -11,6 +11,11 @@ pub const UPLOAD_ENTRIES_MAX: usize = 500;
 pub const ALARM_PRESSES_MAX: usize = 32;
 /// Epochs besides its first of which an open alarm keeps presses: a device is provisioned anew once in years.
 pub const ALARM_EPOCHS_MAX: usize = 4;
+/// Entries in [`REPEATS_WINDOW_MS`] about further presses of one device: a frightened person's presses are each told; of a
+/// stuck button (ten a second) the count is told.
+pub const REPEATS_MAX: u32 = 6;
+/// See [`REPEATS_MAX`]: one minute, so that a count is never older.
+pub const REPEATS_WINDOW_MS: u64 = 60_000;
 /// Steps that an alarm's history keeps in memory; all of them stay in the journal.
 pub const ALARM_HISTORY_MAX: usize = 64;
 /// Closed alarms that the local interface can still show.

@@ -131,7 +131,7 @@ impl Core {
         match order.kind.as_str() {
             order_kind::ALARM_STATE => {
                 let body: AlarmStateOrder = read(order)?;
-                self.order_alarm(body).ok_or("alarm_unknown")
+                self.order_alarm(body, now).ok_or("alarm_unknown")
             }
             order_kind::CATALOGUE => {
                 let body: CatalogueOrder = read(order)?;

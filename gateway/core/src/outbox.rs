@@ -61,7 +61,7 @@ impl Progress {
 impl OutboxLane {
     pub fn new(lane: OutLane, record: LaneRecord, seed: u64) -> Self {
         let ms_max = match lane {
-            OutLane::Alarms => RETRY_MS_MAX_ALARMS,
+            OutLane::Alarms | OutLane::AlarmNotes => RETRY_MS_MAX_ALARMS,
             OutLane::Sales | OutLane::Rest => RETRY_MS_MAX,
         };
         Self { lane, record, under_way: false, backoff: Backoff::new(ms_max, seed) }

@@ -11,14 +11,15 @@ use protocols::uplink::{
 };
 use protocols::{device::AlarmState, version};
 
-use crate::alarms::Alarm;
+use crate::alarms::{Alarm, lane_of};
 use crate::core::{Core, Held, LookUp, Storage};
 use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LinkRefusal, OutLane, Ticket};
 use crate::journal::{Draft, Identity, fingerprint, hex_lower};
-use crate::limits::{REPORT_WINDOW, SAMPLE_LEN_MAX};
+use crate::limits::{REPEATS_WINDOW_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
 use crate::time::Now;
+use crate::timers::Timer;
 
 /// Milliseconds after which a device that nobody configured counts as silent: three missed hourly heartbeats.
 const SILENT_AFTER_MS_DEFAULT: u64 = 3 * 3_600_000;
@@ -223,7 +224,7 @@ impl Core {
                 about,
                 body,
                 fingerprint,
-                lane: OutLane::Alarms,
+                lane: lane_of(body.alarm.urgency),
                 private: None,
             },
             now,
@@ -249,29 +250,70 @@ impl Core {
     ) {
         let late = self.alarms.get(id).is_some_and(|alarm| self.is_press_on_its_way(alarm));
         let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let more_urgent = body.alarm.urgency > alarm.urgency;
         alarm.fold(press, body.alarm.urgency, &now.civil);
-        let (state, about) = (alarm.state, alarm.origin.clone());
+        let (state, about, device) = (alarm.state, alarm.origin.clone(), alarm.device.clone());
+        if !more_urgent && device.is_some_and(|device| !self.device_mut(&device).may_repeat(now.mono)) {
+            return self.fold_without_entry(id, now);
+        }
+        let lane = if more_urgent { lane_of(body.alarm.urgency) } else { OutLane::AlarmNotes };
         let recorded = self.journal.record(
-            Draft {
-                identity,
-                kind: kind::ALARM_REPEATED,
-                about: Some(&about),
-                body,
-                fingerprint,
-                lane: OutLane::Alarms,
-                private: None,
-            },
+            Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
             now,
         );
         let Some(alarm) = self.alarms.get_mut(id) else { return };
         if press.is_some() {
-            alarm.press_n = recorded.n;
+            (alarm.press_n, alarm.press_lane) = (recorded.n, lane);
         }
         let alarm = alarm.clone();
         self.save_alarm(&alarm);
         self.watch_press(id, late, now);
         self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
         self.tell_alarm(id);
+    }
+
+    /// A press that came too fast: it is counted with the alarm, durable before it is acknowledged, and told to the
+    /// centre together with others.
+    fn fold_without_entry(&mut self, id: &str, now: &Now) {
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        alarm.unrecorded = alarm.unrecorded.saturating_add(1);
+        let (state, alarm) = (alarm.state, alarm.clone());
+        self.save_alarm(&alarm);
+        self.emit(Effect::Count { name: "alarm_repeats_counted", label: "device" });
+        let timer = Timer::RepeatsDue(id.to_owned());
+        if !self.timers.is_set(&timer) {
+            self.timers.set(timer, now.mono.after_ms(REPEATS_WINDOW_MS));
+        }
+        self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
+        self.tell_alarm(id);
+    }
+
+    /// Tells the centre of presses that came too fast for entries of their own.
+    pub(crate) fn tell_unrecorded(&mut self, id: &str, now: &Now) {
+        self.timers.clear(&Timer::RepeatsDue(id.to_owned()));
+        let Some(alarm) = self.alarms.get_mut(id).filter(|alarm| alarm.unrecorded > 0) else { return };
+        let folded = Some(std::mem::take(&mut alarm.unrecorded));
+        let about = alarm.origin.clone();
+        let own = own_alarm(&alarm.kind, alarm.device.as_ref());
+        let body = OwnAlarmBody { folded, ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own }) };
+        let recorded = self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::ALARM_REPEATED,
+                about: Some(&about),
+                body: &body,
+                fingerprint: 0,
+                lane: OutLane::AlarmNotes,
+                private: None,
+            },
+            now,
+        );
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        if alarm.press_n > 0 {
+            (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);
+        }
+        let alarm = alarm.clone();
+        self.save_alarm(&alarm);
     }
 
     fn record_cancel(&mut self, device: &DeviceId, report: &EventReport, origin: Origin, fingerprint: u64, now: &Now) {
@@ -290,7 +332,7 @@ impl Core {
                 about: Some(&alarm.origin),
                 body: &body,
                 fingerprint,
-                lane: OutLane::Alarms,
+                lane: OutLane::AlarmNotes,
                 private: None,
             },
             now,
@@ -346,7 +388,7 @@ impl Core {
         self.emit(Effect::Count { name: "reports_conflicting", label: "device" });
         // The device hears how far its report has come, as of any alarm of its own.
         let press = urgency_of(&taken.report.kind).map(|_| (taken.report.epoch, taken.report.seq));
-        let body = OwnAlarmBody { alarm: body, report: Some(origin.clone()) };
+        let body = OwnAlarmBody { report: Some(origin.clone()), ..OwnAlarmBody::from(body) };
         self.raise_or_fold(&body, Some(&origin), press, now);
         self.acknowledge(taken.ack, AckCode::Success);
     }

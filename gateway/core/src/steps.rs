@@ -6,7 +6,7 @@ use protocols::device::AlarmState;
 use protocols::id::ActorId;
 use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Source, Urgency, kind};
 
-use crate::alarms::{Alarm, AlarmStep};
+use crate::alarms::{Alarm, AlarmStep, lane_of};
 use crate::core::{Core, Held, Storage};
 use crate::effect::{DeskAnswer, Effect, Refusal};
 use crate::input::{OutLane, ReplyToken};
@@ -39,7 +39,11 @@ impl Core {
             return self.step_without_disk(reply, id, step, now);
         }
         if state > alarm.state {
-            let about = alarm.origin.clone();
+            self.tell_unrecorded(id, now);
+        }
+        let Some(alarm) = self.alarms.get(id) else { return };
+        if state > alarm.state {
+            let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
             let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
             self.journal.record(
                 Draft {
@@ -48,7 +52,7 @@ impl Core {
                     about: Some(&about),
                     body: &body,
                     fingerprint: 0,
-                    lane: OutLane::Alarms,
+                    lane,
                     private: None,
                 },
                 now,
@@ -61,12 +65,15 @@ impl Core {
     }
 
     /// A person at the centre took an alarm further. False when the alarm is not known here.
-    pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder) -> Option<bool> {
+    pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder, now: &Now) -> Option<bool> {
         let id = order.alarm.alarm_id();
         if self.alarms.get(&id).is_none() && !self.adopt_alarm(&order) {
             return None;
         }
         let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
+        if order.state == AlarmState::Resolved {
+            self.tell_unrecorded(&id, now);
+        }
         Some(self.advance_alarm(&id, step))
     }
 
@@ -112,8 +119,15 @@ impl Core {
     pub(crate) fn is_press_on_its_way(&self, alarm: &Alarm) -> bool {
         match alarm.press_n {
             0 => alarm.state < AlarmState::Accepted,
-            n => !self.lanes.iter().any(|lane| lane.lane == OutLane::Alarms && lane.record.has(n)),
+            n => !self.lanes.iter().any(|lane| lane.lane == alarm.press_lane && lane.record.has(n)),
         }
+    }
+
+    /// The lane of an entry about what somebody does with an alarm: it does not overtake the presses before it, which
+    /// would be alarms of their own at the centre once the alarm is resolved there.
+    pub(crate) fn lane_of_step(&self, alarm: &Alarm) -> OutLane {
+        let behind = alarm.press_n > 0 && self.is_press_on_its_way(alarm);
+        if behind { alarm.press_lane } else { lane_of(alarm.urgency) }
     }
 
     /// The centre should have the newest press by now; if not, people here have to know.

@@ -23,6 +23,8 @@ pub(crate) enum Timer {
     HoldWait(SaleId),
     /// The centre should have the newest press of an alarm.
     PressUndelivered(String),
+    /// Presses that came too fast for entries of their own are told together.
+    RepeatsDue(String),
     /// An alarm without a journal may be sent again.
     DirectRetry(Ticket),
 }
@@ -37,6 +39,7 @@ impl Timer {
             Self::CardWait(_) => "card wait",
             Self::HoldWait(_) => "hold wait",
             Self::PressUndelivered(_) => "press undelivered",
+            Self::RepeatsDue(_) => "repeats due",
             Self::DirectRetry(_) => "direct alarm retry",
         }
     }

@@ -53,7 +53,7 @@ pub struct StatusView {
     /// Whether the centre answers.
     pub online: bool,
     /// The lanes, the most urgent first.
-    pub lanes: [LaneView; 3],
+    pub lanes: [LaneView; OutLane::ALL.len()],
     /// The readers.
     pub readers: Vec<(ReaderId, ReaderState)>,
     /// Whether the security module is there.

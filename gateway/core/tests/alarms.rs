@@ -160,7 +160,7 @@ fn a_folded_press_keeps_the_state_of_its_alarm_and_alarms_staff_when_the_centre_
     bench.press(2);
     bench.settle();
     assert_eq!(told_states(&mut bench), [(vec![1, 2], AlarmState::Acknowledged)], "never lower: a person is on it");
-    assert_eq!(bench.core.status().lanes[0].waiting, 1, "the press is on its way as any alarm");
+    assert_eq!(bench.core.status().lanes[1].waiting, 1, "the press is on its way");
     bench.advance(19_000);
     bench.settle();
     assert_eq!(undelivered(&bench), []);
@@ -177,7 +177,7 @@ fn a_press_that_the_centre_has_in_time_alarms_nobody_further() {
     bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
     bench.press(2);
     bench.settle();
-    bench.uploaded(OutLane::Alarms, &[2], Outcome::Accepted);
+    bench.uploaded(OutLane::AlarmNotes, &[2], Outcome::Accepted);
     bench.advance(21_000);
     bench.settle();
     assert_eq!(undelivered(&bench), []);
@@ -475,7 +475,7 @@ fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
     assert_eq!(bench.core.quarantine()[0].n, 1);
     let alarm =
         bench.core.alarms(false).into_iter().find(|alarm| alarm.kind == "journal_damaged").expect("people are told");
-    bench.uploaded(OutLane::Alarms, &[alarm.n], Outcome::Accepted);
+    bench.uploaded(OutLane::AlarmNotes, &[alarm.n], Outcome::Accepted);
     bench.settle();
-    assert_eq!(bench.core.status().lanes[0].waiting, 0);
+    assert_eq!(bench.core.status().lanes.map(|lane| lane.waiting), [0; 4]);
 }

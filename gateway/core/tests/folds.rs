@@ -5,7 +5,7 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, ReplyToken};
+use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, OutLane, ReplyToken};
 use protocols::device::{AlarmState, Command};
 use protocols::uplink::Urgency;
 
@@ -119,4 +119,75 @@ fn a_second_conflict_says_which_report_it_was_raises_the_urgency_and_is_told_to_
     let repeated = bodies(&bench, "alarm.repeated");
     assert_eq!(repeated[0]["report"], serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": 8}));
     assert_eq!(told_about(&bench.take()), [(1, vec![8], AlarmState::Raised)]);
+}
+
+fn lane_of(bench: &Bench, kind: &str) -> Vec<OutLane> {
+    bench.rows.iter().filter(|row| row.kind == kind).map(|row| row.lane).collect()
+}
+
+#[test]
+fn d18_a_stuck_button_is_acknowledged_each_time_told_by_count_and_stands_before_no_other_room() {
+    let mut bench = Bench::new();
+    for seq in 1..=600 {
+        let token = bench.press(seq);
+        bench.settle();
+        assert!(bench.acked(token), "{seq}");
+        bench.take();
+        bench.advance(100);
+        bench.settle();
+    }
+    bench.publish("btn-0002", r#"{"v":1,"epoch":1,"seq":1,"kind":"sos"}"#);
+    bench.advance(60_000);
+    bench.settle();
+    let alarms = bench.core.alarms(false);
+    let of = |id: &str| alarms.iter().find(|alarm| alarm.id == id).map(|alarm| alarm.presses);
+    assert_eq!((of("btn-0001.1.1"), of("btn-0002.1.1")), (Some(600), Some(1)));
+    let repeats: Vec<_> = bodies(&bench, "alarm.repeated").into_iter().filter(|body| body["kind"] == "sos").collect();
+    assert!(repeats.len() < 20, "{} entries", repeats.len());
+    let told: u64 = repeats.iter().map(|body| body["folded"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(told, 599, "the centre hears of every press");
+    let emergencies = bench.rows.iter().filter(|row| row.kind == "alarm.raised" && row.bytes.contains("emergency"));
+    assert_eq!(emergencies.map(|row| row.lane).collect::<Vec<_>>(), [OutLane::Alarms; 2]);
+    assert!(lane_of(&bench, "alarm.repeated").iter().all(|lane| *lane == OutLane::AlarmNotes));
+}
+
+#[test]
+fn presses_that_were_only_counted_are_still_told_after_a_restart_and_before_the_alarm_is_resolved() {
+    let mut bench = Bench::new();
+    for seq in 1..=20 {
+        bench.press(seq);
+    }
+    bench.settle();
+    let mut bench = bench.restart();
+    assert_eq!(bench.core.alarms(false)[0].presses, 20);
+    step(&mut bench, "btn-0001.1.1", AlarmState::Resolved, Some("accidental"));
+    let told: u64 = bodies(&bench, "alarm.repeated").iter().map(|body| body["folded"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(told, 19);
+    let last: Vec<(&str, OutLane)> = bench.rows.iter().rev().take(2).map(|row| (row.kind.as_str(), row.lane)).collect();
+    assert_eq!(last, [("alarm.state", OutLane::AlarmNotes), ("alarm.repeated", OutLane::AlarmNotes)]);
+}
+
+#[test]
+fn a_technical_alarm_leaves_behind_those_that_a_life_may_hang_on() {
+    let mut bench = Bench::new();
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"tamper"}"#);
+    bench.publish("btn-0001", r#"{"v":1,"seq":"#);
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":2,"kind":"service"}"#);
+    bench.settle();
+    assert_eq!(lane_of(&bench, "alarm.raised"), [OutLane::AlarmNotes, OutLane::AlarmNotes, OutLane::Alarms]);
+    step(&mut bench, "btn-0001.1.1", AlarmState::Acknowledged, None);
+    assert_eq!(lane_of(&bench, "alarm.state"), [OutLane::AlarmNotes], "not before its alarm");
+}
+
+#[test]
+fn a_finding_that_makes_an_alarm_more_urgent_leaves_with_the_urgent_ones_however_many_came_before() {
+    let mut bench = Bench::new();
+    for seq in 1..=40 {
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"test"}}"#));
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"restored"}}"#));
+    }
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":40,"kind":"fall"}"#);
+    bench.settle();
+    assert_eq!(lane_of(&bench, "alarm.repeated").last(), Some(&OutLane::Alarms));
+    assert_eq!(bench.core.alarms(false)[0].urgency, Urgency::Emergency);
 }

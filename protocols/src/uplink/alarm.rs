@@ -58,11 +58,14 @@ pub struct OwnAlarmBody {
     /// Of a `conflict`: the origin of the report whose number was used twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<Origin>,
+    /// Of an `alarm.repeated`: how many further presses it stands for, where they came too fast for one entry each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded: Option<u64>,
 }
 
 impl From<AlarmBody> for OwnAlarmBody {
     fn from(alarm: AlarmBody) -> Self {
-        Self { alarm, report: None }
+        Self { alarm, report: None, folded: None }
     }
 }
 

@@ -15,13 +15,14 @@ use super::failure::{FailureClass, StoreFailure};
 use super::limits::INSERT_ROWS_MAX;
 use super::trusted;
 
-/// How a lane is stored.
+/// How a lane is stored. Numbers are never used anew.
 #[must_use]
 pub const fn lane_number(lane: OutLane) -> i64 {
     match lane {
         OutLane::Alarms => 0,
         OutLane::Sales => 1,
         OutLane::Rest => 2,
+        OutLane::AlarmNotes => 3,
     }
 }
 

@@ -46,15 +46,15 @@ fn columns_agree(row: &PackedRow<'_>, entry: &Entry) -> bool {
         && row.epoch == entry.origin.epoch.to_string().as_bytes()
         && row.seq == entry.origin.seq.get()
         && row.kind == entry.kind.as_bytes()
-        && row.lane == lane_number(lane_of_kind(&entry.kind))
+        && lanes_of_kind(&entry.kind).iter().any(|lane| row.lane == lane_number(*lane))
 }
 
-/// The lane on which entries of a kind leave.
-fn lane_of_kind(kind: &str) -> OutLane {
+/// The lanes on which entries of a kind leave.
+fn lanes_of_kind(kind: &str) -> &'static [OutLane] {
     match kind.split_once('.') {
-        Some(("alarm", _)) => OutLane::Alarms,
-        Some(("sale", _)) => OutLane::Sales,
-        Some(_) | None => OutLane::Rest,
+        Some(("alarm", _)) => &[OutLane::Alarms, OutLane::AlarmNotes],
+        Some(("sale", _)) => &[OutLane::Sales],
+        Some(_) | None => &[OutLane::Rest],
     }
 }
 

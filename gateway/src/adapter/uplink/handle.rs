@@ -44,6 +44,7 @@ pub(super) struct PollJob {
 #[derive(Debug, Clone)]
 pub struct UplinkHandle {
     pub(super) alarms: mpsc::Sender<UploadJob>,
+    pub(super) alarm_notes: mpsc::Sender<UploadJob>,
     pub(super) sales: mpsc::Sender<UploadJob>,
     pub(super) rest: mpsc::Sender<UploadJob>,
     pub(super) direct: mpsc::Sender<DirectJob>,
@@ -63,6 +64,7 @@ impl UplinkHandle {
     pub fn upload(&self, lane: OutLane, after: u64, except: Vec<u64>, max: usize) -> Result<(), Refused> {
         let queue = match lane {
             OutLane::Alarms => &self.alarms,
+            OutLane::AlarmNotes => &self.alarm_notes,
             OutLane::Sales => &self.sales,
             OutLane::Rest => &self.rest,
         };

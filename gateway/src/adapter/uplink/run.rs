@@ -67,6 +67,7 @@ pub struct Uplink<S> {
 
 struct Lanes {
     alarms: (Exchange, mpsc::Receiver<UploadJob>),
+    alarm_notes: (Exchange, mpsc::Receiver<UploadJob>),
     sales: (Exchange, mpsc::Receiver<UploadJob>),
     rest: (Exchange, mpsc::Receiver<UploadJob>),
     direct: (Exchange, mpsc::Receiver<DirectJob>),
@@ -94,6 +95,7 @@ impl<S: EntrySource> Uplink<S> {
         let plans = Plans::new(&deadlines, centre.urls.len());
         let exchange = |plan| Exchange::new(&centre, plan);
         let (alarms, alarm_jobs) = mpsc::channel(LANE_QUEUE_LEN);
+        let (alarm_notes, note_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (sales, sale_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (rest, rest_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (direct, direct_jobs) = mpsc::channel(DIRECT_QUEUE_LEN);
@@ -102,6 +104,7 @@ impl<S: EntrySource> Uplink<S> {
         let (other_orders, other_polls) = mpsc::channel(LANE_QUEUE_LEN);
         let lanes = Lanes {
             alarms: (exchange(plans.alarm)?, alarm_jobs),
+            alarm_notes: (exchange(plans.alarm)?, note_jobs),
             sales: (exchange(plans.upload)?, sale_jobs),
             rest: (exchange(plans.upload)?, rest_jobs),
             direct: (exchange(plans.alarm)?, direct_jobs),
@@ -109,7 +112,7 @@ impl<S: EntrySource> Uplink<S> {
             alarm_orders: (exchange(plans.alarm_poll)?, alarm_polls),
             other_orders: (exchange(plans.poll)?, other_polls),
         };
-        let handle = UplinkHandle { alarms, sales, rest, direct, holds, alarm_orders, other_orders };
+        let handle = UplinkHandle { alarms, alarm_notes, sales, rest, direct, holds, alarm_orders, other_orders };
         Ok((Self { who: Arc::new(who), deadlines, source: Arc::new(source), inputs, lanes }, handle))
     }
 
@@ -121,9 +124,12 @@ impl<S: EntrySource> Uplink<S> {
     pub async fn run(self, shutdown: watch::Receiver<bool>) -> Stopped {
         let Self { who, deadlines, source, inputs, lanes } = self;
         let mut tasks = Tasks { inputs, stop: Stop::new(shutdown), running: JoinSet::new() };
-        for (lane, (exchange, jobs)) in
-            [(OutLane::Alarms, lanes.alarms), (OutLane::Sales, lanes.sales), (OutLane::Rest, lanes.rest)]
-        {
+        for (lane, (exchange, jobs)) in [
+            (OutLane::Alarms, lanes.alarms),
+            (OutLane::AlarmNotes, lanes.alarm_notes),
+            (OutLane::Sales, lanes.sales),
+            (OutLane::Rest, lanes.rest),
+        ] {
             let (who, source) = (Arc::clone(&who), Arc::clone(&source));
             let rule = LaneRule { name: lane.name(), concurrent: 1, grace: true };
             tasks.add(rule, jobs, move |job| upload(exchange.clone(), Arc::clone(&who), Arc::clone(&source), job));
@@ -230,7 +236,7 @@ async fn upload<S: EntrySource>(
 ) -> UplinkInput {
     let UploadJob { lane, after, except, max } = job;
     let bytes_max = match lane {
-        OutLane::Alarms => ALARM_UPLOAD_BYTES_MAX,
+        OutLane::Alarms | OutLane::AlarmNotes => ALARM_UPLOAD_BYTES_MAX,
         OutLane::Sales | OutLane::Rest => UPLOAD_BYTES_MAX,
     };
     let entries = match source.read_lane(lane, after, &except, max, bytes_max).await {
