@@ -119,8 +119,15 @@ function history(alarm) {
   return element("ol", { class: "history" }, ...alarm.steps.map((one) => element("li", {}, line(one))));
 }
 
+/** How long ago, by the gateway's clock: hours and minutes. */
+function ago(at) {
+  const minutes = Math.max(0, Math.round((Date.parse(page.data.status.now) - Date.parse(at)) / 60_000));
+  return say("staff.hours_minutes", { h: Math.floor(minutes / 60), m: minutes % 60 });
+}
+
 function alarmCard(alarm) {
   const facts = [
+    alarm.happened_at ? say("staff.happened", { ago: ago(alarm.happened_at), time: time(alarm.happened_at) }) : null,
     alarm.presses > 1 ? say("staff.presses", { n: alarm.presses }) : null,
     alarm.taken_back ? say("staff.taken_back") : null,
     alarm.detail,
@@ -247,7 +254,7 @@ function salesSection(sales, catalogue) {
       price(sale.amount, sale.tender),
       word("tender", sale.tender),
       word("sale_state", sale.state),
-      sale.reason ? word("refusal", sale.reason) : null,
+      [sale.reason ? word("refusal", sale.reason) : null, sale.doubt ? word("doubt", sale.doubt) : null].filter(Boolean).join(" · "),
       sale.reader,
     ],
   });

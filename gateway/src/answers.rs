@@ -150,7 +150,14 @@ impl Answers {
 
     fn alarm(&self, seen: Alarm) -> AlarmView {
         let place = seen.device.as_ref().and_then(|device| self.place(device));
-        AlarmView { place, ..alarm(seen) }
+        let happened_at = seen.late_by_ms.and_then(|late| self.before(&seen.opened_at, late));
+        AlarmView { place, happened_at, ..alarm(seen) }
+    }
+
+    /// The civil time so many milliseconds before another.
+    fn before(&self, at: &str, ms: u64) -> Option<String> {
+        let at: Timestamp = at.parse().ok()?;
+        self.civil(UnixMs(at.as_millisecond().checked_sub(i64::try_from(ms).ok()?)?))
     }
 
     fn civil(&self, at: UnixMs) -> Option<String> {
@@ -250,6 +257,7 @@ fn alarm(alarm: Alarm) -> AlarmView {
         place: None,
         state: alarm.state,
         raised_at: alarm.opened_at,
+        happened_at: None,
         presses: u32::try_from(alarm.presses).unwrap_or(u32::MAX),
         taken_back: alarm.cancelled,
         detail: alarm.detail,

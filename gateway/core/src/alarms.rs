@@ -19,6 +19,7 @@ use protocols::uplink::{AlarmBody, Origin, Urgency};
 use serde::{Deserialize, Serialize};
 
 use crate::input::OutLane;
+use crate::lateness::Undated;
 use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
 
 /// What a line of an alarm's history tells.
@@ -110,6 +111,12 @@ pub struct Alarm {
     pub cancelled: bool,
     /// The last state that the device acknowledged.
     pub told: Option<AlarmState>,
+    /// How long before it was recorded it happened, milliseconds, where it came late and that is known.
+    #[serde(default)]
+    pub late_by_ms: Option<u64>,
+    /// What is known of its age until a heartbeat tells it.
+    #[serde(skip)]
+    pub(crate) undated: Option<Undated>,
     /// The device's own word, or what the gateway knows more of it.
     #[serde(default)]
     pub detail: Option<String>,
@@ -141,6 +148,8 @@ impl Alarm {
             state: AlarmState::Raised,
             cancelled: false,
             told: None,
+            late_by_ms: None,
+            undated: None,
             detail: body.detail.clone(),
             history: Vec::new(),
             shown: None,
@@ -237,6 +246,12 @@ impl Alarms {
             self.by_entry.insert(alarm.n, alarm.id.clone());
         }
         self.by_id.insert(alarm.id.clone(), alarm);
+    }
+
+    /// Puts the closed ones in the order of their entries, so that the oldest is forgotten first.
+    pub fn sort_closed(&mut self) {
+        let by_id = &self.by_id;
+        self.closed.sort_by_key(|id| by_id.get(id).map(|alarm| alarm.n));
     }
 
     /// An alarm by its id.

@@ -142,6 +142,8 @@ pub(crate) struct Device {
     pub marks: Marks,
     pub session: Option<SessionId>,
     pub heartbeat: Option<Heartbeat>,
+    /// When that heartbeat came.
+    pub heartbeat_at: Option<Mono>,
     pub heard: Option<(Mono, UnixMs)>,
     /// Since when entries about further presses are counted, and how many there were.
     pub repeats: (Mono, u32),
@@ -157,6 +159,7 @@ impl Device {
             marks: Marks::Unloaded,
             session: None,
             heartbeat: None,
+            heartbeat_at: None,
             heard: None,
             repeats: (Mono(0), 0),
             commands: BTreeMap::new(),

@@ -183,6 +183,8 @@ pub enum Refusal {
     /// The security module rejected the card's proof: not known until the card proves itself at its next tap, or the
     /// issuer or people at the centre have decided.
     ProofRejected,
+    /// The card's counter went back: it is a copy of an older state.
+    CardCounterRegress,
 }
 
 impl Refusal {
@@ -228,6 +230,7 @@ impl Refusal {
             Self::ReaderBroken => "reader_broken",
             Self::ProofRejected => "proof_rejected",
             Self::Unsettled => "unsettled",
+            Self::CardCounterRegress => "card_counter_regress",
         }
     }
 }
@@ -249,6 +252,8 @@ pub struct SaleView {
     pub items: Vec<protocols::uplink::SaleItem>,
     /// Why not, where it was not paid.
     pub reason: Option<Refusal>,
+    /// Why it is not known whether it was paid: `no_answer`, `log_rolled_over`, `contradiction` …
+    pub doubt: Option<String>,
     /// What is left in the account or purse, fen, where known.
     pub balance: Option<Points>,
     /// Whether the purse could be used instead.

@@ -17,6 +17,7 @@ mod direct;
 pub mod effect;
 pub mod input;
 mod journal;
+mod lateness;
 pub mod limits;
 mod orders;
 mod outbox;

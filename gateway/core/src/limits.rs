@@ -16,6 +16,9 @@ pub const ALARM_EPOCHS_MAX: usize = 4;
 pub const REPEATS_MAX: u32 = 6;
 /// See [`REPEATS_MAX`]: one minute, so that a count is never older.
 pub const REPEATS_WINDOW_MS: u64 = 60_000;
+/// A press that took longer to be recorded than this is shown and told with its age: longer than a device takes to
+/// connect and try again.
+pub const LATE_PRESS_MS: u64 = 60_000;
 /// Steps that an alarm's history keeps in memory; all of them stay in the journal.
 pub const ALARM_HISTORY_MAX: usize = 64;
 /// Closed alarms that the local interface can still show.

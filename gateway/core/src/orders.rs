@@ -15,6 +15,7 @@ use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure};
 use crate::journal::{Draft, Identity};
 use crate::limits::{RETRY_MS_MAX, RETRY_MS_MAX_ALARMS};
+use crate::sales::unhex;
 use crate::time::Now;
 use crate::timers::Timer;
 
@@ -139,6 +140,8 @@ impl Core {
             }
             order_kind::HOTLIST => {
                 let body: HotlistOrder = read(order)?;
+                // By a salt that is none no card would ever be found: the list before stays.
+                unhex(&body.salt).ok_or("unreadable")?;
                 Ok(self.take_hotlist(body))
             }
             order_kind::POLICY => {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::backoff::Backoff;
 use crate::effect::Effect;
 use crate::input::OutLane;
-use crate::limits::{RETRY_MS_MAX, RETRY_MS_MAX_ALARMS, UPLOAD_ENTRIES_MAX};
+use crate::limits::{DONE_AHEAD_MAX, RETRY_MS_MAX, RETRY_MS_MAX_ALARMS, UPLOAD_ENTRIES_MAX};
 
 /// One lane, as it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,11 +73,13 @@ impl OutboxLane {
             return None;
         }
         self.under_way = true;
+        // At the bound only the gap goes out: nothing more is done above it until it closes.
+        let room = DONE_AHEAD_MAX.saturating_sub(self.record.done.len()).max(1);
         Some(Effect::Upload {
             lane: self.lane,
             after: self.record.cursor,
             except: self.record.done.iter().copied().collect(),
-            max: UPLOAD_ENTRIES_MAX,
+            max: UPLOAD_ENTRIES_MAX.min(room),
         })
     }
 
@@ -162,6 +164,29 @@ mod tests {
         lane.start();
         lane.answered(&[2, 9], vec![result(9, Outcome::Duplicate), result(2, Outcome::Accepted)]);
         assert_eq!(lane.record, LaneRecord { cursor: 9, done: BTreeSet::new(), waiting: 0 });
+    }
+
+    #[test]
+    fn an_entry_that_the_centre_never_names_bounds_what_is_done_ahead_of_it() {
+        let mut lane = lane(20_000);
+        let (mut next, mut rounds) = (2, 0);
+        while let Some(Effect::Upload { except, max, .. }) = lane.start() {
+            assert!(except.len() <= DONE_AHEAD_MAX, "{}", except.len());
+            let mut sent = vec![1];
+            sent.extend((next..).take(max - 1));
+            next = sent.last().map_or(next, |last| next.max(last + 1));
+            lane.answered(&sent, sent.iter().filter(|n| **n != 1).map(|n| result(*n, Outcome::Accepted)).collect());
+            rounds += 1;
+            if rounds == 40 {
+                break;
+            }
+        }
+        assert!(lane.record.done.len() <= DONE_AHEAD_MAX, "{}", lane.record.done.len());
+        let cursor = next - 1;
+        lane.answered(&[1], vec![result(1, Outcome::Accepted)]);
+        assert!(lane.start().is_some());
+        lane.answered(&[next], vec![result(next, Outcome::Accepted)]);
+        assert!(lane.record.cursor > cursor && lane.record.done.is_empty());
     }
 
     #[test]

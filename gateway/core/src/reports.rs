@@ -17,6 +17,7 @@ use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LinkRefusal, OutLane, Ticket};
 use crate::journal::{Draft, Identity, fingerprint, hex_lower};
+use crate::lateness::Undated;
 use crate::limits::{REPEATS_WINDOW_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
 use crate::time::Now;
 use crate::timers::Timer;
@@ -229,10 +230,14 @@ impl Core {
             },
             now,
         );
-        let alarm = Alarm::new(recorded.origin, recorded.n, &body.alarm, press, &now.civil);
+        let mut alarm = Alarm::new(recorded.origin, recorded.n, &body.alarm, press, &now.civil);
+        if let (Some(boot), Some(up_ms)) = (body.alarm.boot, body.alarm.up_ms) {
+            alarm.undated = Some(Undated { boot, up_ms, recorded: now.mono });
+        }
         let id = alarm.id.clone();
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
+        self.date_alarm(&id, now);
         self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id.clone(), state: AlarmState::Raised });
         self.tell_alarm(&id);

@@ -122,6 +122,8 @@ impl Core {
         for (key, value) in &restored.state {
             parts.take(key, value)?;
         }
+        parts.alarms.sort_closed();
+        parts.sales.sort_settled();
         let seed = config.jitter_seed;
         let devices = parts.devices(&config);
         let lanes = OutLane::ALL.map(|lane| {

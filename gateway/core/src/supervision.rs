@@ -72,6 +72,8 @@ impl Core {
         let wanted = device.record.settings;
         let stale = wanted.is_some_and(|(version, _)| version > heartbeat.settings);
         device.heartbeat = Some(heartbeat);
+        device.heartbeat_at = Some(now.mono);
+        self.date_alarms_of(id, now);
         for (trouble, detail) in found {
             self.record_trouble(id, trouble, detail, now);
             let alarm = match trouble {

@@ -479,3 +479,50 @@ fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
     bench.settle();
     assert_eq!(bench.core.status().lanes.map(|lane| lane.waiting), [0; 4]);
 }
+
+#[test]
+fn after_a_restart_the_oldest_closed_alarm_is_forgotten_first() {
+    let mut bench = Bench::new();
+    let close = |bench: &mut Bench, id: String| {
+        bench.input(Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(902),
+            alarm: id,
+            state: AlarmState::Resolved,
+            by: "nurse-1".parse().expect("a name"),
+            cause: Some("test".to_owned()),
+        }));
+        bench.settle();
+    };
+    // Names in another order than their numbers.
+    for at in 0..100 {
+        bench.publish(&format!("btn-{:02}", 99 - at), r#"{"v":1,"epoch":1,"seq":1,"kind":"sos"}"#);
+        bench.settle();
+        close(&mut bench, format!("btn-{:02}.1.1", 99 - at));
+    }
+    let mut bench = bench.restart();
+    bench.publish("zz", r#"{"v":1,"epoch":1,"seq":1,"kind":"sos"}"#);
+    bench.settle();
+    close(&mut bench, "zz.1.1".to_owned());
+    let ids: Vec<String> = bench.core.alarms(true).into_iter().map(|alarm| alarm.id).collect();
+    assert!(!ids.contains(&"btn-99.1.1".to_owned()), "the first");
+    assert!(ids.contains(&"btn-00.1.1".to_owned()), "the last");
+}
+
+#[test]
+fn a_hotlist_whose_salt_is_none_is_refused_and_the_one_before_stays() {
+    let mut bench = Bench::new();
+    let order = |k, version, salt: &str| Order {
+        k,
+        kind: "hotlist".to_owned(),
+        body: RawValue::from_string(format!(r#"{{"version":{version},"salt":"{salt}","cards":[]}}"#)).expect("JSON"),
+    };
+    let orders = vec![order(1, 1, "00ff"), order(2, 2, "salt"), order(3, 3, "0")];
+    let result = Ok(OrderPage { v: 1, stream: "s1".to_owned(), orders });
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Other, result }));
+    bench.settle();
+    let results: Vec<&str> =
+        bench.rows.iter().filter(|row| row.kind == "order.result").map(|row| row.bytes.as_str()).collect();
+    assert!(results[0].contains(r#""done""#), "{results:?}");
+    assert!(results[1..].iter().all(|row| row.contains(r#""refused","reason":"unreadable""#)), "{results:?}");
+    assert!(bench.state["hotlist"].contains(r#""version":1"#));
+}

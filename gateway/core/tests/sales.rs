@@ -589,3 +589,87 @@ fn a_sale_that_does_not_begin_is_counted_under_its_reason() {
         bench.take().iter().any(|effect| matches!(effect, Effect::Count { name, label } if counted(*name, *label)))
     );
 }
+
+/// A torn purchase, then the same card again, up to the settlement.
+fn asked_to_settle(bench: &mut Bench) -> DialogueId {
+    let dialogue = purse_with_intent(bench);
+    bench.settle();
+    done(bench, dialogue, torn());
+    bench.settle();
+    tapped_to_settle(bench)
+}
+
+fn tapped_to_settle(bench: &mut Bench) -> DialogueId {
+    take_away(bench);
+    bench.take();
+    lay_on(bench);
+    identify(bench, card(0x78)).expect("a settlement").0
+}
+
+fn outcomes(bench: &Bench) -> Vec<serde_json::Value> {
+    let rows = bench.rows.iter().filter(|row| row.kind == "sale.outcome");
+    rows.map(|row| serde_json::from_str::<serde_json::Value>(&row.bytes).expect("JSON")["body"].clone()).collect()
+}
+
+#[test]
+fn a_settlement_that_settles_nothing_says_why_and_hands_the_cards_proof_to_the_issuer_once() {
+    let mut bench = Bench::new();
+    let dialogue = asked_to_settle(&mut bench);
+    let proof = protocols::card::purse::TransactionProof::parse(&[1, 2, 3, 4, 5, 6, 7, 8]).expect("8 bytes");
+    let unknown = || settle::Outcome::StillUnknown { why: settle::StillUnknown::LogRolledOver, proof: Some(proof) };
+    done(&mut bench, dialogue, DialogueOutcome::Settle(unknown()));
+    bench.settle();
+    let told = outcomes(&bench).pop().expect("an outcome");
+    assert_eq!((told["outcome"].as_str(), told["reason"].as_str()), (Some("unknown"), Some("log_rolled_over")));
+    assert_eq!(told["purse"]["transaction_proof"], "0102030405060708");
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    assert_eq!((sale.state, sale.doubt.as_deref()), ("unknown", Some("log_rolled_over")));
+    let count = bench.rows.len();
+    let dialogue = tapped_to_settle(&mut bench);
+    done(&mut bench, dialogue, DialogueOutcome::Settle(unknown()));
+    bench.settle();
+    assert_eq!(bench.rows.len(), count, "the same doubt is told once");
+}
+
+#[test]
+fn f5_a_card_whose_counter_went_back_pays_nothing_more_in_this_visit() {
+    let mut bench = Bench::new();
+    let dialogue = asked_to_settle(&mut bench);
+    let reply = bench.start_sale("k2", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert!(answer(&mut bench, reply).is_ok());
+    let outcome = settle::Outcome::CounterRegress { found: CardCounter::new(3) };
+    done(&mut bench, dialogue, DialogueOutcome::Settle(outcome));
+    bench.settle();
+    assert_eq!(running(&mut bench), None, "no purchase from a copied card");
+    let second = bench.core.sale("sale-k2").expect("remembered");
+    assert_eq!((second.state, second.reason), ("refused", Some(Refusal::CardCounterRegress)));
+    assert_eq!(outcomes(&bench).pop().expect("an outcome")["reason"], "card_counter_regress");
+    let alarms = bench.core.alarms(false);
+    let alarm = alarms.iter().find(|alarm| alarm.kind == "card_counter_regress").expect("people are told");
+    assert_eq!(alarm.detail.as_deref(), Some("sale sale-k1, counter 3"));
+}
+
+#[test]
+fn after_a_restart_the_oldest_settled_sale_is_forgotten_first() {
+    let mut bench = Bench::new();
+    bench.equip();
+    // Names in another order than their beginnings.
+    for at in 0..100_u64 {
+        bench.ms += 1_000;
+        let reply = bench.start_sale(&format!("{:02}", 99 - at), Tender::Purse, &[("meal-lunch", 1)]);
+        bench.settle();
+        let id = answer(&mut bench, reply).expect("it starts").id;
+        bench.input(Input::Desk(gateway_core::DeskInput::CancelSale { reply: ReplyToken(950), sale: id }));
+        bench.settle();
+    }
+    let mut bench = bench.restart();
+    bench.equip();
+    let reply = bench.start_sale("zz", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    let id = answer(&mut bench, reply).expect("it starts").id;
+    bench.input(Input::Desk(gateway_core::DeskInput::CancelSale { reply: ReplyToken(951), sale: id }));
+    bench.settle();
+    assert!(bench.core.sale("sale-99").is_none(), "the first");
+    assert!(bench.core.sale("sale-00").is_some(), "the last");
+}

@@ -69,6 +69,17 @@ impl From<AlarmBody> for OwnAlarmBody {
     }
 }
 
+/// Body of `alarm.dated`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmDatedBody {
+    /// How long before its gateway recorded it the alarm was raised, milliseconds.
+    pub age_ms: u64,
+    /// Boot count of the device at that time.
+    pub boot: u32,
+    /// Milliseconds from that boot.
+    pub up_ms: u64,
+}
+
 /// Body of `alarm.state`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmStepBody {

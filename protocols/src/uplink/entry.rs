@@ -30,6 +30,8 @@ pub mod kind {
     pub const ALARM_REPEATED: &str = "alarm.repeated";
     /// The elder took an alarm back; it stays open until a person closes it. Body [`AlarmBody`](super::super::AlarmBody).
     pub const ALARM_CANCELLED: &str = "alarm.cancelled";
+    /// An alarm reached its gateway late: how long before; body [`AlarmDatedBody`](super::super::AlarmDatedBody).
+    pub const ALARM_DATED: &str = "alarm.dated";
     /// A person took an open alarm a step further; body [`AlarmStepBody`](super::super::AlarmStepBody).
     pub const ALARM_STATE: &str = "alarm.state";
     /// A report that is no alarm (test, service, restored …); body [`DeviceReportBody`](super::super::DeviceReportBody).

@@ -11,7 +11,7 @@ mod origin;
 mod sale;
 
 pub use alarm::{
-    AlarmBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, OwnAlarmBody, ReportRefusedBody,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, OwnAlarmBody, ReportRefusedBody,
     Urgency,
 };
 pub use entry::{

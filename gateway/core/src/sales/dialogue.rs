@@ -307,11 +307,15 @@ impl Core {
             DialogueOutcome::Settle(settle::Outcome::NotDebited { balance, .. }) => {
                 self.purse_not_debited(id, balance, now);
             }
-            DialogueOutcome::Settle(settle::Outcome::CounterRegress { .. }) => {
+            DialogueOutcome::Settle(settle::Outcome::CounterRegress { found }) => {
+                if let Some(visit) = self.sales.visits.get_mut(reader) {
+                    visit.declined = Some(Refusal::CardCounterRegress);
+                }
                 let mut body = crate::reports::own_alarm("card_counter_regress", None);
                 body.urgency = protocols::uplink::Urgency::Urgent;
-                body.detail = Some(format!("sale {id}"));
+                body.detail = Some(format!("sale {id}, counter {}", found.get()));
                 self.raise_or_fold_own(&body, None, now);
+                self.purse_still_unknown(id, "card_counter_regress", None, now);
             }
             DialogueOutcome::NotRun(why) => {
                 // The sale in doubt stays so; the one that waits for this card hears why nothing happens.
@@ -319,7 +323,13 @@ impl Core {
                     self.give_back_or_refuse(&waiting, not_run(why));
                 }
             }
-            DialogueOutcome::Settle(settle::Outcome::OtherCard(_) | settle::Outcome::StillUnknown { .. })
+            DialogueOutcome::Settle(settle::Outcome::StillUnknown { why, proof }) => {
+                // An exchange that failed says nothing of the sale, but for what came before it.
+                if !matches!(why, settle::StillUnknown::Failed(_)) || proof.is_some() {
+                    self.purse_still_unknown(id, why.code(), proof.as_ref(), now);
+                }
+            }
+            DialogueOutcome::Settle(settle::Outcome::OtherCard(_))
             | DialogueOutcome::Proof(_)
             | DialogueOutcome::Purchase(_) => {}
         }
@@ -365,7 +375,8 @@ const fn silent_slot(slot: Slot) -> Refusal {
     }
 }
 
-fn unhex(text: &str) -> Option<Vec<u8>> {
+/// Bytes from hex.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     let mut bytes = vec![0; text.len() / 2];
     protocols::card::octets::decode(text, &mut bytes).ok()?;
     Some(bytes)

@@ -21,6 +21,8 @@ mod tender;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use dialogue::unhex;
+
 use protocols::card::card_file::CardFile;
 use protocols::card::intent::PurchaseIntent;
 use protocols::card::psam::PsamIdentity;
@@ -52,6 +54,15 @@ pub(crate) enum Phase {
     },
 }
 
+/// What an entry told of a doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// Why it stays unknown.
+    pub why: String,
+    /// The card's transaction proof, hex, where it gave one: the issuer may decide by the TAC in it.
+    pub proof: Option<String>,
+}
+
 /// A sale as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sale {
@@ -74,6 +85,9 @@ pub(crate) struct Sale {
     #[serde(default)]
     pub mac2_rejected: bool,
     pub reason: Option<Refusal>,
+    /// Why it is in doubt, as it was last told to the centre.
+    #[serde(default)]
+    pub doubt: Option<Told>,
     pub balance: Option<Points>,
     /// What people are shown: the newest that is durable.
     #[serde(skip)]
@@ -105,6 +119,7 @@ impl Sale {
             amount: self.amount,
             items: self.items.clone(),
             reason: self.reason,
+            doubt: self.is_unknown().then(|| self.doubt.as_ref().map(|doubt| doubt.why.clone())).flatten(),
             balance: self.balance,
             purse_offered: self.tender == Tender::Account && self.reason == Some(Refusal::Offline),
             started_at: self.started_at.clone(),
@@ -171,6 +186,15 @@ impl Sales {
             self.settled.push(sale.id.clone());
         }
         self.by_id.insert(sale.id.clone(), sale);
+    }
+
+    /// Puts the settled ones in the order of their beginnings, so that the oldest is forgotten first.
+    pub fn sort_settled(&mut self) {
+        let by_id = &self.by_id;
+        self.settled.sort_by(|a, b| {
+            let begun = |id| by_id.get(id).map(|sale| &sale.started_at);
+            begun(a).cmp(&begun(b))
+        });
     }
 
     /// The sale that waits or runs at a reader.

@@ -79,6 +79,7 @@ impl Core {
             intent: None,
             mac2_rejected: false,
             reason: None,
+            doubt: None,
             balance: None,
             shown: None,
         };

@@ -16,7 +16,7 @@ use protocols::uplink::{
 };
 use protocols::version;
 
-use super::{Phase, Purpose};
+use super::{Phase, Purpose, Told};
 use crate::core::Core;
 use crate::effect::{Effect, Refusal};
 use crate::input::{DialogueId, OutLane, UplinkFailure};
@@ -241,6 +241,39 @@ impl Core {
             log_record: None,
             new_balance: None,
         });
+        if let Some(sale) = self.sales.by_id.get_mut(id) {
+            sale.doubt = Some(Told { why: why.to_owned(), proof: None });
+        }
+        self.record_doubt(id, why, proof, now);
+    }
+
+    /// A settlement did not settle: why, and what the card gave for the issuer to decide by. Told once.
+    pub(crate) fn purse_still_unknown(
+        &mut self,
+        id: &str,
+        why: &'static str,
+        proof: Option<&TransactionProof>,
+        now: &Now,
+    ) {
+        let Some(sale) = self.sales.by_id.get_mut(id) else { return };
+        let known = sale.doubt.as_ref().and_then(|doubt| doubt.proof.clone());
+        let proof = proof.map(|proof| proof.to_hex().as_str().to_owned()).or(known);
+        let doubt = Told { why: why.to_owned(), proof: proof.clone() };
+        if sale.doubt.as_ref() == Some(&doubt) {
+            return;
+        }
+        sale.doubt = Some(doubt);
+        let proof = proof.map(|proof| PurseProof {
+            tac: None,
+            mac2: None,
+            transaction_proof: Some(proof),
+            log_record: None,
+            new_balance: None,
+        });
+        self.record_doubt(id, why, proof, now);
+    }
+
+    fn record_doubt(&mut self, id: &str, why: &str, proof: Option<PurseProof>, now: &Now) {
         let rejected = self.sales.by_id.get(id).is_some_and(|sale| sale.mac2_rejected);
         let reason = if rejected { Refusal::ProofRejected } else { Refusal::Unsettled };
         self.record_outcome(id, SaleOutcome::Unknown, Some(reason), Some(why), proof, now);

@@ -288,7 +288,13 @@ fn now_at(ms: u64) -> Now {
     Now {
         mono: Mono(ms),
         wall: UnixMs(1_790_000_000_000 + i64::try_from(ms).unwrap_or(0)),
-        civil: Arc::from("2026-11-24T09:30:00.000+08:00"),
+        civil: civil_at(ms),
         clock: Clock::Trusted,
     }
+}
+
+/// Civil time `ms` after 09:30, within the day.
+fn civil_at(ms: u64) -> Arc<str> {
+    let (s, ms) = (ms / 1_000 + 34_200, ms % 1_000);
+    format!("2026-11-24T{:02}:{:02}:{:02}.{ms:03}+08:00", s / 3_600 % 24, s / 60 % 60, s % 60).into()
 }

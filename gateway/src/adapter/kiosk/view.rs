@@ -135,6 +135,8 @@ pub struct AlarmView {
     pub state: AlarmState,
     /// Civil time at which it was recorded, RFC 3339.
     pub raised_at: String,
+    /// Civil time at which it happened, RFC 3339, where it was recorded late and its age is known.
+    pub happened_at: Option<String>,
     /// Presses folded into it, the first included.
     pub presses: u32,
     /// Whether the elder took it back; it stays open until a person resolves it.
