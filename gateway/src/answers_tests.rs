@@ -1,4 +1,4 @@
-//! Which sales are those of today.
+//! Which sales are those of today, and when a late press happened.
 
 use gateway_core::{Mono, SaleView};
 use jiff::tz::TimeZoneDatabase;
@@ -17,6 +17,7 @@ fn sale(id: &str, state: &'static str, started_at: &str) -> SaleView {
         amount: Points::ZERO,
         items: Vec::new(),
         reason: None,
+        doubt: None,
         balance: None,
         purse_offered: false,
         started_at: started_at.to_owned(),
@@ -24,9 +25,8 @@ fn sale(id: &str, state: &'static str, started_at: &str) -> SaleView {
     }
 }
 
-#[test]
-fn sales_of_today_are_those_of_the_civil_day_in_shanghai_and_those_that_have_not_ended() {
-    let answers = Answers {
+fn answers() -> Answers {
+    Answers {
         gateway: "gw-1".parse().expect("a name"),
         started_at: Arc::from(""),
         reader: None,
@@ -34,7 +34,19 @@ fn sales_of_today_are_those_of_the_civil_day_in_shanghai_and_those_that_have_not
         directory: Arc::new(DeviceDirectory::new(Vec::new())),
         zone: TimeZoneDatabase::bundled().get(ZONE).expect("the zone is bundled"),
         troubles: Troubles::default(),
-    };
+    }
+}
+
+#[test]
+fn when_a_late_press_happened_is_told_in_civil_time_across_midnight() {
+    let happened = answers().before("2026-11-24T00:30:00.250+08:00", 3 * 3_600_000);
+    assert_eq!(happened.as_deref(), Some("2026-11-23T21:30:00+08:00"));
+    assert_eq!(answers().before("no time", 1), None);
+}
+
+#[test]
+fn sales_of_today_are_those_of_the_civil_day_in_shanghai_and_those_that_have_not_ended() {
+    let answers = answers();
     // Half past midnight in Shanghai; still the day before in UTC.
     let at: Timestamp = "2026-11-24T00:30:00+08:00".parse().expect("a time");
     let now = Now {
