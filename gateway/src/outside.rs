@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use gateway_core::{AckCode, AckToken, Core, Effect, Input, LinkId, Notice, Now, StoreInput};
+use gateway_core::{
+    AckCode, AckToken, Core, Effect, Input, LinkId, LookUpFailed, NewestReports, Notice, Now, StoreInput,
+};
 use metrics::{counter, gauge};
 use tokio::sync::mpsc;
 
@@ -175,27 +177,26 @@ enum LookUp {
 }
 
 impl LookUp {
-    /// Asks. A journal that cannot be read answers like one that has nothing: the report is recorded again, and the
-    /// centre counts it once by its origin.
+    /// Asks. A journal that cannot be read is not one that has nothing.
     async fn ask(self, journal: &Reader) -> StoreInput {
         match self {
             Self::Origin { ticket, source, epoch, seq } => {
                 let found = journal.find_origin(&source, &epoch, seq).await;
-                StoreInput::OriginFound { ticket, body: or_nothing(found) }
+                StoreInput::OriginFound { ticket, body: or_failed(found) }
             }
             Self::Reports { ticket, source, limit } => {
-                let found = or_nothing(journal.recent_reports(&source, limit).await);
-                let (epoch, recent) = found.map_or((None, Vec::new()), |(epoch, recent)| (Some(epoch), recent));
-                StoreInput::ReportsLoaded { ticket, epoch, recent }
+                let found = or_failed(journal.recent_reports(&source, limit).await);
+                let found = found.map(|found| found.map(|(epoch, recent)| NewestReports { epoch, recent }));
+                StoreInput::ReportsLoaded { ticket, found }
             }
         }
     }
 }
 
-fn or_nothing<T>(found: Result<Option<T>, crate::adapter::store::StoreFailure>) -> Option<T> {
-    found.unwrap_or_else(|failure| {
-        tracing::error!(%failure, "the journal could not be asked; the centre tells repeats apart");
-        None
+fn or_failed<T>(found: Result<T, crate::adapter::store::StoreFailure>) -> Result<T, LookUpFailed> {
+    found.map_err(|failure| {
+        tracing::error!(%failure, "the journal could not be asked; reports that are no alarms stay with their devices");
+        LookUpFailed
     })
 }
 

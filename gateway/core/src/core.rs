@@ -121,8 +121,8 @@ impl Core {
             Input::Store(StoreInput::RowDamaged { lane, n }) => self.row_is_damaged(lane, n, now),
             Input::Store(StoreInput::SpaceLow(low)) => self.space_is_low(low, now),
             Input::Store(StoreInput::OriginFound { ticket, body }) => self.handle_origin_found(ticket, body, now),
-            Input::Store(StoreInput::ReportsLoaded { ticket, epoch, recent }) => {
-                self.handle_reports_loaded(ticket, epoch, recent, now);
+            Input::Store(StoreInput::ReportsLoaded { ticket, found }) => {
+                self.handle_reports_loaded(ticket, found, now);
             }
             Input::Uplink(input) => self.handle_uplink(input, now),
             Input::Desk(input) => self.handle_desk(input, now),

@@ -1,4 +1,4 @@
-//! When the disk takes nothing: alarms and people's steps go straight to the centre, and count when the centre has them.
+//! When the disk takes nothing, or cannot say whether it has a report: alarms and people's steps go straight to the centre, and count when the centre has them.
 //!
 //! The alarms live in memory, so that staff see them and devices hear how far they have come; each press is an alarm of
 //! its own, as it is at the centre.

@@ -239,18 +239,30 @@ pub enum StoreInput {
         /// The question.
         ticket: Ticket,
         /// The fingerprint of the body that the journal holds for that report, if it holds one.
-        body: Option<u64>,
+        body: Result<Option<u64>, LookUpFailed>,
     },
     /// Answer to [`Effect::LoadReports`](crate::Effect::LoadReports).
     ReportsLoaded {
         /// The question.
         ticket: Ticket,
-        /// The device's newest epoch in the journal; `None` when the journal has no report of it.
-        epoch: Option<u32>,
-        /// Numbers and fingerprints of that epoch's reports with the highest numbers.
-        recent: Vec<(u64, u64)>,
+        /// What the journal has of it; `None` when it has no report.
+        found: Result<Option<NewestReports>, LookUpFailed>,
     },
 }
+
+/// The newest reports of a device in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestReports {
+    /// Its newest epoch.
+    pub epoch: u32,
+    /// Numbers and fingerprints of that epoch's reports with the highest numbers.
+    pub recent: Vec<(u64, u64)>,
+}
+
+/// The journal could not be asked: whether it has what was looked for is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the journal could not be asked")]
+pub struct LookUpFailed;
 
 /// Why the centre gave no usable answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,8 +38,8 @@ pub use effect::{
 };
 pub use input::{
     AckToken, CardInput, CommandId, DeskInput, DialogueId, DialogueOutcome, Direct, Input, LinkId, LinkInput,
-    LinkRefusal, NotRun, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput, Ticket, UplinkFailure,
-    UplinkInput,
+    LinkRefusal, LookUpFailed, NewestReports, NotRun, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput,
+    Ticket, UplinkFailure, UplinkInput,
 };
 pub use journal::Head;
 pub use restore::{RestoreError, Restored};

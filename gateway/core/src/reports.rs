@@ -15,7 +15,7 @@ use crate::alarms::{Alarm, lane_of};
 use crate::core::{Core, Held, LookUp, Storage};
 use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
-use crate::input::{AckToken, LinkInput, LinkRefusal, OutLane, Ticket};
+use crate::input::{AckToken, LinkInput, LinkRefusal, LookUpFailed, NewestReports, OutLane, Ticket};
 use crate::journal::{Draft, Identity, fingerprint, hex_lower};
 use crate::lateness::Undated;
 use crate::limits::{REPEATS_WINDOW_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
@@ -111,13 +111,26 @@ impl Core {
     pub(crate) fn handle_reports_loaded(
         &mut self,
         ticket: Ticket,
-        epoch: Option<u32>,
-        recent: Vec<(u64, u64)>,
+        found: Result<Option<NewestReports>, LookUpFailed>,
         now: &Now,
     ) {
         let Some(LookUp::Marks(id)) = self.look_ups.remove(&ticket) else { return };
         let device = self.device_mut(&id);
-        let loaded = Marks::Loaded { epoch: epoch.unwrap_or(0), recent: recent.into_iter().collect() };
+        let loaded = match found {
+            Ok(found) => {
+                let found = found.unwrap_or(NewestReports { epoch: 0, recent: Vec::new() });
+                Marks::Loaded { epoch: found.epoch, recent: found.recent.into_iter().collect() }
+            }
+            Err(LookUpFailed) => {
+                // The next report asks again.
+                if let Marks::Loading(waiting) = std::mem::replace(&mut device.marks, Marks::Unloaded) {
+                    for report in waiting {
+                        self.take_without_look_up(&id, report.ack, &report.payload, now);
+                    }
+                }
+                return;
+            }
+        };
         if let Marks::Loading(waiting) = std::mem::replace(&mut device.marks, loaded) {
             for report in waiting {
                 self.take_event_with_marks(id.clone(), report.ack, report.payload, now);
@@ -155,12 +168,29 @@ impl Core {
         }
     }
 
-    pub(crate) fn handle_origin_found(&mut self, ticket: Ticket, found: Option<u64>, now: &Now) {
+    /// A report of which it is not known whether the journal has it. An alarm goes straight to the centre, which counts it
+    /// once by its origin, and is acknowledged when the centre has it. Anything else is left with its device, which sends
+    /// it again.
+    fn take_without_look_up(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
+        self.emit(Effect::Count { name: "look_ups_failed", label: "report" });
+        if self.alarms.open_of(None, "journal_unreadable").is_none() {
+            self.raise_or_fold_own(&own_alarm("journal_unreadable", None), None, now);
+        }
+        self.take_event_without_disk(device, ack, payload, now);
+    }
+
+    pub(crate) fn handle_origin_found(&mut self, ticket: Ticket, found: Result<Option<u64>, LookUpFailed>, now: &Now) {
         let Some(LookUp::Report { device, payload, ack }) = self.look_ups.remove(&ticket) else { return };
         let Ok(report) = serde_json::from_slice::<EventReport>(&payload) else { return };
         let taken = Report { device, report, body: fingerprint(&payload), ack };
         let key = (taken.device.clone(), taken.report.epoch, taken.report.seq.get());
-        match found.or_else(|| self.old_reports.get(&key).copied()) {
+        let recorded = self.old_reports.get(&key).copied();
+        let found = match (found, recorded) {
+            (Ok(found), recorded) => found.or(recorded),
+            (Err(LookUpFailed), Some(recorded)) => Some(recorded),
+            (Err(LookUpFailed), None) => return self.take_without_look_up(&taken.device, ack, &payload, now),
+        };
+        match found {
             Some(seen) if seen == taken.body => self.acknowledge(ack, AckCode::Success),
             Some(_) => self.record_conflict(&taken, now),
             None => {

@@ -438,6 +438,53 @@ fn a_trouble_of_the_gateways_own_raises_one_technical_alarm_however_often_it_com
     assert_eq!(alarms[0].detail.as_deref(), Some("127.0.0.1:8080 cannot be bound"));
 }
 
+fn direct(effects: &[Effect]) -> Vec<(gateway_core::Ticket, String)> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::UploadDirect { ticket, entry } => Some((*ticket, entry.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_journal_that_cannot_be_asked_neither_doubles_an_alarm_nor_forgets_one() {
+    let mut bench = Bench::new();
+    for seq in 1..=100 {
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"test"}}"#));
+    }
+    bench.press(101);
+    bench.settle();
+    let rows = bench.rows.iter().filter(|row| row.source == "device:btn-0001").count();
+    let mut bench = bench.restart();
+    bench.take();
+    bench.unreadable = true;
+    let known = bench.press(101);
+    let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":102,"kind":"test"}"#);
+    bench.settle();
+    assert!(!bench.acked(known) && !bench.acked(test), "it is not known whether they are recorded");
+    assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "journal_unreadable"), "people are told");
+    let sent = direct(&bench.take());
+    assert_eq!(sent.len(), 1, "the alarm goes straight to the centre, which knows it by its origin");
+    assert!(sent[0].1.contains("btn-0001") && sent[0].1.contains("101"), "{}", sent[0].1);
+    let result = Ok(protocols::uplink::UploadResult { n: None, outcome: Outcome::Duplicate, reason: None });
+    bench.input(Input::Uplink(UplinkInput::Direct(gateway_core::Direct { ticket: sent[0].0, result })));
+    bench.settle();
+    assert!(bench.acked(known));
+    bench.unreadable = false;
+    let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":102,"kind":"test"}"#);
+    bench.settle();
+    assert!(bench.acked(test), "sent again it is looked up again");
+    bench.unreadable = true;
+    let old = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":3,"kind":"test"}"#);
+    bench.settle();
+    assert!(!bench.acked(old));
+    assert_eq!(bench.rows.iter().filter(|row| row.source == "device:btn-0001").count(), rows + 1);
+    let alarms: Vec<String> = bench.core.alarms(false).into_iter().map(|alarm| alarm.id).collect();
+    assert_eq!(alarms.iter().filter(|id| id.starts_with("btn-0001")).count(), 1, "{alarms:?}");
+}
+
 #[test]
 fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
     let mut bench = Bench::new();

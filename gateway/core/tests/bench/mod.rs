@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway_core::{
-    AckToken, CardInput, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId, LinkInput, Mono, Now,
-    OutLane, ReaderState, ReplyToken, Restored, Row, SessionId, StateChange, Storage, StoreInput, UplinkFailure,
-    UplinkInput,
+    AckToken, CardInput, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId, LinkInput, LookUpFailed,
+    Mono, NewestReports, Now, OutLane, ReaderState, ReplyToken, Restored, Row, SessionId, StateChange, Storage,
+    StoreInput, UplinkFailure, UplinkInput,
 };
 use protocols::card::card_file::{CardFile, IssuerId};
 use protocols::card::date::CardDate;
@@ -39,6 +39,8 @@ pub struct Bench {
     pub waiting: Option<Group>,
     pub effects: Vec<Effect>,
     storage: Storage,
+    /// The journal cannot be read.
+    pub unreadable: bool,
     packet: u16,
     reply: u64,
 }
@@ -87,6 +89,7 @@ impl Bench {
             waiting: None,
             effects: Vec::new(),
             storage,
+            unreadable: false,
             packet: 0,
             reply: 0,
         };
@@ -139,7 +142,9 @@ impl Bench {
                     recent.sort_unstable();
                     let recent = recent.split_off(recent.len().saturating_sub(limit));
                     let now = self.now();
-                    self.core.handle(Input::Store(StoreInput::ReportsLoaded { ticket, epoch, recent }), &now);
+                    let found = epoch.map(|epoch| NewestReports { epoch, recent });
+                    let found = if self.unreadable { Err(LookUpFailed) } else { Ok(found) };
+                    self.core.handle(Input::Store(StoreInput::ReportsLoaded { ticket, found }), &now);
                 }
                 Effect::FindOrigin { ticket, source, epoch, seq } => {
                     let body = self
@@ -148,6 +153,7 @@ impl Bench {
                         .find(|row| row.source == source && row.epoch == epoch && row.seq == seq)
                         .map(|row| row.body);
                     let now = self.now();
+                    let body = if self.unreadable { Err(LookUpFailed) } else { Ok(body) };
                     self.core.handle(Input::Store(StoreInput::OriginFound { ticket, body }), &now);
                 }
                 other => self.effects.push(other),
