@@ -6,7 +6,8 @@
 //! ```
 //!
 //! **Invariant:** an alarm's state is the highest step known; no input takes it back.
-//! **Invariant:** only a person's `resolved` closes an alarm. A cancel is noted on it; a further press of the same kind
+//! **Invariant:** only a person's `resolved` closes an alarm, but for the gateway's own about its line and its prices, which
+//! end with their cause. A cancel is noted on it; a further press of the same kind
 //! on an open alarm is folded into it, counted, and no longer taken back; it never lowers the urgency.
 //! **Invariant:** a press that the centre does not have in time alarms staff, whatever the state of the alarm that it was
 //! folded into.

@@ -1,13 +1,16 @@
 //! What the centre answers: deliveries, holds, orders, and whether it answers at all.
 
-use protocols::uplink::{AlarmBody, Outcome, Results, UploadResult};
+use protocols::uplink::{AlarmBody, Outcome, Results, UploadResult, Urgency};
 
-use crate::core::{Core, Quarantined};
+use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure, UplinkInput};
 use crate::reports::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
+
+/// The kind of the alarm that stands while the centre does not take this gateway for what it is.
+const UPLINK_IDENTITY: &str = "uplink_identity";
 
 impl Core {
     pub(crate) fn handle_uplink(&mut self, input: UplinkInput, now: &Now) {
@@ -38,7 +41,7 @@ impl Core {
             Ok(results) => results,
             Err(failure) => {
                 found.failed();
-                let at_least = self.note_failure(failure);
+                let at_least = self.note_failure(failure, now);
                 return self.retry_later(lane, at_least, now);
             }
         };
@@ -47,7 +50,7 @@ impl Core {
             return self.save_lane(lane);
         }
         let progress = found.answered(sent, results.results);
-        self.note_success();
+        self.note_success(now);
         if let Some(head) = results.head
             && head.n > self.journal.committed_n()
         {
@@ -101,7 +104,7 @@ impl Core {
     }
 
     /// The centre did not answer as it should; gives the least pause that it asked for.
-    pub(crate) fn note_failure(&mut self, failure: UplinkFailure) -> Option<u64> {
+    pub(crate) fn note_failure(&mut self, failure: UplinkFailure, now: &Now) -> Option<u64> {
         let (label, at_least) = match failure {
             UplinkFailure::Unreachable => ("unreachable", None),
             UplinkFailure::Identity => ("identity", None),
@@ -109,6 +112,15 @@ impl Core {
             UplinkFailure::Garbage => ("garbage", None),
         };
         self.emit(Effect::Count { name: "uplink_failures", label });
+        self.uplink_failure = Some(label);
+        // Nothing is dropped and alarms keep trying, but no try will help: people here have to know (DESIGN.md section 7).
+        if failure == UplinkFailure::Identity
+            && self.config.storage == Storage::Journal
+            && self.alarms.open_of(None, UPLINK_IDENTITY).is_none()
+        {
+            let body = AlarmBody { urgency: Urgency::Urgent, ..own_alarm(UPLINK_IDENTITY, None) };
+            self.raise_or_fold_own(&body, None, now);
+        }
         if std::mem::replace(&mut self.online, false) {
             self.emit(Effect::Notify(Notice::Uplink { online: false }));
         }
@@ -116,7 +128,9 @@ impl Core {
     }
 
     /// The centre answered.
-    pub(crate) fn note_success(&mut self) {
+    pub(crate) fn note_success(&mut self, now: &Now) {
+        self.uplink_failure = None;
+        self.end_own(UPLINK_IDENTITY, now);
         if !std::mem::replace(&mut self.online, true) {
             self.emit(Effect::Notify(Notice::Uplink { online: true }));
         }

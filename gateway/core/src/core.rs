@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarms::Alarms;
 use crate::backoff::Backoff;
+use crate::catalogue_age::{CatalogueAge, Confirmed};
 use crate::devices::Device;
 use crate::effect::{Effect, Notice, SaleView};
 use crate::input::{AckToken, Input, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
+use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::OrdersLane;
 use crate::outbox::OutboxLane;
 use crate::sales::Sales;
@@ -29,6 +31,8 @@ pub struct CoreConfig {
     pub devices: Vec<(DeviceId, u64)>,
     /// The catalogue until the centre sends a newer one.
     pub catalogue: CatalogueOrder,
+    /// How old the catalogue may be.
+    pub catalogue_age: CatalogueAge,
     /// The policy until the centre sends a newer one.
     pub policy: PolicyOrder,
     /// Below this a battery counts as low, millivolts.
@@ -103,6 +107,12 @@ pub struct Core {
     pub(crate) hotlist: Option<HotlistOrder>,
     pub(crate) readers: BTreeMap<ReaderId, ReaderState>,
     pub(crate) online: bool,
+    /// Why the centre gave no usable answer last; absent while it answers.
+    pub(crate) uplink_failure: Option<&'static str>,
+    pub(crate) listening: Listening,
+    pub(crate) catalogue_confirmed: Confirmed,
+    pub(crate) catalogue_confirmed_kept: Option<Confirmed>,
+    pub(crate) catalogue_old: bool,
     pub(crate) storage_low: bool,
     pub(crate) look_ups: BTreeMap<Ticket, LookUp>,
     pub(crate) old_reports: OldReports,
@@ -115,6 +125,7 @@ pub struct Core {
 impl Core {
     /// Takes one input. Effects come out by [`Core::poll_effect`].
     pub fn handle(&mut self, input: Input, now: &Now) {
+        self.listening.see(now.mono);
         match input {
             Input::Link(input) => self.handle_link(input, now),
             Input::Store(StoreInput::Committed { group }) => self.handle_committed(group),
@@ -156,6 +167,8 @@ impl Core {
                 self.journal.put(key, &record);
             }
         }
+        let listened = self.listening.ms();
+        self.journal.put(LISTENED_KEY.to_owned(), &listened);
         Some(Effect::Commit(self.journal.start_group()))
     }
 
@@ -244,6 +257,8 @@ impl Core {
             Timer::HoldWait(sale) => self.hold_wait_ended(&sale, now),
             Timer::PressUndelivered(alarm) => self.press_undelivered(&alarm, now),
             Timer::RepeatsDue(alarm) => self.tell_unrecorded(&alarm, now),
+            Timer::KeepListened => self.keep_listened(now),
+            Timer::CatalogueOld => self.watch_catalogue(now),
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
         }
     }

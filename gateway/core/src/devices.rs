@@ -11,7 +11,7 @@ use protocols::unit::UnixMs;
 use serde::{Deserialize, Serialize};
 
 use crate::input::{AckToken, CommandId, SessionId};
-use crate::limits::{REPEATS_MAX, REPEATS_WINDOW_MS, REPORT_WINDOW};
+use crate::limits::{HEARD_KEPT_EVERY_MS_MAX, REPEATS_MAX, REPEATS_WINDOW_MS, REPORT_WINDOW};
 use crate::time::Mono;
 
 /// What the gateway knows of a report's number.
@@ -106,6 +106,12 @@ pub struct DeviceRecord {
     pub settings: Option<(u32, u32)>,
     /// Its name is in the devices file or came by an order.
     pub heard_once: bool,
+    /// When it was last heard, by the listening clock, as it was last kept.
+    #[serde(default)]
+    pub heard_listened_ms: Option<u64>,
+    /// The centre's orders decide about it; else the devices file does.
+    #[serde(default)]
+    pub by_order: bool,
 }
 
 impl DeviceRecord {
@@ -121,7 +127,16 @@ impl DeviceRecord {
             faults: Vec::new(),
             settings: None,
             heard_once: false,
+            heard_listened_ms: None,
+            by_order: false,
         }
+    }
+}
+
+impl DeviceRecord {
+    /// How much later a sign of life has to be than the one kept to be kept, too: one part in eight of the silence.
+    pub(crate) fn heard_kept_every_ms(&self) -> u64 {
+        (self.silent_after_ms / 8).min(HEARD_KEPT_EVERY_MS_MAX)
     }
 }
 

@@ -119,7 +119,7 @@ impl Core {
         match direct.result {
             Ok(result) if result.outcome.is_delivered() => {
                 self.direct_backoff.reset();
-                self.note_success();
+                self.note_success(now);
                 self.direct_accepted(ticket, now);
             }
             Ok(_) => {
@@ -127,7 +127,7 @@ impl Core {
                 self.give_step_up(ticket);
             }
             Err(failure) => {
-                let at_least = self.note_failure(failure);
+                let at_least = self.note_failure(failure, now);
                 if !self.give_step_up(ticket) {
                     let pause = self.direct_backoff.next_ms(at_least);
                     self.timers.set(Timer::DirectRetry(ticket), now.mono.after_ms(pause));

@@ -183,6 +183,8 @@ pub enum Refusal {
     /// The security module rejected the card's proof: not known until the card proves itself at its next tap, or the
     /// issuer or people at the centre have decided.
     ProofRejected,
+    /// The centre has not confirmed the prices for too long.
+    CatalogueOld,
     /// The card's counter went back: it is a copy of an older state.
     CardCounterRegress,
 }
@@ -230,6 +232,7 @@ impl Refusal {
             Self::ReaderBroken => "reader_broken",
             Self::ProofRejected => "proof_rejected",
             Self::Unsettled => "unsettled",
+            Self::CatalogueOld => "catalogue_old",
             Self::CardCounterRegress => "card_counter_regress",
         }
     }

@@ -10,6 +10,7 @@
 
 mod alarms;
 mod backoff;
+mod catalogue_age;
 mod centre;
 mod core;
 mod devices;
@@ -19,6 +20,7 @@ pub mod input;
 mod journal;
 mod lateness;
 pub mod limits;
+mod listening;
 mod orders;
 mod outbox;
 mod reports;
@@ -32,6 +34,7 @@ mod view;
 
 pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
 pub use alarms::{Alarm, AlarmEvent, AlarmStep};
+pub use catalogue_age::{CatalogueAge, WhenOld};
 pub use devices::DeviceRecord;
 pub use effect::{
     AckCode, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, Notice, Refusal, Row, SaleView, StateChange,

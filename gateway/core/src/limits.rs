@@ -19,6 +19,18 @@ pub const REPEATS_WINDOW_MS: u64 = 60_000;
 /// A press that took longer to be recorded than this is shown and told with its age: longer than a device takes to
 /// connect and try again.
 pub const LATE_PRESS_MS: u64 = 60_000;
+/// How often the listening clock is kept while nothing else is: a fsync a minute, and a restart forgets no more.
+pub const LISTENED_KEPT_EVERY_MS: u64 = 60_000;
+/// How often at most a device's last sign of life is kept: of 2,000 devices seven small writes a second.
+pub const HEARD_KEPT_EVERY_MS_MAX: u64 = 300_000;
+/// After a start no device counts as silent before this, or its own time where that is shorter: it has to find its way
+/// back first.
+pub const SILENCE_AFTER_START_MS_MIN: u64 = 60_000;
+/// How often the centre's word that there is no newer catalogue is kept: its age is counted in days.
+pub const CATALOGUE_CONFIRMED_KEPT_EVERY_MS: u64 = 3_600_000;
+/// Days after which prices that the centre has not confirmed are too old, unless configured: a line may be down for a
+/// week, but after a month nobody vouches for them.
+pub const CATALOGUE_AGE_DAYS_MAX: u32 = 30;
 /// Steps that an alarm's history keeps in memory; all of them stay in the journal.
 pub const ALARM_HISTORY_MAX: usize = 64;
 /// Closed alarms that the local interface can still show.

@@ -62,7 +62,7 @@ impl Core {
         let page = match result {
             Ok(page) => page,
             Err(failure) => {
-                let at_least = self.note_failure(failure);
+                let at_least = self.note_failure(failure, now);
                 if let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) {
                     let pause = orders.backoff.next_ms(at_least);
                     self.timers.set(Timer::OrdersRetry(lane), now.mono.after_ms(pause));
@@ -70,7 +70,7 @@ impl Core {
                 return;
             }
         };
-        self.note_success();
+        self.note_success(now);
         let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) else { return };
         orders.backoff.reset();
         let mut moved = false;
@@ -79,27 +79,33 @@ impl Core {
             moved = true;
         }
         let mut after = orders.record.after;
+        let mut confirmed = true;
         for order in page.orders {
             if order.k <= after {
                 continue;
             }
             after = order.k;
             moved = true;
-            self.carry_out(lane, &page.stream, &order, now);
+            let taken = self.carry_out(lane, &page.stream, &order, now);
+            confirmed &= taken || order.kind != order_kind::CATALOGUE;
         }
         if moved && let Some(orders) = self.orders.iter_mut().find(|orders| orders.lane == lane) {
             orders.record.after = after;
             let record = orders.record.clone();
             self.journal.put(format!("orders/{}", lane.name()), &record);
         }
+        if lane == Lane::Other && confirmed {
+            self.confirm_catalogue(now);
+        }
         self.poll_orders(lane);
     }
 
-    fn carry_out(&mut self, lane: Lane, stream: &str, order: &Order, now: &Now) {
+    /// Carries an order out and answers it; false where it is refused.
+    fn carry_out(&mut self, lane: Lane, stream: &str, order: &Order, now: &Now) -> bool {
         let verdict = self.obey(order, now);
         if self.config.storage == Storage::Dead {
             // The cursor is not kept either: once the disk is back the order comes again, and is answered then.
-            return;
+            return verdict.is_ok();
         }
         let body = OrderResultBody {
             kind: order.kind.clone(),
@@ -123,6 +129,7 @@ impl Core {
             },
             now,
         );
+        verdict.is_ok()
     }
 
     fn obey(&mut self, order: &Order, now: &Now) -> Verdict {
@@ -198,8 +205,10 @@ impl Core {
     fn assign_device(&mut self, order: &DeviceAssignOrder, now: &Now) -> bool {
         let silent_after_ms = u64::from(order.silent_after_s).saturating_mul(1_000);
         let device = self.device_mut(&order.device);
-        let changed = !device.record.assigned || device.record.silent_after_ms != silent_after_ms;
+        let changed =
+            !device.record.assigned || !device.record.by_order || device.record.silent_after_ms != silent_after_ms;
         device.record.assigned = true;
+        device.record.by_order = true;
         device.record.silent_after_ms = silent_after_ms;
         if !device.record.silent {
             self.timers.set(Timer::DeviceSilent(order.device.clone()), now.mono.after_ms(silent_after_ms));
@@ -209,7 +218,8 @@ impl Core {
 
     fn unassign_device(&mut self, id: &DeviceId) -> bool {
         let device = self.device_mut(id);
-        let changed = std::mem::replace(&mut device.record.assigned, false);
+        let changed = std::mem::replace(&mut device.record.assigned, false) || !device.record.by_order;
+        device.record.by_order = true;
         self.timers.clear(&Timer::DeviceSilent(id.clone()));
         self.device_changed(id, changed)
     }

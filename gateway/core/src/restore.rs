@@ -10,11 +10,13 @@ use serde::Deserialize;
 
 use crate::alarms::{Alarm, Alarms};
 use crate::backoff::Backoff;
+use crate::catalogue_age::{CONFIRMED_KEY, Confirmed};
 use crate::core::{Core, CoreConfig, Quarantined, Storage};
 use crate::devices::{Device, DeviceRecord};
 use crate::input::OutLane;
 use crate::journal::{Head, Journal};
 use crate::limits::{REPEATS_WINDOW_MS, RETRY_MS_MAX_ALARMS};
+use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::{OrdersLane, OrdersRecord};
 use crate::outbox::{LaneRecord, OutboxLane};
 use crate::sales::{Sale, Sales};
@@ -54,6 +56,8 @@ struct Parts {
     catalogue: Option<CatalogueOrder>,
     policy: Option<PolicyOrder>,
     hotlist: Option<HotlistOrder>,
+    listened_ms: u64,
+    catalogue_confirmed: Option<Confirmed>,
 }
 
 impl Parts {
@@ -94,6 +98,8 @@ impl Parts {
                 "catalogue" => self.catalogue = Some(read(key, value)?),
                 "policy" => self.policy = Some(read(key, value)?),
                 "hotlist" => self.hotlist = Some(read(key, value)?),
+                LISTENED_KEY => self.listened_ms = read(key, value)?,
+                CONFIRMED_KEY => self.catalogue_confirmed = Some(read(key, value)?),
                 _ => return Err(unknown()),
             },
         }
@@ -105,8 +111,14 @@ impl Parts {
             .into_iter()
             .map(|(id, record)| (id.clone(), Device::new(id, record)))
             .collect();
-        for (id, silent_after_ms) in &config.devices {
-            devices.entry(id.clone()).or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(*silent_after_ms)));
+        let file: BTreeMap<&DeviceId, u64> = config.devices.iter().map(|(id, after_ms)| (id, *after_ms)).collect();
+        for (id, device) in devices.iter_mut().filter(|(_, device)| !device.record.by_order) {
+            let listed = file.get(id).copied();
+            device.record.assigned = listed.is_some();
+            device.record.silent_after_ms = listed.unwrap_or(device.record.silent_after_ms);
+        }
+        for (id, silent_after_ms) in file {
+            devices.entry(id.clone()).or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(silent_after_ms)));
         }
         devices
     }
@@ -136,6 +148,7 @@ impl Core {
             Some(kept) if kept.version >= ours.version => kept,
             Some(_) | None => ours,
         };
+        let listening = Listening::new(parts.listened_ms, now.mono);
         let mut core = Self {
             journal: Journal::new(config.gateway.clone(), restored.head, config.storage == Storage::Journal),
             out: VecDeque::new(),
@@ -151,6 +164,11 @@ impl Core {
             hotlist: parts.hotlist,
             readers: BTreeMap::new(),
             online: false,
+            uplink_failure: None,
+            listening,
+            catalogue_confirmed: parts.catalogue_confirmed.unwrap_or_else(|| Confirmed::now(now, listening.ms())),
+            catalogue_confirmed_kept: parts.catalogue_confirmed,
+            catalogue_old: false,
             storage_low: false,
             look_ups: BTreeMap::new(),
             old_reports: BTreeMap::new(),
@@ -165,15 +183,7 @@ impl Core {
     }
 
     fn start(&mut self, now: &Now) {
-        let silences: Vec<(DeviceId, u64)> = self
-            .devices
-            .values()
-            .filter(|device| device.record.assigned && !device.record.silent)
-            .map(|device| (device.id.clone(), device.record.silent_after_ms))
-            .collect();
-        for (device, after_ms) in silences {
-            self.timers.set(Timer::DeviceSilent(device), now.mono.after_ms(after_ms));
-        }
+        self.watch_silences(now);
         let pressed: Vec<String> = self
             .alarms
             .iter()
@@ -192,6 +202,7 @@ impl Core {
             Storage::Journal => self.conclude_interrupted_sales(now),
             Storage::Dead => self.report_dead_storage(now),
         }
+        self.watch_catalogue(now);
         self.start_uploads();
         self.poll_orders(Lane::Alarms);
         // What cannot be stored is not taken: those orders stay at the centre until the disk is back.

@@ -16,6 +16,9 @@ use crate::reports::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 
+/// The cause with which an alarm of the gateway's own ends that says of itself when it is over.
+const CAUSE_OVER: &str = "over";
+
 impl Core {
     /// A person at this site takes an alarm further.
     pub(crate) fn step_alarm(
@@ -99,6 +102,30 @@ impl Core {
     /// The centre has accepted an alarm.
     pub(crate) fn alarm_accepted(&mut self, id: &str, now: &Now) {
         self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
+    }
+
+    /// Ends an alarm of the gateway's own whose cause is over, in the gateway's name.
+    pub(crate) fn end_own(&mut self, own: &str, now: &Now) {
+        let Some(id) = self.alarms.open_of(None, own).map(str::to_owned) else { return };
+        let (Some(alarm), Ok(by)) = (self.alarms.get(&id), self.config.gateway.as_str().parse::<ActorId>()) else {
+            return;
+        };
+        let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
+        let (state, cause) = (AlarmState::Resolved, Some(CAUSE_OVER.to_owned()));
+        let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
+        self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::ALARM_STATE,
+                about: Some(&about),
+                body: &body,
+                fingerprint: 0,
+                lane,
+                private: None,
+            },
+            now,
+        );
+        self.advance_alarm(&id, AlarmStep::new(state, Some(by), &now.civil, cause));
     }
 
     /// Watches that the newest press of an alarm reaches the centre. `late`: an earlier one has not yet, and is given no

@@ -19,8 +19,14 @@ use crate::timers::Timer;
 impl Core {
     /// A device gave a sign of life.
     pub(crate) fn device_heard(&mut self, id: &DeviceId, now: &Now) {
+        let listened = self.listening.ms();
         let device = self.device_mut(id);
         device.heard = Some((now.mono, now.wall));
+        let kept = device.record.heard_listened_ms;
+        let due = kept.is_none_or(|kept| listened.saturating_sub(kept) >= device.record.heard_kept_every_ms());
+        if due {
+            device.record.heard_listened_ms = Some(listened);
+        }
         let was_silent = std::mem::replace(&mut device.record.silent, false);
         let first = !std::mem::replace(&mut device.record.heard_once, true);
         let (assigned, after_ms) = (device.record.assigned, device.record.silent_after_ms);
@@ -29,7 +35,7 @@ impl Core {
         }
         if was_silent {
             self.record_trouble(id, DeviceTrouble::Back, None, now);
-        } else if first {
+        } else if first || due {
             self.save_device(id);
         }
     }

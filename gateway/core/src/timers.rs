@@ -25,6 +25,10 @@ pub(crate) enum Timer {
     PressUndelivered(String),
     /// Presses that came too fast for entries of their own are told together.
     RepeatsDue(String),
+    /// The listening clock is kept.
+    KeepListened,
+    /// The catalogue may have become too old.
+    CatalogueOld,
     /// An alarm without a journal may be sent again.
     DirectRetry(Ticket),
 }
@@ -40,6 +44,8 @@ impl Timer {
             Self::HoldWait(_) => "hold wait",
             Self::PressUndelivered(_) => "press undelivered",
             Self::RepeatsDue(_) => "repeats due",
+            Self::KeepListened => "keep the listening clock",
+            Self::CatalogueOld => "catalogue old",
             Self::DirectRetry(_) => "direct alarm retry",
         }
     }

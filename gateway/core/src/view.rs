@@ -7,6 +7,7 @@ use protocols::uplink::{CatalogueOrder, Lane};
 use serde::Serialize;
 
 use crate::alarms::Alarm;
+use crate::catalogue_age::WhenOld;
 use crate::core::{Core, Quarantined, Storage};
 use crate::devices::DeviceRecord;
 use crate::effect::SaleView;
@@ -52,6 +53,10 @@ pub struct StatusView {
     pub storage_low: bool,
     /// Whether the centre answers.
     pub online: bool,
+    /// Why its last answer was of no use: `unreachable`, `identity`, `busy`, `garbage`; absent while it answers.
+    pub uplink_failure: Option<&'static str>,
+    /// Whether sales are closed since the centre has not confirmed the prices for too long.
+    pub closed_by_age: bool,
     /// The lanes, the most urgent first.
     pub lanes: [LaneView; OutLane::ALL.len()],
     /// The readers.
@@ -82,6 +87,8 @@ impl Core {
             storage: self.config.storage,
             storage_low: self.storage_low,
             online: self.online,
+            uplink_failure: self.uplink_failure,
+            closed_by_age: self.catalogue_old && self.config.catalogue_age.when_old == WhenOld::Close,
             lanes: self.lanes.each_ref().map(|lane| LaneView {
                 lane: lane.lane,
                 waiting: lane.record.waiting,

@@ -47,6 +47,7 @@ impl Cashier {
                 from: "2026-01-01".to_owned(),
                 sale_max: Points::from_fen(50_000).expect("an amount"),
             },
+            catalogue_age: CatalogueAge { days_max: 0, when_old: WhenOld::Close },
             battery_low_mv: 2_600,
             jitter_seed: 7,
             storage: Storage::Journal,

@@ -62,7 +62,7 @@ impl Core {
             };
         }
         let (items, amount) = self.price(&wish.items)?;
-        self.check_site(&wish, amount)?;
+        self.check_site(&wish, amount, now)?;
         let sale = Sale {
             id: wish.sale,
             key: wish.key,
@@ -128,9 +128,12 @@ impl Core {
         Ok((items, total))
     }
 
-    fn check_site(&self, wish: &Wish, amount: Points) -> Result<(), Refusal> {
+    fn check_site(&self, wish: &Wish, amount: Points, now: &Now) -> Result<(), Refusal> {
         if self.config.storage == Storage::Dead || self.storage_low {
             return Err(Refusal::StorageDown);
+        }
+        if self.is_closed_by_age(now) {
+            return Err(Refusal::CatalogueOld);
         }
         if !self.config.readers.contains(&wish.reader) {
             return Err(Refusal::ReaderUnknown);

@@ -170,7 +170,7 @@ impl Core {
         }
         match result {
             Ok(answer) => {
-                self.note_success();
+                self.note_success(now);
                 if let (Some(sale), Some(account)) = (self.sales.by_id.get_mut(id), answer.account) {
                     sale.balance = Some(account.available);
                 }
@@ -192,7 +192,7 @@ impl Core {
                 }
             }
             Err(failure) => {
-                self.note_failure(failure);
+                self.note_failure(failure, now);
                 self.hold_wait_ended(id, now);
             }
         }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway_core::{
-    AckToken, CardInput, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId, LinkInput, LookUpFailed,
-    Mono, NewestReports, Now, OutLane, ReaderState, ReplyToken, Restored, Row, SessionId, StateChange, Storage,
-    StoreInput, UplinkFailure, UplinkInput,
+    AckToken, CardInput, CatalogueAge, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId, LinkInput,
+    LookUpFailed, Mono, NewestReports, Now, OutLane, ReaderState, ReplyToken, Restored, Row, SessionId, StateChange,
+    Storage, StoreInput, UplinkFailure, UplinkInput, WhenOld,
 };
 use protocols::card::card_file::{CardFile, IssuerId};
 use protocols::card::date::CardDate;
@@ -38,7 +38,7 @@ pub struct Bench {
     pub state: BTreeMap<String, String>,
     pub waiting: Option<Group>,
     pub effects: Vec<Effect>,
-    storage: Storage,
+    pub config: CoreConfig,
     /// The journal cannot be read.
     pub unreadable: bool,
     packet: u16,
@@ -67,6 +67,7 @@ fn config(storage: Storage) -> CoreConfig {
             from: "2026-01-01".to_owned(),
             sale_max: Points::from_fen(50_000).expect("an amount"),
         },
+        catalogue_age: CatalogueAge { days_max: 30, when_old: WhenOld::Close },
         battery_low_mv: 2_600,
         jitter_seed: 7,
         storage,
@@ -80,7 +81,8 @@ impl Bench {
 
     pub fn with(storage: Storage) -> Self {
         let restored = Restored { head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] }, state: Vec::new() };
-        let core = Core::restore(config(storage), restored, &now_at(0)).expect("an empty state restores");
+        let config = config(storage);
+        let core = Core::restore(config.clone(), restored, &now_at(0)).expect("an empty state restores");
         let mut bench = Self {
             core,
             ms: 0,
@@ -88,7 +90,7 @@ impl Bench {
             state: BTreeMap::new(),
             waiting: None,
             effects: Vec::new(),
-            storage,
+            config,
             unreadable: false,
             packet: 0,
             reply: 0,
@@ -105,7 +107,7 @@ impl Bench {
             hash: row.hash,
         });
         let restored = Restored { head, state: self.state.clone().into_iter().collect() };
-        let core = Core::restore(config(self.storage), restored, &now_at(self.ms)).expect("its own state restores");
+        let core = Core::restore(self.config.clone(), restored, &now_at(self.ms)).expect("its own state restores");
         let mut bench = Self { core, waiting: None, effects: Vec::new(), ..self };
         bench.drain();
         bench
