@@ -11,7 +11,7 @@ use crate::backoff::Backoff;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
 use crate::devices::Device;
 use crate::effect::{Effect, Notice, SaleView};
-use crate::input::{AckToken, Input, OutLane, ReaderState, StoreInput, Ticket};
+use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
 use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::OrdersLane;
@@ -116,6 +116,8 @@ pub struct Core {
     pub(crate) storage_low: bool,
     pub(crate) look_ups: BTreeMap<Ticket, LookUp>,
     pub(crate) old_reports: OldReports,
+    /// What devices sent that waits for the disk.
+    pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
     pub(crate) direct_backoff: Backoff,
     pub(crate) direct_seq: u64,
@@ -127,8 +129,8 @@ impl Core {
     pub fn handle(&mut self, input: Input, now: &Now) {
         self.listening.see(now.mono);
         match input {
-            Input::Link(input) => self.handle_link(input, now),
-            Input::Store(StoreInput::Committed { group }) => self.handle_committed(group),
+            Input::Link(input) => self.take_in(input, now),
+            Input::Store(StoreInput::Committed { group }) => self.handle_committed(group, now),
             Input::Store(StoreInput::RowDamaged { lane, n }) => self.row_is_damaged(lane, n, now),
             Input::Store(StoreInput::SpaceLow(low)) => self.space_is_low(low, now),
             Input::Store(StoreInput::OriginFound { ticket, body }) => self.handle_origin_found(ticket, body, now),
@@ -178,13 +180,6 @@ impl Core {
         self.timers.next()
     }
 
-    /// Whether reports that are no alarms should wait: too much is on its way to the disk.
-    #[must_use]
-    pub fn is_intake_paused(&self) -> bool {
-        self.journal.pending_rows() >= crate::limits::PENDING_ROWS_PAUSE
-            || self.journal.pending_things() >= crate::limits::PENDING_THINGS_PAUSE
-    }
-
     /// Whether everything that was recorded is durable, and everything held for it was given out.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -227,7 +222,7 @@ impl Core {
         }
     }
 
-    fn handle_committed(&mut self, group: u64) {
+    fn handle_committed(&mut self, group: u64, now: &Now) {
         let Some((held, counts)) = self.journal.committed(group) else { return };
         for (lane, count) in self.lanes.iter_mut().zip(counts) {
             lane.record.waiting = lane.record.waiting.saturating_add(count);
@@ -238,6 +233,7 @@ impl Core {
         for held in held {
             self.release(held);
         }
+        self.take_deferred(now);
         self.start_uploads();
     }
 

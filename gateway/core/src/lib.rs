@@ -17,6 +17,7 @@ mod devices;
 mod direct;
 pub mod effect;
 pub mod input;
+mod intake;
 mod journal;
 mod lateness;
 pub mod limits;

@@ -1,10 +1,17 @@
 //! Every bound of the core, with its reason.
 
-/// Rows that may wait for a commit before intake of anything but alarms pauses: two full groups.
+/// Rows that may wait for a commit before everything but alarms waits before it becomes rows: two full groups.
 pub const PENDING_ROWS_PAUSE: usize = 4_096;
-/// Acknowledgements, commands, answers and state values that may wait for a commit before intake pauses: four for each
-/// of the rows above.
+/// Acknowledgements, commands, answers and state values that may wait for a commit before everything but alarms waits:
+/// four for each of the rows above.
 pub const PENDING_THINGS_PAUSE: usize = 16_384;
+/// Reports that wait for the disk to catch up before nothing more is read from the devices: up to 16 MiB.
+pub const DEFERRED_MAX: usize = 16_384;
+/// Rows that may wait for a commit before nothing more is read from the devices: by alarms alone, every device of eight
+/// large sites at once.
+pub const PENDING_ROWS_MAX: usize = 16_384;
+/// See [`PENDING_THINGS_PAUSE`] and [`PENDING_ROWS_MAX`].
+pub const PENDING_THINGS_MAX: usize = 65_536;
 /// Entries in one upload: a batch that a slow line still carries within the upload's deadline.
 pub const UPLOAD_ENTRIES_MAX: usize = 500;
 /// Presses that an open alarm keeps by number; older ones stay in the journal.

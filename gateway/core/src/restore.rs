@@ -172,6 +172,7 @@ impl Core {
             storage_low: false,
             look_ups: BTreeMap::new(),
             old_reports: BTreeMap::new(),
+            deferred: VecDeque::new(),
             direct: BTreeMap::new(),
             direct_backoff: Backoff::new(RETRY_MS_MAX_ALARMS, seed.wrapping_add(32)),
             direct_seq: 0,

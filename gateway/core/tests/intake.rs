@@ -1,0 +1,54 @@
+//! While the disk cannot keep up, alarms are taken at once and everything else waits.
+
+mod bench;
+
+use bench::Bench;
+
+fn test_report(bench: &mut Bench, seq: u64) -> gateway_core::AckToken {
+    bench.publish("btn-0002", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"test"}}"#))
+}
+
+#[test]
+fn a_press_goes_with_the_next_group_however_many_other_reports_wait_for_the_disk() {
+    let mut bench = Bench::new();
+    let tokens: Vec<_> = (1..=9_000).map(|seq| test_report(&mut bench, seq)).collect();
+    assert!(!bench.core.is_intake_paused(), "there is room for alarms");
+    let press = bench.press(1);
+    bench.commit();
+    bench.commit();
+    assert!(bench.acked(press));
+    assert!(bench.rows.len() < 4_200, "{} rows", bench.rows.len());
+    bench.settle();
+    assert!(tokens.iter().all(|token| bench.acked(*token)), "nothing is lost");
+    let seqs: Vec<u64> = bench.rows.iter().filter(|row| row.kind == "device.reported").map(|row| row.seq).collect();
+    assert!(seqs.is_sorted() && seqs.len() == 9_000, "in the order in which they came");
+}
+
+#[test]
+fn a_take_back_stays_between_the_presses_around_it() {
+    let mut bench = Bench::new();
+    for seq in 1..=5_000 {
+        test_report(&mut bench, seq);
+    }
+    bench.press(1);
+    bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":2,"kind":"cancel","of":1}"#);
+    bench.press(3);
+    bench.settle();
+    let alarms = bench.core.alarms(false);
+    let alarm = alarms.iter().find(|alarm| alarm.id == "btn-0001.1.1").expect("the alarm");
+    assert!(!alarm.cancelled);
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let mut bench = Bench::new();
+    let mut seq = 0;
+    while !bench.core.is_intake_paused() {
+        seq += 1;
+        test_report(&mut bench, seq);
+        assert!(seq < 30_000, "never paused");
+    }
+    bench.settle();
+    assert!(!bench.core.is_intake_paused());
+    assert_eq!(bench.rows.iter().filter(|row| row.kind == "device.reported").count() as u64, seq);
+}
