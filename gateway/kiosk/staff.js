@@ -195,7 +195,7 @@ function overview(status) {
     "div",
     { class: "tiles" },
     tile("staff.open_alarms", String(status.open_alarms), status.open_alarms ? "bad" : "good"),
-    tile("staff.uplink", say(status.uplink.online ? "staff.online" : "staff.offline"), status.uplink.online ? "good" : "bad"),
+    tile("staff.uplink", [say(status.uplink.online ? "staff.online" : "staff.offline"), status.uplink.failure ? word("uplink_failure", status.uplink.failure) : null].filter(Boolean).join(" · "), status.uplink.online ? "good" : "bad"),
     tile("staff.waiting", waiting, behind ? "warn" : "good"),
     tile("staff.readers", readers.join("; ") || "—", ill ? "bad" : "good"),
     tile("staff.device_counts", say("staff.device_counts_value", status.devices), status.devices.silent + status.devices.never ? "warn" : "good"),

@@ -71,7 +71,11 @@ impl Answers {
             started_at: self.started_at.to_string(),
             now: now.civil.to_string(),
             clock: now.clock,
-            uplink: UplinkView { online: seen.online, last_answer_at: self.last_answer_at.clone() },
+            uplink: UplinkView {
+                online: seen.online,
+                failure: seen.uplink_failure,
+                last_answer_at: self.last_answer_at.clone(),
+            },
             journal: JournalView {
                 journal: seen.journal.clone(),
                 n: seen.head,
@@ -222,6 +226,8 @@ async fn quarantined(reader: Option<&Reader>, entry: Quarantined) -> QuarantineV
 fn sales_closed(seen: &CoreStatus) -> Option<Refusal> {
     if seen.storage == Storage::Dead || seen.storage_low {
         Some(Refusal::StorageDown)
+    } else if seen.closed_by_age {
+        Some(Refusal::CatalogueOld)
     } else if !seen.psam {
         Some(Refusal::PsamGone)
     } else {

@@ -113,6 +113,7 @@ impl Checked {
                 .map(|device| (device.id.clone(), u64::from(device.silent_after_s).saturating_mul(1_000)))
                 .collect(),
             catalogue: config.catalogue.order(),
+            catalogue_age: config.catalogue.age(),
             policy: config.policy.order(),
             battery_low_mv: config.gateway.battery_low_mv,
             jitter_seed: getrandom::u64().context("the system gives no random numbers")?,

@@ -8,6 +8,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use gateway_core::limits::CATALOGUE_AGE_DAYS_MAX;
+use gateway_core::{CatalogueAge, WhenOld};
 use protocols::id::GatewayId;
 use protocols::unit::Points;
 use protocols::uplink::{CatalogueOrder, PolicyOrder};
@@ -145,14 +147,30 @@ impl PolicySection {
 }
 
 /// What can be ordered until the centre sends its own.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CatalogueSection {
     /// The services.
     pub service: Vec<protocols::uplink::CatalogueService>,
+    /// Days without the centre's word that there is nothing newer, after which the prices are too old; 0: never.
+    pub age_days_max: u32,
+    /// What happens then: `close` sales, or `sell` at the old prices with a standing alarm.
+    pub when_old: WhenOld,
+}
+
+impl Default for CatalogueSection {
+    fn default() -> Self {
+        Self { service: Vec::new(), age_days_max: CATALOGUE_AGE_DAYS_MAX, when_old: WhenOld::default() }
+    }
 }
 
 impl CatalogueSection {
+    /// How old the prices may be.
+    #[must_use]
+    pub const fn age(&self) -> CatalogueAge {
+        CatalogueAge { days_max: self.age_days_max, when_old: self.when_old }
+    }
+
     /// As version 0, so that any catalogue of the centre is newer.
     #[must_use]
     pub fn order(&self) -> CatalogueOrder {

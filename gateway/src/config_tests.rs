@@ -138,3 +138,14 @@ fn the_sample_keeps_its_journal_where_the_unit_lets_it_write() {
     assert!(unit.contains("ProtectSystem=strict"));
     assert!(file.config.gateway.state_dir.starts_with(Path::new("/var/lib").join(state)));
 }
+
+#[test]
+fn g7_the_age_of_prices_is_configured_with_the_catalogue() {
+    let file = |text: &str| ConfigFile::parse(Path::new("gateway.toml"), format!("{GOOD}{text}")).expect("good");
+    let default = file("").config.catalogue.age();
+    assert_eq!(default, CatalogueAge { days_max: CATALOGUE_AGE_DAYS_MAX, when_old: WhenOld::Close });
+    let set = file("\n[catalogue]\nage_days_max = 7\nwhen_old = \"sell\"\n").config.catalogue.age();
+    assert_eq!(set, CatalogueAge { days_max: 7, when_old: WhenOld::Sell });
+    let wrong = error_of(&format!("{GOOD}\n[catalogue]\nwhen_old = \"maybe\"\n"));
+    assert!(wrong.contains("when_old") && wrong.contains("close"), "{wrong}");
+}

@@ -295,7 +295,11 @@ fn status(state: &State) -> StatusView {
         started_at: "2026-11-24T06:00:00+08:00".to_owned(),
         now: "2026-11-24T11:30:00+08:00".to_owned(),
         clock: Clock::Trusted,
-        uplink: UplinkView { online: true, last_answer_at: Some("2026-11-24T11:29:58+08:00".to_owned()) },
+        uplink: UplinkView {
+            online: true,
+            failure: None,
+            last_answer_at: Some("2026-11-24T11:29:58+08:00".to_owned()),
+        },
         journal: JournalView { journal: "7b1c0f5e".to_owned(), n: 1042, hash: "ab".repeat(32), storing: state.storing },
         readers: vec![ReaderView {
             reader: READER.parse().expect("a reader's name"),

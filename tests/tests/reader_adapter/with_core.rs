@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gateway_core::{
-    CardInput, Core, CoreConfig, DeskInput, Effect, Head, Input, Mono, Notice, Now, ReaderState, ReplyToken, Restored,
-    Storage, StoreInput,
+    CardInput, CatalogueAge, Core, CoreConfig, DeskInput, Effect, Head, Input, Mono, Notice, Now, ReaderState,
+    ReplyToken, Restored, Storage, StoreInput, WhenOld,
 };
 use protocols::unit::{Points, UnixMs};
 use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, PolicyOrder, Tender};

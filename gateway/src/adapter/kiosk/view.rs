@@ -66,6 +66,8 @@ pub struct TroubleView {
 pub struct UplinkView {
     /// Whether the centre answers.
     pub online: bool,
+    /// Why its last answer was of no use: `unreachable`, `identity`, `busy`, `garbage`; absent while it answers.
+    pub failure: Option<&'static str>,
     /// Civil time of its last answer, RFC 3339.
     pub last_answer_at: Option<String>,
 }
