@@ -36,6 +36,9 @@ const STATES: [AlarmState; 6] = [
     AlarmState::Resolved,
 ];
 
+/// Who accepted an alarm that a further press began: no person did.
+const BY_THE_CENTRE: &str = "centre";
+
 /// How far a state is, from 0.
 #[must_use]
 pub const fn rank(state: AlarmState) -> i64 {
@@ -342,10 +345,25 @@ pub async fn repeat(
         None => (about, None),
     };
     let new = NewAlarm { id: raised.alarm_id(), origin: raised.to_string(), variant: 0, entry, alarm, follows };
-    let key = new.origin.clone();
+    let (key, is_new) = (new.origin.clone(), new.follows.is_some());
     insert(tx, gateway, &[new]).await?;
     note(tx, gateway, &key, "repeated", entry).await?;
+    if is_new {
+        tell_of_own(tx, gateway, &entry.origin).await?;
+    }
     told(tx, gateway, vec![key]).await
+}
+
+/// Lets a gateway know that a press which it folded into a resolved alarm is an alarm of its own here.
+async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Result<(), StoreError> {
+    let order = AlarmStateOrder {
+        alarm: origin.clone(),
+        state: AlarmState::Accepted,
+        by: BY_THE_CENTRE.parse().expect("it is a name"),
+        at: tx.now.text.clone(),
+        cause: None,
+    };
+    orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await
 }
 
 /// A further press never lowers the urgency.

@@ -71,6 +71,17 @@ const fn first_lane() -> OutLane {
     OutLane::Alarms
 }
 
+/// An entry of a further press or finding that the centre may not have yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnItsWay {
+    /// The lane on which it leaves.
+    pub lane: OutLane,
+    /// Its origin, by which the centre would name an alarm that it begins.
+    pub origin: Origin,
+    /// The first press that it tells of.
+    pub press: Option<(DeviceEpoch, Seq)>,
+}
+
 /// An alarm as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
@@ -99,6 +110,9 @@ pub struct Alarm {
     /// The lane on which that entry leaves.
     #[serde(default = "first_lane")]
     pub press_lane: OutLane,
+    /// The newest entries of further presses and findings that the centre may not have yet, by number.
+    #[serde(default)]
+    pub on_their_way: BTreeMap<u64, OnItsWay>,
     /// All presses, repeats included.
     pub presses: u64,
     /// Those of them that no entry tells of yet: they came too fast.
@@ -144,6 +158,7 @@ impl Alarm {
             press_lane: lane_of(body.urgency),
             unrecorded: 0,
             other_epochs: BTreeMap::new(),
+            on_their_way: BTreeMap::new(),
             presses: 1,
             opened_at: at.to_owned(),
             state: AlarmState::Raised,
@@ -188,6 +203,41 @@ impl Alarm {
         self.note(AlarmStep { what: AlarmEvent::Pressed, state: self.state, by: None, at: at.to_owned(), cause: None });
     }
 
+    /// Notes the entry of a further press or finding. `has`: whether the centre has an entry.
+    pub(crate) fn sent(&mut self, n: u64, way: OnItsWay, has: impl Fn(u64, &OnItsWay) -> bool) {
+        self.on_their_way.retain(|n, way| !has(*n, way));
+        if self.on_their_way.len() >= ALARM_PRESSES_MAX {
+            self.on_their_way.pop_first();
+        }
+        self.on_their_way.insert(n, way);
+    }
+
+    /// The first of its last `count` presses, but not the one that it began with.
+    pub(crate) fn press_before_last(&self, count: u64) -> Option<(DeviceEpoch, Seq)> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.seqs.get(self.seqs.len().saturating_sub(count).max(1)).map(|seq| (self.epoch, *seq))
+    }
+
+    /// Lets go of a further press, of those of its epoch that came after it, and of entries from a number on.
+    pub(crate) fn part(&mut self, press: Option<(DeviceEpoch, Seq)>, n: u64) -> Parted {
+        let seqs = press.map(|(epoch, seq)| self.part_presses(epoch, seq)).unwrap_or_default();
+        let on_their_way = self.on_their_way.split_off(&n);
+        self.presses = self.presses.saturating_sub(u64::try_from(seqs.len()).unwrap_or(u64::MAX));
+        let press_n = if seqs.is_empty() { 0 } else { std::mem::replace(&mut self.press_n, self.n) };
+        Parted { seqs, on_their_way, press_n }
+    }
+
+    fn part_presses(&mut self, epoch: DeviceEpoch, seq: Seq) -> Vec<Seq> {
+        let first = self.epoch;
+        let seqs = if epoch == first { Some(&mut self.seqs) } else { self.other_epochs.get_mut(&epoch) };
+        let at = seqs.as_ref().and_then(|seqs| seqs.iter().position(|known| *known == seq));
+        // The press that an alarm began with stays.
+        let at = at.filter(|at| *at > 0 || epoch != first);
+        let parted = seqs.zip(at).map(|(seqs, at)| seqs.split_off(at)).unwrap_or_default();
+        self.other_epochs.retain(|_, seqs| !seqs.is_empty());
+        parted
+    }
+
     /// The elder takes it back.
     pub(crate) fn take_back(&mut self, at: &str) {
         self.cancelled = true;
@@ -222,6 +272,17 @@ impl Alarm {
         }
         self.history.push(line);
     }
+}
+
+/// What parted from an alarm.
+#[derive(Debug)]
+pub(crate) struct Parted {
+    /// The presses, of one epoch.
+    pub seqs: Vec<Seq>,
+    /// The entries.
+    pub on_their_way: BTreeMap<u64, OnItsWay>,
+    /// The number of the newest one's entry; 0 where none parted.
+    pub press_n: u64,
 }
 
 type FoldKey = (Option<DeviceId>, String);
@@ -260,6 +321,13 @@ impl Alarms {
         self.by_id.get(id)
     }
 
+    /// Puts a changed alarm in the place of itself.
+    pub fn replace(&mut self, alarm: Alarm) {
+        if let Some(known) = self.by_id.get_mut(&alarm.id) {
+            *known = alarm;
+        }
+    }
+
     /// An alarm by its id, to change it. Closing goes through [`Alarms::close`].
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Alarm> {
         self.by_id.get_mut(id)
@@ -279,6 +347,24 @@ impl Alarms {
             .filter(|alarm| alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq)))
             // A number used twice belongs to the alarm that had it first.
             .min_by_key(|alarm| alarm.n)
+            .map(|alarm| alarm.id.as_str())
+    }
+
+    /// The alarm that an entry of this origin was folded into, with the entry's number.
+    pub fn with_entry_on_its_way(&self, origin: &Origin) -> Option<(&str, u64)> {
+        self.by_id.values().find_map(|alarm| {
+            let (n, _) = alarm.on_their_way.iter().find(|(_, way)| way.origin == *origin)?;
+            Some((alarm.id.as_str(), *n))
+        })
+    }
+
+    /// The newest alarm of a device, open or closed, that one press was folded into.
+    pub fn last_with_press(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<&str> {
+        self.by_id
+            .values()
+            .filter(|alarm| alarm.device.as_ref() == Some(device))
+            .filter(|alarm| alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq)))
+            .max_by_key(|alarm| alarm.n)
             .map(|alarm| alarm.id.as_str())
     }
 

@@ -24,6 +24,7 @@ pub mod limits;
 mod listening;
 mod orders;
 mod outbox;
+mod parting;
 mod reports;
 mod restore;
 mod sales;

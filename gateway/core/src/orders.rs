@@ -79,13 +79,16 @@ impl Core {
             moved = true;
         }
         let mut after = orders.record.after;
+        let mut fresh = page.orders;
+        fresh.retain(|order| {
+            let is_fresh = order.k > after;
+            after = after.max(order.k);
+            is_fresh
+        });
+        moved |= !fresh.is_empty();
+        fresh.sort_by_key(|order| !self.is_about_unknown_alarm(order));
         let mut confirmed = true;
-        for order in page.orders {
-            if order.k <= after {
-                continue;
-            }
-            after = order.k;
-            moved = true;
+        for order in fresh {
             let taken = self.carry_out(lane, &page.stream, &order, now);
             confirmed &= taken || order.kind != order_kind::CATALOGUE;
         }

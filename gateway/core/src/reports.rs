@@ -11,7 +11,7 @@ use protocols::uplink::{
 };
 use protocols::{device::AlarmState, version};
 
-use crate::alarms::{Alarm, lane_of};
+use crate::alarms::{Alarm, OnItsWay, lane_of};
 use crate::core::{Core, Held, LookUp, Storage};
 use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
@@ -296,11 +296,14 @@ impl Core {
             Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
             now,
         );
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let way = OnItsWay { lane, origin: recorded.origin, press };
+        let Some(alarm) = self.alarms.get(id) else { return };
+        let mut alarm = alarm.clone();
+        alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
         if press.is_some() {
             (alarm.press_n, alarm.press_lane) = (recorded.n, lane);
         }
-        let alarm = alarm.clone();
+        self.alarms.replace(alarm.clone());
         self.save_alarm(&alarm);
         self.watch_press(id, late, now);
         self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
@@ -327,10 +330,11 @@ impl Core {
     pub(crate) fn tell_unrecorded(&mut self, id: &str, now: &Now) {
         self.timers.clear(&Timer::RepeatsDue(id.to_owned()));
         let Some(alarm) = self.alarms.get_mut(id).filter(|alarm| alarm.unrecorded > 0) else { return };
-        let folded = Some(std::mem::take(&mut alarm.unrecorded));
+        let folded = std::mem::take(&mut alarm.unrecorded);
         let about = alarm.origin.clone();
         let own = own_alarm(&alarm.kind, alarm.device.as_ref());
-        let body = OwnAlarmBody { folded, ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own }) };
+        let body =
+            OwnAlarmBody { folded: Some(folded), ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own }) };
         let recorded = self.journal.record(
             Draft {
                 identity: Identity::Own,
@@ -343,11 +347,15 @@ impl Core {
             },
             now,
         );
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        let Some(alarm) = self.alarms.get(id) else { return };
+        let mut alarm = alarm.clone();
+        let press = alarm.press_before_last(folded);
+        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, press };
+        alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
         if alarm.press_n > 0 {
             (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);
         }
-        let alarm = alarm.clone();
+        self.alarms.replace(alarm.clone());
         self.save_alarm(&alarm);
     }
 

@@ -70,12 +70,13 @@ impl Core {
     /// A person at the centre took an alarm further. False when the alarm is not known here.
     pub(crate) fn order_alarm(&mut self, order: AlarmStateOrder, now: &Now) -> Option<bool> {
         let id = order.alarm.alarm_id();
-        if self.alarms.get(&id).is_none() && !self.adopt_alarm(&order) {
+        if self.alarms.get(&id).is_none() && !self.part_named_press(&order, now) && !self.adopt_alarm(&order) {
             return None;
         }
         let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
         if order.state == AlarmState::Resolved {
             self.tell_unrecorded(&id, now);
+            self.part_presses_on_their_way(&id, now);
         }
         Some(self.advance_alarm(&id, step))
     }
@@ -146,7 +147,7 @@ impl Core {
     pub(crate) fn is_press_on_its_way(&self, alarm: &Alarm) -> bool {
         match alarm.press_n {
             0 => alarm.state < AlarmState::Accepted,
-            n => !self.lanes.iter().any(|lane| lane.lane == alarm.press_lane && lane.record.has(n)),
+            n => !self.has_centre(n, alarm.press_lane),
         }
     }
 

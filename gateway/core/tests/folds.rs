@@ -5,9 +5,10 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, OutLane, ReplyToken};
+use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, OutLane, ReplyToken, UplinkInput};
 use protocols::device::{AlarmState, Command};
-use protocols::uplink::Urgency;
+use protocols::uplink::{Lane, Order, OrderPage, Outcome, Urgency};
+use serde_json::value::RawValue;
 
 fn commands(effects: &[Effect]) -> Vec<Command> {
     effects
@@ -190,4 +191,131 @@ fn a_finding_that_makes_an_alarm_more_urgent_leaves_with_the_urgent_ones_however
     bench.settle();
     assert_eq!(lane_of(&bench, "alarm.repeated").last(), Some(&OutLane::Alarms));
     assert_eq!(bench.core.alarms(false)[0].urgency, Urgency::Emergency);
+}
+
+/// Orders about alarms of `btn-0001` in epoch 1: the number of the press that the alarm is named by, and its state.
+fn order(bench: &mut Bench, after: u64, steps: &[(u64, &str)]) {
+    let orders = (after + 1..).zip(steps).map(|(k, (seq, state))| {
+        let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": seq}, "state": state,
+            "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": "fall"});
+        let body = RawValue::from_string(body.to_string()).expect("JSON");
+        Order { k, kind: "alarm.state".to_owned(), body }
+    });
+    let page = OrderPage { v: 1, stream: "s1".to_owned(), orders: orders.collect() };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }));
+    bench.settle();
+}
+
+/// The states of alarms, by id.
+fn states(bench: &Bench, all: bool) -> Vec<(String, AlarmState)> {
+    bench.core.alarms(all).iter().map(|alarm| (alarm.id.clone(), alarm.state)).collect()
+}
+
+/// An alarm that the centre has, then a press on it of which the centre has not answered; the device is connected.
+fn pressed_again() -> Bench {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    bench.settle();
+    bench.press(2);
+    bench.press(3);
+    bench.settle();
+    bench.take();
+    bench
+}
+
+fn refused_orders(bench: &Bench) -> usize {
+    bodies(bench, "order.result").iter().filter(|body| body["verdict"] == "refused").count()
+}
+
+#[test]
+fn a_press_on_its_way_when_the_centre_resolves_its_alarm_stays_open_and_its_device_is_not_told_that_it_ended() {
+    for restarted in [false, true] {
+        let mut bench = pressed_again();
+        if restarted {
+            bench = bench.restart();
+        }
+        order(&mut bench, 0, &[(1, "resolved")]);
+        assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Raised)]);
+        bench.uploaded(OutLane::AlarmNotes, &[2, 3], Outcome::Accepted);
+        bench.settle();
+        assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Accepted)]);
+        order(&mut bench, 1, &[(2, "acknowledged")]);
+        assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Acknowledged)]);
+        bench.connect("btn-0001", 1);
+        let told = told_about(&bench.take());
+        assert!(told.contains(&(1, vec![2, 3], AlarmState::Acknowledged)), "{told:?}");
+        let ended = |(_, seqs, state): &(u32, Vec<u64>, AlarmState)| {
+            *state == AlarmState::Resolved && (seqs.contains(&2) || seqs.contains(&3))
+        };
+        assert!(!told.iter().any(ended), "{told:?}");
+        assert_eq!(refused_orders(&bench), 0);
+        bench.press(4);
+        bench.settle();
+        assert_eq!(bench.core.alarms(false)[0].presses, 3, "a further press belongs to the new alarm");
+    }
+}
+
+#[test]
+fn a_press_of_which_the_centre_made_an_alarm_parts_from_the_one_it_was_folded_into() {
+    // The centre's answer to the press came before its orders; both are in one page.
+    let mut bench = pressed_again();
+    bench.uploaded(OutLane::AlarmNotes, &[2, 3], Outcome::Accepted);
+    bench.settle();
+    order(&mut bench, 0, &[(1, "resolved"), (2, "accepted")]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Accepted)]);
+    order(&mut bench, 2, &[(2, "dispatched")]);
+    bench.connect("btn-0001", 1);
+    let mut told = told_about(&bench.take());
+    told.sort();
+    assert!(told.contains(&(1, vec![2, 3], AlarmState::Dispatched)), "{told:?}");
+    assert!(!told.contains(&(1, vec![1, 2, 3], AlarmState::Resolved)), "{told:?}");
+    assert_eq!(refused_orders(&bench), 0);
+}
+
+#[test]
+fn a_press_that_the_centre_has_ends_with_its_alarm() {
+    let mut bench = pressed_again();
+    bench.uploaded(OutLane::AlarmNotes, &[2, 3], Outcome::Accepted);
+    bench.settle();
+    order(&mut bench, 0, &[(1, "resolved")]);
+    assert_eq!(states(&bench, false), []);
+    bench.connect("btn-0001", 1);
+    assert!(told_about(&bench.take()).contains(&(1, vec![1, 2, 3], AlarmState::Resolved)));
+}
+
+#[test]
+fn presses_that_were_only_counted_stay_open_too_when_the_centre_resolves_their_alarm() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    for seq in 2..=20 {
+        bench.press(seq);
+    }
+    bench.settle();
+    let sent: Vec<u64> = bench.rows.iter().filter(|row| row.lane == OutLane::AlarmNotes).map(|row| row.n).collect();
+    bench.uploaded(OutLane::AlarmNotes, &sent, Outcome::Accepted);
+    bench.settle();
+    order(&mut bench, 0, &[(1, "resolved")]);
+    let told = bench.rows.iter().rfind(|row| row.kind == "alarm.repeated").expect("the rest is told");
+    let id = format!("gw-test.j1.{}", told.n);
+    assert_eq!(states(&bench, false), [(id.clone(), AlarmState::Raised)]);
+    let named = serde_json::json!({"source": "gateway:gw-test", "epoch": "j1", "seq": told.n});
+    let body = serde_json::json!({"alarm": named, "state": "acknowledged", "by": "operator-1",
+        "at": "2026-11-24T09:31:00+08:00", "cause": null});
+    let body = RawValue::from_string(body.to_string()).expect("JSON");
+    let orders = vec![Order { k: 2, kind: "alarm.state".to_owned(), body }];
+    let page = OrderPage { v: 1, stream: "s1".to_owned(), orders };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }));
+    bench.settle();
+    assert_eq!(states(&bench, false), [(id, AlarmState::Acknowledged)]);
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(
+        told.iter().any(|(_, seqs, state)| *state == AlarmState::Acknowledged && seqs.last() == Some(&20)),
+        "{told:?}"
+    );
+    assert_eq!(refused_orders(&bench), 0);
 }

@@ -129,6 +129,17 @@ async fn a_further_press_on_an_open_alarm_is_folded_in_and_one_on_a_resolved_ala
     assert_eq!(open["alarms"].as_array().map(Vec::len), Some(1), "{open}");
     assert_eq!(open["alarms"][0]["id"], "btn-0001.1.3");
     assert_eq!(open["alarms"][0]["follows"], "device:btn-0001/1/1");
+    let orders = async || {
+        let page = centre.orders("alarms", "", 0, 0).await;
+        let orders = page["orders"].as_array().expect("orders").clone();
+        orders.iter().map(|order| (order["body"]["alarm"]["seq"].clone(), order["body"]["state"].clone())).collect()
+    };
+    let told: Vec<(Value, Value)> = orders().await;
+    assert_eq!(told, [(json!(1), json!("resolved")), (json!(3), json!("accepted"))], "its gateway hears of it");
+    let acknowledge = "/api/v1/alarms/btn-0001.1.3/acknowledge";
+    assert_eq!(centre.post(acknowledge, centre.operator(0), &json!({})).await.0, 200);
+    let told: Vec<(Value, Value)> = orders().await;
+    assert_eq!(told, [(json!(1), json!("resolved")), (json!(3), json!("acknowledged"))]);
 }
 
 #[tokio::test]

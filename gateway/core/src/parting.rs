@@ -1,0 +1,107 @@
+//! Presses that part from the alarm they were folded into, since the centre has resolved that one without them.
+//!
+//! The centre may resolve an alarm while a further press on it is on its way there. It makes an alarm of its own of that
+//! press, named by the press. The gateway does the same, so that the press stays open here too, and its device is told
+//! how far *its* alarm has come, not that the old one has ended.
+//!
+//! **Invariant:** a press that the centre may not have when it resolves the alarm is never told as resolved by that.
+//! **Invariant:** a press belongs to one alarm.
+
+use protocols::device::AlarmState;
+use protocols::uplink::{AlarmBody, AlarmStateOrder, Epoch, Order, Origin, Source, order_kind};
+
+use crate::alarms::{Alarm, Parted};
+use crate::core::{Core, Held};
+use crate::input::OutLane;
+use crate::time::Now;
+
+impl Core {
+    /// Whether an order is about an alarm that is not known here: it is carried out before the others of its page, since it
+    /// may take its press out of an alarm that another one resolves.
+    pub(crate) fn is_about_unknown_alarm(&self, order: &Order) -> bool {
+        order.kind == order_kind::ALARM_STATE
+            && serde_json::from_str::<AlarmStateOrder>(order.body.get())
+                .is_ok_and(|order| self.alarms.get(&order.alarm.alarm_id()).is_none())
+    }
+
+    /// The centre speaks of a press as of an alarm: it parts from the alarm it was folded into. False where it was in none.
+    pub(crate) fn part_named_press(&mut self, order: &AlarmStateOrder, now: &Now) -> bool {
+        if let Some((of, n)) = self.alarms.with_entry_on_its_way(&order.alarm) {
+            let of = of.to_owned();
+            return self.part_from_entry(&of, n, now);
+        }
+        let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
+            return false;
+        };
+        let Some(of) = self.alarms.last_with_press(device, *epoch, order.alarm.seq).map(str::to_owned) else {
+            return false;
+        };
+        let Some(old) = self.alarms.get_mut(&of) else { return false };
+        // Its own entry is at the centre, those behind it may not be.
+        let entries = old.on_their_way.keys().next().copied().unwrap_or(u64::MAX);
+        let parted = old.part(Some((*epoch, order.alarm.seq)), entries);
+        if parted.seqs.is_empty() {
+            return false;
+        }
+        self.begin_parted(&of, order.alarm.clone(), (0, true), parted, now);
+        true
+    }
+
+    /// The centre resolves an alarm: what it may not have of it parts, from the first such press on.
+    pub(crate) fn part_presses_on_their_way(&mut self, id: &str, now: &Now) {
+        let Some(alarm) = self.alarms.get(id).filter(|alarm| alarm.is_open()) else { return };
+        let first = alarm.on_their_way.iter().find(|(n, way)| !self.has_centre(**n, way.lane));
+        if let Some(n) = first.map(|(n, _)| *n) {
+            self.part_from_entry(id, n, now);
+        }
+    }
+
+    /// Whether the centre has an entry of a lane.
+    pub(crate) fn has_centre(&self, n: u64, lane: OutLane) -> bool {
+        self.lanes.iter().any(|found| found.lane == lane && found.record.has(n))
+    }
+
+    fn part_from_entry(&mut self, of: &str, n: u64, now: &Now) -> bool {
+        let Some(old) = self.alarms.get_mut(of) else { return false };
+        let Some(way) = old.on_their_way.get(&n).cloned() else { return false };
+        let parted = old.part(way.press, n);
+        let at_centre = self.has_centre(n, way.lane);
+        self.begin_parted(of, way.origin, (n, at_centre), parted, now);
+        true
+    }
+
+    /// Begins the alarm of what parted. `n`: the number of its first entry, with whether the centre has it: that will not
+    /// be told as accepted again.
+    fn begin_parted(&mut self, of: &str, origin: Origin, (n, at_centre): (u64, bool), parted: Parted, now: &Now) {
+        let Some(old) = self.alarms.get(of).cloned() else { return };
+        let epoch = match (&origin.epoch, parted.on_their_way.values().find_map(|way| way.press)) {
+            (Epoch::Number(epoch), _) => *epoch,
+            (Epoch::Text(_), Some((epoch, _))) => epoch,
+            (Epoch::Text(_), None) => old.epoch,
+        };
+        let body = AlarmBody {
+            kind: old.kind.clone(),
+            urgency: old.urgency,
+            device: old.device.clone(),
+            boot: None,
+            up_ms: None,
+            at: None,
+            battery_mv: None,
+            rssi_dbm: None,
+            detail: old.detail.clone(),
+        };
+        let mut new = Alarm::new(origin, n, &body, parted.seqs.first().map(|first| (epoch, *first)), &now.civil);
+        new.presses = u64::try_from(parted.seqs.len().max(1)).unwrap_or(u64::MAX);
+        new.seqs = parted.seqs;
+        (new.press_n, new.press_lane) = (parted.press_n, old.press_lane);
+        new.on_their_way = parted.on_their_way;
+        new.state = if at_centre { AlarmState::Accepted } else { AlarmState::Raised };
+        let (id, state) = (new.id.clone(), new.state);
+        self.save_alarm(&old);
+        self.save_alarm(&new);
+        self.alarms.insert(new);
+        self.watch_press(&id, false, now);
+        self.after_durable(Held::ShowAlarm { alarm: id.clone(), state });
+        self.tell_alarm(&id);
+    }
+}
