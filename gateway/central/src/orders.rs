@@ -11,7 +11,7 @@ use protocols::device::AlarmState;
 use protocols::id::{DeviceId, GatewayId};
 use protocols::uplink::{
     AlarmStateOrder, CatalogueOrder, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane, Order,
-    OrderResultBody, OrderVerdict, Origin, PolicyOrder, SettingsOrder, Source, order_kind,
+    OrderResultBody, OrderVerdict, Origin, PolicyOrder, SaleSettledOrder, SettingsOrder, Source, order_kind,
 };
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -38,6 +38,8 @@ pub enum What<'a> {
     Unassign(&'a DeviceUnassignOrder),
     /// Settings of a device.
     Settings(&'a SettingsOrder),
+    /// What became of a sale that the gateway left as unknown.
+    SaleSettled(&'a SaleSettledOrder),
 }
 
 impl What<'_> {
@@ -50,6 +52,7 @@ impl What<'_> {
             Self::Assign(_) => order_kind::DEVICE_ASSIGN,
             Self::Unassign(_) => order_kind::DEVICE_UNASSIGN,
             Self::Settings(_) => order_kind::SETTINGS,
+            Self::SaleSettled(_) => order_kind::SALE_SETTLED,
         }
     }
 
@@ -61,7 +64,8 @@ impl What<'_> {
             | Self::Policy(_)
             | Self::Assign(_)
             | Self::Unassign(_)
-            | Self::Settings(_) => Lane::Other,
+            | Self::Settings(_)
+            | Self::SaleSettled(_) => Lane::Other,
         }
     }
 
@@ -76,6 +80,7 @@ impl What<'_> {
             Self::Assign(order) => device(&order.device),
             Self::Unassign(order) => device(&order.device),
             Self::Settings(order) => format!("settings:{}", order.device),
+            Self::SaleSettled(order) => format!("sale:{}", order.sale),
         }
     }
 
@@ -88,6 +93,7 @@ impl What<'_> {
             Self::Assign(order) => serde_json::to_string(order),
             Self::Unassign(order) => serde_json::to_string(order),
             Self::Settings(order) => serde_json::to_string(order),
+            Self::SaleSettled(order) => serde_json::to_string(order),
         };
         text.expect("orders have only texts, numbers and lists, which always are JSON")
     }
@@ -209,6 +215,9 @@ pub async fn result(
         }));
     }
     let Source::Centre(lane) = &about.source else { return Ok(()) };
+    if result.kind == order_kind::SALE_SETTLED {
+        return drop_answered(tx, gateway, lane, about).await;
+    }
     sqlx::query(
         "DELETE FROM orders WHERE gateway = $1 AND lane = $2 AND k = $3 AND kind = $4
          AND (SELECT MIN(a.state) FROM alarms a WHERE 'alarm:' || a.origin = orders.subject) = $5",
@@ -220,6 +229,18 @@ pub async fn result(
     .bind(crate::alarms::rank(AlarmState::Resolved))
     .execute(&mut tx.conn)
     .await?;
+    Ok(())
+}
+
+/// A settled sale is ordered once; the answer ends it.
+async fn drop_answered(tx: &mut Tx, gateway: &GatewayId, lane: &GatewayId, about: &Origin) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM orders WHERE gateway = $1 AND lane = $2 AND k = $3 AND kind = $4")
+        .bind(gateway.as_str())
+        .bind(lane.as_str())
+        .bind(i64::try_from(about.seq.get()).unwrap_or(i64::MAX))
+        .bind(order_kind::SALE_SETTLED)
+        .execute(&mut tx.conn)
+        .await?;
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use protocols::uplink::{
     DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble, DeviceUnassignOrder, Entry, EntryUpload,
     Epoch, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage, OrderResultBody, OrderVerdict,
     Origin, Outcome, PolicyOrder, PrivateRecord, PurseIntent, PurseProof, ReportRefusedBody, Results, SaleIntentBody,
-    SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency,
-    kind, order_kind,
+    SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, SettingsOrder, Source, Tender, UploadResult,
+    Uploads, Urgency, kind, order_kind,
 };
 use protocols::version;
 use serde::Serialize;
@@ -281,8 +281,18 @@ fn kinds_of_entries_and_orders() {
             order_kind::DEVICE_ASSIGN,
             order_kind::DEVICE_UNASSIGN,
             order_kind::SETTINGS,
+            order_kind::SALE_SETTLED,
         ],
-        ["alarm.state", "hotlist", "catalogue", "policy", "device.assign", "device.unassign", "settings"]
+        [
+            "alarm.state",
+            "hotlist",
+            "catalogue",
+            "policy",
+            "device.assign",
+            "device.unassign",
+            "settings",
+            "sale.settled"
+        ]
     );
 }
 
@@ -507,6 +517,14 @@ fn orders() {
     uplink(
         &SettingsOrder { device, version: 12, heartbeat_s: 3600 },
         r#"{"device":"btn-0001","version":12,"heartbeat_s":3600}"#,
+    );
+    uplink(
+        &SaleSettledOrder {
+            sale: origin("terminal:310000000042", Epoch::Text("31".into()), 42),
+            outcome: SaleOutcome::Paid,
+            at: "2026-11-24T09:30:05+08:00".into(),
+        },
+        r#"{"sale":{"source":"terminal:310000000042","epoch":"31","seq":42},"outcome":"paid","at":"2026-11-24T09:30:05+08:00"}"#,
     );
     uplink(
         &OrderResultBody { kind: "hotlist".into(), verdict: OrderVerdict::Refused, reason: text("unreadable") },

@@ -107,6 +107,7 @@ fn for_people(routes: Routes) -> Routes {
         .at(&post, "/api/v1/alarms/{id}/on_site", alarms::on_site)
         .at(&post, "/api/v1/alarms/{id}/resolve", alarms::resolve)
         .at(&get, "/api/v1/sales", sales::list)
+        .at(&post, "/api/v1/sales/settle", sales::settle)
         .at(&get, "/api/v1/accounts/{ref}", accounts::one)
         .at(&post, "/api/v1/accounts/{ref}/grants", accounts::grant)
         .at(&post, "/api/v1/holds/release", accounts::release)

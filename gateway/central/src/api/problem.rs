@@ -53,6 +53,10 @@ pub enum Problem {
     HoldEnded,
     /// The card belongs to another person.
     CardTaken,
+    /// Another person said otherwise of the sale.
+    SaleSaidOtherwise,
+    /// The sale is not unknown, or no purse was to pay it.
+    SaleNotUnknown,
     /// The sale was paid with another card.
     OtherCard,
     /// No account paid the sale.
@@ -87,9 +91,13 @@ impl Problem {
             | Self::OtherCard
             | Self::NotRefundable
             | Self::MoreThanPaid => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::AlarmTaken | Self::KeyUsed | Self::NothingToApprove | Self::HoldEnded | Self::CardTaken => {
-                StatusCode::CONFLICT
-            }
+            Self::SaleSaidOtherwise
+            | Self::SaleNotUnknown
+            | Self::AlarmTaken
+            | Self::KeyUsed
+            | Self::NothingToApprove
+            | Self::HoldEnded
+            | Self::CardTaken => StatusCode::CONFLICT,
             Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -118,6 +126,8 @@ impl Problem {
             Self::NothingToApprove => "nothing_to_approve",
             Self::HoldEnded => "hold_ended",
             Self::CardTaken => "card_taken",
+            Self::SaleSaidOtherwise => "said_otherwise",
+            Self::SaleNotUnknown => "not_unknown",
             Self::OtherCard => "other_card",
             Self::NotRefundable => "not_refundable",
             Self::MoreThanPaid => "more_than_paid",
@@ -150,6 +160,8 @@ impl Problem {
             Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
             Self::NothingToApprove => "该网关尚无日志可批准。",
             Self::HoldEnded => "该冻结已入账或已退回,无需处理。",
+            Self::SaleSaidOtherwise => "已有人作出不同的判断,请先一起核实。",
+            Self::SaleNotUnknown => "该笔交易不是待确认的钱包付款,无需处理。",
             Self::OtherCard => "该笔交易不是用这张卡付款的,请核对卡和交易。",
             Self::NotRefundable => "该笔交易不是由重阳分账户付款(或尚未入账),不能退回重阳分。",
             Self::MoreThanPaid => "退款超过了该笔交易中尚可退回的数量,请核对服务和数量。",
@@ -187,6 +199,8 @@ impl Problem {
             Self::Amount => "The amount must be a whole number of fen above zero, within what an account can hold.",
             Self::NothingToApprove => "This gateway has no journal to approve yet.",
             Self::HoldEnded => "This hold was posted or given back already: nothing is left to do.",
+            Self::SaleSaidOtherwise => "Somebody said otherwise of this sale: look at it together.",
+            Self::SaleNotUnknown => "This is no purse sale in doubt: nothing is left to do.",
             Self::OtherCard => "Another card paid this sale: check the card and the sale.",
             Self::NotRefundable => {
                 "No account paid this sale (yet), so no points can go back: see its state and tender."

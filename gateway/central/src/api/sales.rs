@@ -3,17 +3,21 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use protocols::uplink::SaleOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::caller::CallingActor;
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
+use crate::ledger::settle::{self, SettleAnswer};
 use crate::limits;
 use crate::orders::time_text;
-use crate::store::StoreError;
+use crate::store::{Priority, StoreError};
 
 /// Parameters of the list; all of them narrow it.
 #[derive(Deserialize)]
@@ -104,4 +108,55 @@ fn sale_row(row: &SqliteRow) -> Result<SaleRow, StoreError> {
         settled: row.try_get::<i64, _>(13)? == 1,
         received_at: time_text(row.try_get(14)?),
     })
+}
+
+/// What a person says became of a sale.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Paid,
+    Cancelled,
+}
+
+/// Body of a settlement: the origin of the sale's intent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettleBody {
+    origin: String,
+    outcome: Said,
+}
+
+/// The answer to a settlement.
+#[derive(Debug, Serialize)]
+pub struct SettleDone {
+    outcome: &'static str,
+}
+
+/// `POST /api/v1/sales/settle`
+pub async fn settle(
+    State(app): State<App>,
+    CallingActor(actor): CallingActor,
+    body: Payload,
+) -> Result<(StatusCode, Json<SettleDone>), Problem> {
+    let SettleBody { origin, outcome } = body.json()?;
+    let outcome = match outcome {
+        Said::Paid => SaleOutcome::Paid,
+        Said::Cancelled => SaleOutcome::Cancelled,
+    };
+    let answer = app
+        .store
+        .writer
+        .run(Priority::Person, 1, move |tx| {
+            Box::pin(async move { settle::say(tx, &origin, outcome, actor.as_str()).await })
+        })
+        .await?;
+    match answer {
+        SettleAnswer::WaitsForAnother => {
+            Ok((StatusCode::ACCEPTED, Json(SettleDone { outcome: "waits_for_another_person" })))
+        }
+        SettleAnswer::Ordered => Ok((StatusCode::OK, Json(SettleDone { outcome: "ordered" }))),
+        SettleAnswer::Contradiction => Err(Problem::SaleSaidOtherwise),
+        SettleAnswer::NotOpen => Err(Problem::SaleNotUnknown),
+        SettleAnswer::NoSale => Err(Problem::NotFound),
+    }
 }

@@ -22,3 +22,4 @@ pub mod hold;
 pub mod refund;
 pub mod release;
 pub mod sale;
+pub mod settle;

@@ -106,7 +106,8 @@ pub async fn intent(
             "tender": tender_word(intent.tender), "amount": intent.amount,
         }),
     }));
-    settle(tx, issuer, gateway, &entry.origin_key).await
+    settle(tx, issuer, gateway, &entry.origin_key).await?;
+    super::settle::judge(tx, issuer, gateway, &entry.origin_key).await
 }
 
 /// An outcome that came before its intent, from a gateway that did not begin the sale, has no effect; people see it.
@@ -177,9 +178,19 @@ pub async fn outcome(
                     "outcome": outcome_word(told.outcome), "reason": told.reason,
                 }),
             }));
-            settle(tx, issuer, gateway, &origin).await
+            settle(tx, issuer, gateway, &origin).await?;
+            super::settle::judge(tx, issuer, gateway, &origin).await
         }
         Merge::Keep => {
+            if told.outcome == SaleOutcome::Unknown && known == Some(SaleOutcome::Unknown) && proof.is_some() {
+                sqlx::query("UPDATE sales SET proof = $2, reason = $3 WHERE origin = $1")
+                    .bind(&origin)
+                    .bind(proof)
+                    .bind(told.reason.as_deref())
+                    .execute(&mut tx.conn)
+                    .await?;
+                return super::settle::judge(tx, issuer, gateway, &origin).await;
+            }
             // The same outcome, now with a proof that was missing.
             if told.outcome == SaleOutcome::Paid
                 && verdict.as_deref() == Some(Verdict::Pending.word())
@@ -348,6 +359,14 @@ async fn purse_row(tx: &mut Tx, origin: &str) -> Result<SqliteRow, StoreError> {
     .bind(origin)
     .fetch_one(&mut tx.conn)
     .await?)
+}
+
+/// The issuer's verdict on what is known of a purse sale.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn verdict_of(tx: &mut Tx, issuer: &Issuer, origin: &str) -> Result<Verdict, StoreError> {
+    verdict(issuer, &purse_row(tx, origin).await?)
 }
 
 fn verdict(issuer: &Issuer, row: &SqliteRow) -> Result<Verdict, StoreError> {

@@ -11,3 +11,4 @@ mod refunds;
 mod secure;
 mod standing;
 mod support;
+mod unknown;
