@@ -269,8 +269,15 @@ function quarantineSection(entries) {
 }
 
 function refusalsSection(refusals) {
-  const row = (one) => ({ cells: [one.at.slice(5, 19).replace("T", " "), one.method, one.route, one.code] });
-  return section("staff.refusals", table(["staff.time_utc", "staff.method", "staff.route", "staff.reason"], refusals.map(row), "staff.no_refusals"));
+  const row = (one) => {
+    const when = one.at.slice(5, 19).replace("T", " ");
+    if (one.from === "device") {
+      return { cells: [when, one.device ?? say("staff.unknown_device"), one.sample, word("report_refusal", one.code)] };
+    }
+    return { cells: [when, say("staff.this_page"), `${one.method} ${one.route}`, one.code] };
+  };
+  const heads = ["staff.time_utc", "staff.origin", "staff.what", "staff.reason"];
+  return section("staff.refusals", table(heads, refusals.map(row), "staff.no_refusals"));
 }
 
 // --- The page ---

@@ -11,12 +11,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use protocols::id::{DeviceId, GatewayId};
 use protocols::unit::UnixMs;
-use protocols::uplink::{Entry, Outcome};
+use protocols::uplink::{Entry, Outcome, ReportRefusedBody};
 use tokio::sync::oneshot;
 
+use crate::adapter::kiosk::REFUSALS_KEPT;
 use crate::adapter::kiosk::view::{
-    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
-    StepView, Supervision, TroubleView, UplinkView,
+    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
+    StatusView, StepView, Supervision, TroubleView, UplinkView,
 };
 use crate::adapter::store::{LaneQuery, Reader};
 use crate::devices_file::DeviceDirectory;
@@ -59,6 +60,7 @@ impl Answers {
                 drop(reply.send(core.devices().into_iter().map(|device| self.device(device)).collect()));
             }
             Query::Quarantine(reply) => self.quarantine(core.quarantine(), reply),
+            Query::RefusedReports(reply) => self.refused_reports(reply),
         }
     }
 
@@ -169,6 +171,21 @@ impl Answers {
         Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
     }
 
+    fn refused_reports(&self, reply: oneshot::Sender<Vec<RefusedReportView>>) {
+        let reader = self.reader.clone();
+        tokio::spawn(async move {
+            let found = match reader {
+                Some(reader) => reader.refused_reports(REFUSALS_KEPT).await,
+                None => Ok(Vec::new()),
+            };
+            let found = found.unwrap_or_else(|failure| {
+                tracing::error!(%failure, "the journal could not be asked for refused reports");
+                Vec::new()
+            });
+            drop(reply.send(found.iter().filter_map(|entry| refused_report(entry)).collect()));
+        });
+    }
+
     fn quarantine(&self, entries: Vec<Quarantined>, reply: oneshot::Sender<Vec<QuarantineView>>) {
         let reader = self.reader.clone();
         tokio::spawn(async move {
@@ -187,6 +204,20 @@ fn is_open(sale: &SaleView) -> bool {
 
 fn trouble((part, detail): (Part, String)) -> TroubleView {
     TroubleView { part: part.word(), detail, alarms_concerned: part.concerns_alarms() }
+}
+
+/// The shape of a refused report; `None` for bytes that are none.
+fn refused_report(entry: &str) -> Option<RefusedReportView> {
+    let entry: Entry = serde_json::from_str(entry).ok()?;
+    let body: ReportRefusedBody = serde_json::from_str(entry.body.get()).ok()?;
+    let at: Timestamp = entry.recorded_at.parse().ok()?;
+    Some(RefusedReportView {
+        at: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        device: body.device,
+        code: body.reason,
+        size: body.size,
+        sample: body.sample,
+    })
 }
 
 async fn hash_at(reader: &Reader, n: u64) -> Option<String> {

@@ -12,9 +12,9 @@ use gateway_core::{
 use metrics::{counter, gauge};
 use tokio::sync::mpsc;
 
-use crate::adapter::broker::BrokerHandle;
+use crate::adapter::broker::{BrokerHandle, BrokerStats};
 use crate::adapter::card_reader::CardReaderHandle;
-use crate::adapter::device_link::DeviceLinkHandle;
+use crate::adapter::device_link::{DeviceLinkHandle, LinkStats};
 use crate::adapter::kiosk::Kiosk;
 use crate::adapter::kiosk::view::Query;
 use crate::adapter::store::{Reader, Space, StoreEvent, Writer};
@@ -278,8 +278,20 @@ impl Outside for Daemon {
         self.feed_watchdog();
         if is_due(&mut self.looked.figures, FIGURES) {
             show_figures(core);
+            show_links(&self.link.stats(), self.broker.as_ref().map(BrokerHandle::stats).as_ref());
         }
         self.returned.pop_front()
+    }
+}
+
+/// The adapters count by themselves; here their counters go to the monitoring, under their own names.
+fn show_links(link: &LinkStats, broker: Option<&BrokerStats>) {
+    gauge!("device_link_connections").set(link.connections as f64);
+    for (name, value) in link.counters() {
+        counter!(format!("device_link_{name}")).absolute(value);
+    }
+    for (name, value) in broker.iter().flat_map(|stats| stats.counters()) {
+        counter!(format!("broker_{name}")).absolute(value);
     }
 }
 
@@ -295,3 +307,7 @@ fn show_figures(core: &Core) {
         gauge!("entries_waiting", "lane" => lane.lane.name()).set(lane.waiting as f64);
     }
 }
+
+#[cfg(test)]
+#[path = "outside_tests.rs"]
+mod tests;

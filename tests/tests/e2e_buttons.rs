@@ -54,6 +54,12 @@ async fn d1_a_wrong_password_is_refused_and_recorded() {
         assert!(!said.out.contains("received PUBACK"), "{said:?}");
     }
     bench.refusal("login", 3).await;
+    let refused = bench.site.gateway.staff.read("/api/v1/refusals").await.expect("staff see them");
+    let seen = |one: &Value| one["from"] == "device" && one["code"] == "login" && one["device"].is_null();
+    assert_eq!(refused.as_array().map(|all| all.iter().filter(|one| seen(one)).count()), Some(3), "{refused}");
+    let metrics = async || bench.site.gateway.api.get("/metrics").await.map(|answer| answer.text);
+    let counted = |text: &String| text.lines().any(|line| line == "device_link_logins_refused 3");
+    until_is("the monitoring sees them, too", WITHIN, metrics, counted).await.expect("they are counted");
     bench.end().await;
     assert!(bench.alarms().await.is_empty());
 }

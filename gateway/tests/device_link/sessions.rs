@@ -184,14 +184,3 @@ async fn unsubscribing_stops_the_commands() {
     rig.handle.command(session, CommandId(1), b"{}".to_vec());
     assert!(raw.is_quiet(Duration::from_millis(200)).await);
 }
-
-#[tokio::test]
-async fn the_core_can_end_a_connection() {
-    let mut rig = Rig::start(64);
-    let mut raw = rig.client(5, "a").await;
-    raw.send(&subscribe(5, 1, "care/v1/a/command", 1)).await;
-    raw.packet().await;
-    let LinkInput::Connected { session, .. } = rig.input().await else { panic!("announced") };
-    rig.handle.close(session);
-    assert_eq!(raw.rest().await, [0xE0, 1, 0x8B]);
-}

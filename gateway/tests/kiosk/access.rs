@@ -220,11 +220,24 @@ async fn refused_requests_are_shown_to_staff_and_counted_without_what_was_sent()
     body["items"][0]["service"] = serde_json::json!("no-such-thing");
     assert_eq!(refused(rig.sale("secret-key", &body)).await, (422, "service_unknown".to_owned()));
     let (_, refusals) = ask(rig.program(Method::GET, "/api/v1/refusals")).await;
-    let newest = refusals.get(0).cloned().unwrap_or_default();
+    let newest = refusals.get(1).cloned().unwrap_or_default();
+    assert_eq!(newest["from"], "request");
     assert_eq!((newest["code"].as_str(), newest["route"].as_str()), (Some("service_unknown"), Some("/api/v1/sales")));
     assert!(!refusals.to_string().contains("secret-key") && !refusals.to_string().contains(READER));
     let metrics = rig.get("/metrics").send().await.expect("metrics").text().await.expect("text");
     assert!(metrics.contains("kiosk_requests_refused_total{code=\"service_unknown\"}"), "{metrics}");
+}
+
+#[tokio::test]
+async fn refused_reports_of_devices_are_shown_among_refused_requests_by_their_time() {
+    let rig = Rig::start().await;
+    assert_eq!(refused(rig.request(Method::DELETE, "/api/v1/status")).await.0, 405);
+    let (_, refusals) = ask(rig.program(Method::GET, "/api/v1/refusals")).await;
+    let all = refusals.as_array().expect("a list");
+    let from: Vec<_> = all.iter().filter_map(|one| one["from"].as_str()).collect();
+    assert_eq!(from, ["device", "request", "device"], "{refusals}");
+    assert_eq!((&all[0]["device"], &all[0]["code"]), (&"btn-0003".into(), &"oversize".into()));
+    assert_eq!((&all[2]["device"], &all[2]["sample"]), (&serde_json::Value::Null, &"btn-4711".into()));
 }
 
 #[tokio::test]

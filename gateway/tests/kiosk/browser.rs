@@ -271,9 +271,12 @@ async fn staff_see_sales_quarantine_refusals_and_log_out() {
     page.sees("午餐 × 1").await;
     page.sees("内容冲突").await;
     page.sees("method_not_allowed").await;
+    page.sees("消息过长").await;
+    page.sees("btn-4711").await;
     page.draw("staff-4-more").await;
     page.press("English").await;
     page.sees("Open alarms").await;
+    page.sees("too long").await;
     page.draw("staff-5-english").await;
     page.press("Log out").await;
     page.sees("Staff number").await;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::adapter::kiosk::Kiosk;
 use gateway::adapter::kiosk::view::{
-    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, StatusView,
-    StepView, Supervision, TroubleView, UplinkView,
+    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
+    StatusView, StepView, Supervision, TroubleView, UplinkView,
 };
 use gateway_core::{AlarmEvent, DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView};
 use protocols::device::AlarmState;
@@ -218,6 +218,7 @@ impl FakeCore {
             }
             Query::Devices(reply) => drop(reply.send(devices())),
             Query::Quarantine(reply) => drop(reply.send(quarantine())),
+            Query::RefusedReports(reply) => drop(reply.send(refused_reports())),
         }
     }
 
@@ -315,6 +316,20 @@ fn status(state: &State) -> StatusView {
             .expect("a few sales"),
         degraded: state.degraded.clone(),
     }
+}
+
+fn refused_reports() -> Vec<RefusedReportView> {
+    let report = |at: &str, device: Option<&str>, code: &str, sample: &str| RefusedReportView {
+        at: at.to_owned(),
+        device: device.map(|name| name.parse().expect("a device's name")),
+        code: code.to_owned(),
+        size: 2_048,
+        sample: Some(sample.to_owned()),
+    };
+    vec![
+        report("2036-01-01T00:00:00Z", Some("btn-0003"), "oversize", "xxxx"),
+        report("2016-01-01T00:00:00Z", None, "login", "btn-4711"),
+    ]
 }
 
 fn devices() -> Vec<DeviceView> {

@@ -3,7 +3,7 @@
 use gateway::adapter::store::{LaneBatch, LaneQuery, Reader};
 use gateway_core::OutLane;
 
-use crate::rows::{Chain, Dir, private, start};
+use crate::rows::{Chain, Dir, alter, private, start};
 
 async fn lane(reader: &Reader, lane: OutLane, after: u64, except: &[u64], max: usize) -> LaneBatch {
     let query = LaneQuery { lane, after, except, max, max_bytes: usize::MAX };
@@ -106,5 +106,24 @@ async fn the_newest_reports_of_a_device_are_those_with_the_highest_numbers_of_it
     let few = recent("device:btn-0002", 64).await.expect("readable");
     assert_eq!(few, Some((1, vec![(3, 0xf000_0000_0000_0003)])));
     assert_eq!(recent("device:btn-0003", 64).await.expect("readable"), None);
+    running.close().await;
+}
+
+#[tokio::test]
+async fn the_last_refused_reports_are_found_the_newest_first_and_damaged_ones_are_left_out() {
+    let dir = Dir::new();
+    let (mut running, _) = start(&dir).await;
+    let mut chain = Chain::default();
+    let mut rows = Vec::new();
+    for seq in 1..=5 {
+        rows.push(chain.report("btn-0001", seq));
+        rows.push(chain.row(OutLane::Rest, "report.refused", "btn-0002", seq, r#"{"reason":"retained"}"#, None));
+    }
+    running.commit(rows.clone(), vec![]).await;
+    let newest = running.reader.refused_reports(3).await.expect("readable");
+    assert_eq!(newest, [9, 7, 5].map(|place: usize| rows[place].bytes.clone()));
+    alter(&dir.db(), "UPDATE entry SET bytes = replace(bytes, 'retained', 'oversize') WHERE n = 10").await;
+    let newest = running.reader.refused_reports(2).await.expect("readable");
+    assert_eq!(newest, [rows[7].bytes.clone()]);
     running.close().await;
 }

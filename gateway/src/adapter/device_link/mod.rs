@@ -311,13 +311,6 @@ impl DeviceLinkHandle {
         }
     }
 
-    /// Ends a connection.
-    pub fn close(&self, session: SessionId) {
-        if let Some(mailbox) = self.shared.registry.mailbox(session.number) {
-            mailbox.end(End::Closed);
-        }
-    }
-
     /// What was seen so far.
     #[must_use]
     pub fn stats(&self) -> LinkStats {

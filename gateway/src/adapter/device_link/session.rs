@@ -65,7 +65,7 @@ pub(super) enum End {
     KeepAlive,
     /// Commands piled up, or a packet of ours could not be made.
     CannotServe,
-    /// The core or the daemon's shutdown ended it.
+    /// The daemon's shutdown ended it.
     Closed,
 }
 

@@ -48,7 +48,7 @@ pub const CREDENTIALS_LEN_MAX: u64 = 256 * 1024;
 pub const CLOSE_WAIT_MS: u64 = 5_000;
 /// Pause after the system had no file handle for a connection.
 pub const ACCEPT_PAUSE_MS: u64 = 100;
-/// Refused requests that staff can look back on.
+/// Refused requests, and as many refused reports of devices, that staff can look back on.
 pub const REFUSALS_KEPT: usize = 100;
 /// First and longest pause before an address that is taken is tried again: people wait before a dark screen, and a try
 /// costs nothing.

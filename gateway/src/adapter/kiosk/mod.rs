@@ -40,6 +40,7 @@ use app::App;
 pub use credentials::Credentials;
 pub use error::{ApiError, FAULTS, Fault, REFUSALS, Reason, Told, fault_told, refusal_told};
 pub use lang::Lang;
+pub use limits::REFUSALS_KEPT;
 pub use routes::{Access, RouteName, route_names};
 pub use server::Server;
 pub use view::CoreView;

@@ -16,7 +16,7 @@ use super::app::{App, RefusalRecord};
 use super::desk::{SaleBody, sale_id};
 use super::error::{ApiError, refusal_told};
 use super::lang::Lang;
-use super::view::{AlarmView, DeviceView, QuarantineView, StatusView};
+use super::view::{AlarmView, DeviceView, QuarantineView, RefusedReportView, StatusView};
 use crate::troubles::Part;
 
 /// The description of the interface, kept by hand.
@@ -77,9 +77,32 @@ pub async fn quarantine(State(app): State<Arc<App>>) -> Answer<Vec<QuarantineVie
     Ok(Json(app.view.quarantine().await?))
 }
 
-/// `GET /api/v1/refusals`: requests to this interface that were refused lately, the newest first.
-pub async fn refusals(State(app): State<Arc<App>>) -> Json<Vec<RefusalRecord>> {
-    Json(app.refusals())
+/// What was refused, and where it came from.
+#[derive(Debug, Serialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum RefusalBody {
+    /// A request to this interface.
+    Request(RefusalRecord),
+    /// A report of a device, or a login as one.
+    Device(RefusedReportView),
+}
+
+impl RefusalBody {
+    fn at(&self) -> &str {
+        match self {
+            Self::Request(request) => &request.at,
+            Self::Device(report) => &report.at,
+        }
+    }
+}
+
+/// `GET /api/v1/refusals`: what was refused lately, requests to this interface (since the start) and reports of devices
+/// (from the journal), the newest first.
+pub async fn refusals(State(app): State<Arc<App>>) -> Answer<Vec<RefusalBody>> {
+    let reports = app.view.refused_reports().await?.into_iter().map(RefusalBody::Device);
+    let mut all: Vec<RefusalBody> = app.refusals().into_iter().map(RefusalBody::Request).chain(reports).collect();
+    all.sort_by(|a, b| b.at().cmp(a.at()));
+    Ok(Json(all))
 }
 
 /// `GET /healthz`: 200 while the core answers.

@@ -224,6 +224,21 @@ pub struct QuarantineView {
     pub recorded_at: String,
 }
 
+/// A report of a device, or a login as one, that was refused, as the journal has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedReportView {
+    /// When it was recorded, RFC 3339, UTC.
+    pub at: String,
+    /// The device, where it had logged in.
+    pub device: Option<DeviceId>,
+    /// The reason's word: `login`, `foreign_topic`, `retained`, `oversize` …
+    pub code: String,
+    /// Bytes of the payload.
+    pub size: u64,
+    /// Its beginning, or the name that a stranger gave.
+    pub sample: Option<String>,
+}
+
 /// A question to the core, with the way back.
 #[derive(Debug)]
 pub enum Query {
@@ -246,6 +261,8 @@ pub enum Query {
     Devices(oneshot::Sender<Vec<DeviceView>>),
     /// Entries that the centre did not take, the newest first.
     Quarantine(oneshot::Sender<Vec<QuarantineView>>),
+    /// The last `REFUSALS_KEPT` refused reports of devices, the newest first.
+    RefusedReports(oneshot::Sender<Vec<RefusedReportView>>),
 }
 
 /// Why a question got no answer.
@@ -318,5 +335,10 @@ impl CoreView {
     /// Entries that the centre did not take.
     pub async fn quarantine(&self) -> Result<Vec<QuarantineView>, ViewError> {
         self.ask(Query::Quarantine).await
+    }
+
+    /// Reports of devices that were refused lately.
+    pub async fn refused_reports(&self) -> Result<Vec<RefusedReportView>, ViewError> {
+        self.ask(Query::RefusedReports).await
     }
 }

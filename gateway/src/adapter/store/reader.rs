@@ -103,6 +103,28 @@ impl Reader {
         Ok(batch)
     }
 
+    /// The entries about refused reports that were recorded last, the newest first; damaged ones are left out.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn refused_reports(&self, max: usize) -> Result<Vec<String>, StoreFailure> {
+        // The kind stands in the statement, so that the partial index of schema 2 serves it.
+        let rows = sqlx::query(
+            "SELECT e.n, e.hash, e.bytes, before.hash, NULL, NULL FROM entry e \
+             LEFT JOIN entry before ON before.n = e.n - 1 \
+             WHERE e.kind = 'report.refused' ORDER BY e.n DESC LIMIT ?",
+        )
+        .bind(i64::try_from(max).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let n = row.try_get::<i64, _>(0)?.cast_unsigned();
+            found.extend(upload(n, &row)?.map(|entry| entry.entry));
+        }
+        Ok(found)
+    }
+
     /// One row as it is stored: its hash and its bytes.
     ///
     /// # Errors
