@@ -5,6 +5,7 @@ use protocols::uplink::{AlarmBody, Outcome, Results, UploadResult, Urgency};
 use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure, UplinkInput};
+use crate::outbox::RefusedWhole;
 use crate::reports::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
@@ -39,6 +40,7 @@ impl Core {
         let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
         let results = match result {
             Ok(results) => results,
+            Err(UplinkFailure::RefusedWhole) => return self.upload_refused(lane, sent, now),
             Err(failure) => {
                 found.failed();
                 let at_least = self.note_failure(failure, now);
@@ -47,6 +49,7 @@ impl Core {
         };
         if sent.is_empty() {
             found.nothing_to_send();
+            self.watch_aside(lane, now);
             return self.save_lane(lane);
         }
         let progress = found.answered(sent, results.results);
@@ -62,6 +65,9 @@ impl Core {
         if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
             found.backoff.reset();
         }
+        if let Some(n) = progress.refused_alone {
+            self.tell_refused(lane, n, now);
+        }
         for n in &progress.delivered {
             if let Some(id) = self.alarms.of_entry(*n).map(str::to_owned) {
                 self.alarm_accepted(&id, now);
@@ -70,8 +76,59 @@ impl Core {
         for refused in progress.quarantined {
             self.put_in_quarantine(lane, refused);
         }
+        self.watch_aside(lane, now);
         self.save_lane(lane);
         self.start_uploads();
+    }
+
+    /// Something on the way does not take this request as a whole: less of it may get through.
+    fn upload_refused(&mut self, lane: OutLane, sent: &[u64], now: &Now) {
+        let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
+        match found.refused_whole(sent) {
+            RefusedWhole::GoOn => {
+                self.emit(Effect::Count { name: "uplink_failures", label: "refused_whole" });
+                self.watch_aside(lane, now);
+                self.start_uploads();
+            }
+            RefusedWhole::WayAtFault => {
+                let at_least = self.note_failure(UplinkFailure::RefusedWhole, now);
+                self.retry_later(lane, at_least, now);
+            }
+        }
+    }
+
+    /// Sees to it that entries that stand aside are tried again.
+    fn watch_aside(&mut self, lane: OutLane, now: &Now) {
+        let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
+        let timer = Timer::RefusedRetry(lane);
+        if !found.has_aside() {
+            found.aside_backoff.reset();
+            return self.timers.clear(&timer);
+        }
+        if !self.timers.is_set(&timer) {
+            let pause = found.aside_backoff.next_ms(None);
+            self.timers.set(timer, now.mono.after_ms(pause));
+        }
+    }
+
+    pub(crate) fn retry_refused(&mut self, lane: OutLane) {
+        if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
+            found.retry_aside();
+        }
+        self.start_uploads();
+    }
+
+    /// One entry is refused as a whole where others get through.
+    pub(crate) fn tell_refused(&mut self, lane: OutLane, n: u64, now: &Now) {
+        let mut body = own_alarm("upload_refused", None);
+        body.urgency = match lane {
+            OutLane::Alarms => Urgency::Urgent,
+            OutLane::AlarmNotes | OutLane::Sales | OutLane::Rest => Urgency::Technical,
+        };
+        body.detail = Some(format!("entry {n}"));
+        if self.alarms.open_of(None, &body.kind).is_none() {
+            self.raise_or_fold_own(&body, None, now);
+        }
     }
 
     fn put_in_quarantine(&mut self, lane: OutLane, refused: UploadResult) {
@@ -88,7 +145,7 @@ impl Core {
             return;
         }
         if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
-            found.set_aside(n);
+            found.leave_out(n);
         }
         let reason = Some("damaged".to_owned());
         self.put_in_quarantine(lane, UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
@@ -109,6 +166,7 @@ impl Core {
             UplinkFailure::Unreachable => ("unreachable", None),
             UplinkFailure::Identity => ("identity", None),
             UplinkFailure::Busy { retry_after_ms } => ("busy", retry_after_ms),
+            UplinkFailure::RefusedWhole => ("refused_whole", None),
             UplinkFailure::Garbage => ("garbage", None),
         };
         self.emit(Effect::Count { name: "uplink_failures", label });

@@ -247,6 +247,7 @@ impl Core {
     fn handle_timer(&mut self, timer: Timer, now: &Now) {
         match timer {
             Timer::UploadRetry(_) => self.start_uploads(),
+            Timer::RefusedRetry(lane) => self.retry_refused(lane),
             Timer::OrdersRetry(lane) => self.poll_orders(lane),
             Timer::DeviceSilent(device) => self.device_is_silent(&device, now),
             Timer::CardWait(sale) => self.card_wait_ended(&sale, now),

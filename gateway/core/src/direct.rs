@@ -15,7 +15,7 @@ use protocols::version;
 use crate::alarms::{Alarm, AlarmStep};
 use crate::core::{Core, Held};
 use crate::effect::{AckCode, DeskAnswer, Effect, Refusal};
-use crate::input::{AckToken, Direct, ReplyToken, Ticket};
+use crate::input::{AckToken, Direct, OutLane, ReplyToken, Ticket, UplinkFailure};
 use crate::journal::{entry_text, fingerprint};
 use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX};
 use crate::reports::alarm_body;
@@ -128,6 +128,9 @@ impl Core {
             }
             Err(failure) => {
                 let at_least = self.note_failure(failure, now);
+                if failure == UplinkFailure::RefusedWhole {
+                    self.tell_refused(OutLane::Alarms, 0, now);
+                }
                 if !self.give_step_up(ticket) {
                     let pause = self.direct_backoff.next_ms(at_least);
                     self.timers.set(Timer::DirectRetry(ticket), now.mono.after_ms(pause));

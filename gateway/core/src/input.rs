@@ -276,6 +276,8 @@ pub enum UplinkFailure {
         /// From `Retry-After`, where given.
         retry_after_ms: Option<u64>,
     },
+    /// 400, 413 or 422: this request as a whole will not be taken; less, or another one, may be.
+    RefusedWhole,
     /// An answer that is none of this protocol: a captive portal, a redirect, garbage, another status.
     Garbage,
 }

@@ -14,6 +14,11 @@ pub const PENDING_ROWS_MAX: usize = 16_384;
 pub const PENDING_THINGS_MAX: usize = 65_536;
 /// Entries in one upload: a batch that a slow line still carries within the upload's deadline.
 pub const UPLOAD_ENTRIES_MAX: usize = 500;
+/// Entries in a row that may be refused as a whole, each sent alone, before not they but the way to the centre is taken to
+/// be at fault: a proxy's limit hits one entry among many, a wrong proxy every one.
+pub const REFUSED_IN_A_ROW_MAX: u32 = 3;
+/// Entries of a lane that may be refused as a whole and kept for another try.
+pub const REFUSED_KEPT_MAX: usize = 64;
 /// Presses that an open alarm keeps by number; older ones stay in the journal.
 pub const ALARM_PRESSES_MAX: usize = 32;
 /// Epochs besides its first of which an open alarm keeps presses: a device is provisioned anew once in years.

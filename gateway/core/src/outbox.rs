@@ -3,6 +3,11 @@
 //! The outbox holds no entries, only a cursor for each lane: everything up to it is done. What is done above the cursor
 //! is kept by number until the gap closes. Entries are read from the journal when they are sent.
 //!
+//! An upload that is refused as a whole is halved until single entries; one that is refused alone stands aside while the
+//! others go. When another one gets through, so that the way is good, it goes to quarantine; an alarm does not, it is tried
+//! again for as long as it waits.
+//!
+//! **Invariant:** no refused entry stops its lane, and a way that refuses everything puts nothing in quarantine.
 //! **Invariant:** an entry is done only when its own number came back as accepted or duplicate, or when it is quarantined.
 
 use std::collections::BTreeSet;
@@ -13,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use crate::backoff::Backoff;
 use crate::effect::Effect;
 use crate::input::OutLane;
-use crate::limits::{DONE_AHEAD_MAX, RETRY_MS_MAX, RETRY_MS_MAX_ALARMS, UPLOAD_ENTRIES_MAX};
+use crate::limits::{
+    DONE_AHEAD_MAX, REFUSED_IN_A_ROW_MAX, REFUSED_KEPT_MAX, RETRY_MS_MAX, RETRY_MS_MAX_ALARMS, UPLOAD_ENTRIES_MAX,
+};
 
 /// One lane, as it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,8 +45,28 @@ impl LaneRecord {
 pub(crate) struct OutboxLane {
     pub lane: OutLane,
     pub record: LaneRecord,
-    under_way: bool,
+    /// The cursor from which the upload under way was read.
+    under_way: Option<u64>,
     pub backoff: Backoff,
+    /// Entries in the next upload.
+    batch: usize,
+    /// Entries that were refused alone.
+    aside: BTreeSet<u64>,
+    /// How many of them in a row, with nothing taken in between.
+    in_a_row: u32,
+    /// The one of them that was tried again last; whether another try is due.
+    retried: u64,
+    retry_due: bool,
+    pub aside_backoff: Backoff,
+}
+
+/// What an upload that was refused as a whole calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusedWhole {
+    /// Go on at once, with less or with the next.
+    GoOn,
+    /// Pause: the way to the centre takes nothing.
+    WayAtFault,
 }
 
 /// What came of one upload.
@@ -49,6 +76,8 @@ pub(crate) struct Progress {
     pub delivered: Vec<u64>,
     /// Numbers the centre will never take.
     pub quarantined: Vec<UploadResult>,
+    /// The first number of those that stand aside although the way is good.
+    pub refused_alone: Option<u64>,
 }
 
 impl Progress {
@@ -64,40 +93,101 @@ impl OutboxLane {
             OutLane::Alarms | OutLane::AlarmNotes => RETRY_MS_MAX_ALARMS,
             OutLane::Sales | OutLane::Rest => RETRY_MS_MAX,
         };
-        Self { lane, record, under_way: false, backoff: Backoff::new(ms_max, seed) }
+        Self {
+            lane,
+            record,
+            under_way: None,
+            backoff: Backoff::new(ms_max, seed),
+            batch: UPLOAD_ENTRIES_MAX,
+            aside: BTreeSet::new(),
+            in_a_row: 0,
+            retried: 0,
+            retry_due: false,
+            aside_backoff: Backoff::new(RETRY_MS_MAX, seed.wrapping_add(64)),
+        }
     }
 
     /// The upload to make now, if there is something to send and none is under way.
     pub fn start(&mut self) -> Option<Effect> {
-        if self.under_way || self.record.waiting == 0 {
+        if self.under_way.is_some() || self.record.waiting == 0 {
             return None;
         }
-        self.under_way = true;
+        if self.record.waiting <= self.aside.len() as u64 {
+            return self.start_aside();
+        }
         // At the bound only the gap goes out: nothing more is done above it until it closes.
         let room = DONE_AHEAD_MAX.saturating_sub(self.record.done.len()).max(1);
-        Some(Effect::Upload {
-            lane: self.lane,
-            after: self.record.cursor,
-            except: self.record.done.iter().copied().collect(),
-            max: UPLOAD_ENTRIES_MAX.min(room),
-        })
+        let after = self.record.cursor;
+        self.under_way = Some(after);
+        let except = self.record.done.union(&self.aside).copied().collect();
+        Some(Effect::Upload { lane: self.lane, after, except, max: self.batch.min(room) })
+    }
+
+    /// Tries one entry that stands aside again, each in its turn.
+    fn start_aside(&mut self) -> Option<Effect> {
+        if !std::mem::take(&mut self.retry_due) {
+            return None;
+        }
+        let next = self.aside.range(self.retried.saturating_add(1)..).next().or_else(|| self.aside.first());
+        let n = *next?;
+        self.retried = n;
+        let after = n.saturating_sub(1);
+        self.under_way = Some(after);
+        Some(Effect::Upload { lane: self.lane, after, except: Vec::new(), max: 1 })
+    }
+
+    /// Whether entries stand aside.
+    pub fn has_aside(&self) -> bool {
+        !self.aside.is_empty()
+    }
+
+    /// The time for another try of them has come.
+    pub const fn retry_aside(&mut self) {
+        self.retry_due = true;
     }
 
     /// The upload under way ended without a usable answer.
     pub const fn failed(&mut self) {
-        self.under_way = false;
+        self.under_way = None;
+    }
+
+    /// The upload under way was refused as a whole.
+    pub fn refused_whole(&mut self, sent: &[u64]) -> RefusedWhole {
+        self.under_way = None;
+        let n = match sent {
+            [n] => *n,
+            [] => return RefusedWhole::WayAtFault,
+            [_, ..] => {
+                self.batch = (sent.len() / 2).max(1);
+                return RefusedWhole::GoOn;
+            }
+        };
+        self.batch = 1;
+        if self.aside.contains(&n) {
+            return RefusedWhole::GoOn;
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        if self.in_a_row > REFUSED_IN_A_ROW_MAX || self.aside.len() >= REFUSED_KEPT_MAX {
+            self.in_a_row = 0;
+            self.aside.clear();
+            return RefusedWhole::WayAtFault;
+        }
+        self.aside.insert(n);
+        RefusedWhole::GoOn
     }
 
     /// The centre answered: only numbers that were sent and that it names count.
     pub fn answered(&mut self, sent: &[u64], results: Vec<UploadResult>) -> Progress {
-        self.under_way = false;
+        let read_after = self.under_way.take();
         let mut open: BTreeSet<u64> = sent.iter().copied().collect();
         let mut progress = Progress::default();
+        let mut way_is_good = false;
         for result in results {
             let Some(n) = result.n else { continue };
             if !open.remove(&n) {
                 continue;
             }
+            way_is_good |= !self.aside.remove(&n);
             match result.outcome {
                 Outcome::Accepted | Outcome::Duplicate => progress.delivered.push(n),
                 Outcome::Conflict | Outcome::Refused => progress.quarantined.push(result),
@@ -105,28 +195,64 @@ impl OutboxLane {
             self.record.done.insert(n);
             self.record.waiting = self.record.waiting.saturating_sub(1);
         }
-        let reach = match (open.first(), sent.last()) {
-            (Some(gap), _) => gap.saturating_sub(1),
+        if read_after.is_none_or(|after| after <= self.record.cursor) {
+            self.move_cursor(&open, sent);
+        }
+        if way_is_good {
+            self.in_a_row = 0;
+            self.batch = self.batch.saturating_mul(2).min(UPLOAD_ENTRIES_MAX);
+            self.judge_aside(&mut progress);
+        }
+        progress
+    }
+
+    fn move_cursor(&mut self, open: &BTreeSet<u64>, sent: &[u64]) {
+        let gap = open.first().into_iter().chain(self.aside.first()).min();
+        let reach = match (gap, sent.last()) {
+            (Some(gap), Some(last)) => gap.saturating_sub(1).min(*last),
             (None, Some(last)) => *last,
-            (None, None) => self.record.cursor,
+            (_, None) => self.record.cursor,
         };
         self.record.cursor = self.record.cursor.max(reach);
         let cursor = self.record.cursor;
         self.record.done.retain(|n| *n > cursor);
-        progress
+    }
+
+    /// Others get through, so what stands aside is itself at fault. Alarms go on being tried, up to the bound of what may
+    /// be done ahead of them.
+    fn judge_aside(&mut self, progress: &mut Progress) {
+        progress.refused_alone = self.aside.first().copied();
+        let goes_on = match self.lane {
+            OutLane::Alarms | OutLane::AlarmNotes => self.record.done.len() < DONE_AHEAD_MAX,
+            OutLane::Sales | OutLane::Rest => false,
+        };
+        if goes_on {
+            return;
+        }
+        for n in std::mem::take(&mut self.aside) {
+            let reason = Some("refused_whole".to_owned());
+            progress.quarantined.push(UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
+            self.record.done.insert(n);
+            self.record.waiting = self.record.waiting.saturating_sub(1);
+        }
     }
 
     /// An entry that will never be sent counts as done.
-    pub fn set_aside(&mut self, n: u64) {
+    pub fn leave_out(&mut self, n: u64) {
+        self.aside.remove(&n);
         if n > self.record.cursor && self.record.done.insert(n) {
             self.record.waiting = self.record.waiting.saturating_sub(1);
         }
     }
 
     /// The journal had nothing to send although the count said so.
-    pub const fn nothing_to_send(&mut self) {
-        self.under_way = false;
-        self.record.waiting = 0;
+    pub fn nothing_to_send(&mut self) {
+        let read_after = self.under_way.take();
+        if read_after.is_none_or(|after| after <= self.record.cursor) {
+            self.record.waiting = self.aside.len() as u64;
+        } else {
+            self.aside.remove(&self.retried);
+        }
     }
 }
 

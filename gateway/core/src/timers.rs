@@ -13,6 +13,8 @@ use crate::time::Mono;
 pub(crate) enum Timer {
     /// A lane may try again.
     UploadRetry(OutLane),
+    /// An entry of a lane that was refused as a whole may be tried again.
+    RefusedRetry(OutLane),
     /// Orders may be asked for again.
     OrdersRetry(Lane),
     /// A device has been silent for too long.
@@ -38,6 +40,7 @@ impl Timer {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::UploadRetry(_) => "upload retry",
+            Self::RefusedRetry(_) => "refused entry retry",
             Self::OrdersRetry(_) => "orders retry",
             Self::DeviceSilent(_) => "device silent",
             Self::CardWait(_) => "card wait",

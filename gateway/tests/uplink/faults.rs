@@ -207,10 +207,12 @@ async fn what_is_no_http_at_all_is_no_answer() {
 #[tokio::test]
 async fn another_status_is_no_acknowledgement_even_with_a_good_body() {
     let body = "{\"v\":1,\"results\":[{\"n\":1,\"outcome\":\"accepted\",\"reason\":null}],\"head\":null}";
-    for status in [201, 202, 204, 206, 400, 404, 413, 500, 502] {
+    for status in [201, 202, 204, 206, 400, 404, 413, 422, 500, 502] {
         let centre = Centre::start().await;
         centre.act(say_text(status, Vec::new(), if status == 204 { "" } else { body }));
         let mut bench = Bench::start(&[&centre.url], rest(1));
-        assert_eq!(upload(&mut bench).await, Err(UplinkFailure::Garbage), "{status}");
+        let refused_whole = [400, 413, 422].contains(&status);
+        let failure = if refused_whole { UplinkFailure::RefusedWhole } else { UplinkFailure::Garbage };
+        assert_eq!(upload(&mut bench).await, Err(failure), "{status}");
     }
 }

@@ -72,6 +72,9 @@ pub(super) fn failure(status: StatusCode, headers: &HeaderMap, now: Timestamp) -
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             UplinkFailure::Busy { retry_after_ms: retry_after_ms(headers, now) }
         }
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            UplinkFailure::RefusedWhole
+        }
         _ => UplinkFailure::Garbage,
     }
 }
@@ -107,6 +110,7 @@ pub(super) fn graver(a: UplinkFailure, b: UplinkFailure) -> UplinkFailure {
             UplinkFailure::Busy { retry_after_ms: a.max(b) }
         }
         (busy @ UplinkFailure::Busy { .. }, _) | (_, busy @ UplinkFailure::Busy { .. }) => busy,
+        (UplinkFailure::RefusedWhole, _) | (_, UplinkFailure::RefusedWhole) => UplinkFailure::RefusedWhole,
         (UplinkFailure::Garbage, _) | (_, UplinkFailure::Garbage) => UplinkFailure::Garbage,
         (UplinkFailure::Unreachable, UplinkFailure::Unreachable) => UplinkFailure::Unreachable,
     }
@@ -118,6 +122,7 @@ pub(super) const fn word(failure: UplinkFailure) -> &'static str {
         UplinkFailure::Unreachable => "unreachable",
         UplinkFailure::Identity => "identity",
         UplinkFailure::Busy { .. } => "busy",
+        UplinkFailure::RefusedWhole => "refused_whole",
         UplinkFailure::Garbage => "garbage",
     }
 }

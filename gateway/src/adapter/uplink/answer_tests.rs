@@ -88,7 +88,10 @@ fn retry(value: &'static str, date: Option<&'static str>) -> Option<u64> {
     let now: Timestamp = "2026-11-23T01:30:00Z".parse().unwrap();
     match failure(StatusCode::SERVICE_UNAVAILABLE, &headers, now) {
         UplinkFailure::Busy { retry_after_ms } => retry_after_ms,
-        other @ (UplinkFailure::Unreachable | UplinkFailure::Identity | UplinkFailure::Garbage) => panic!("{other:?}"),
+        other @ (UplinkFailure::Unreachable
+        | UplinkFailure::Identity
+        | UplinkFailure::RefusedWhole
+        | UplinkFailure::Garbage) => panic!("{other:?}"),
     }
 }
 
@@ -112,7 +115,10 @@ fn statuses_mean_what_the_protocol_says() {
     assert_eq!(of(StatusCode::UNAUTHORIZED), UplinkFailure::Identity);
     assert_eq!(of(StatusCode::FORBIDDEN), UplinkFailure::Identity);
     assert_eq!(of(StatusCode::TOO_MANY_REQUESTS), UplinkFailure::Busy { retry_after_ms: None });
-    for status in [StatusCode::NO_CONTENT, StatusCode::FOUND, StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY] {
+    for status in [StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNPROCESSABLE_ENTITY] {
+        assert_eq!(of(status), UplinkFailure::RefusedWhole);
+    }
+    for status in [StatusCode::NO_CONTENT, StatusCode::FOUND, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
         assert_eq!(of(status), UplinkFailure::Garbage);
     }
 }
@@ -120,7 +126,13 @@ fn statuses_mean_what_the_protocol_says() {
 #[test]
 fn the_graver_of_two_failures_stands_whatever_their_order() {
     let busy = |ms| UplinkFailure::Busy { retry_after_ms: ms };
-    let ranked = [UplinkFailure::Identity, busy(None), UplinkFailure::Garbage, UplinkFailure::Unreachable];
+    let ranked = [
+        UplinkFailure::Identity,
+        busy(None),
+        UplinkFailure::RefusedWhole,
+        UplinkFailure::Garbage,
+        UplinkFailure::Unreachable,
+    ];
     for (i, a) in ranked.into_iter().enumerate() {
         for b in ranked.into_iter().skip(i) {
             assert_eq!((graver(a, b), graver(b, a)), (a, a));

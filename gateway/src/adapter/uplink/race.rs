@@ -35,13 +35,16 @@ impl Plan {
             UplinkFailure::Busy { retry_after_ms } => {
                 UplinkFailure::Busy { retry_after_ms: retry_after_ms.map(|ms| ms.min(self.retry_after_ms_max)) }
             }
-            UplinkFailure::Unreachable | UplinkFailure::Identity | UplinkFailure::Garbage => failure,
+            UplinkFailure::Unreachable
+            | UplinkFailure::Identity
+            | UplinkFailure::RefusedWhole
+            | UplinkFailure::Garbage => failure,
         }
     }
 
     fn goes_on_after(&self, failure: UplinkFailure) -> bool {
         match failure {
-            UplinkFailure::Unreachable | UplinkFailure::Garbage => true,
+            UplinkFailure::Unreachable | UplinkFailure::RefusedWhole | UplinkFailure::Garbage => true,
             UplinkFailure::Identity | UplinkFailure::Busy { .. } => self.insist,
         }
     }
