@@ -199,6 +199,7 @@ function alarmCard(alarm) {
   const facts = [
     alarm.id, say("board.by_gateway", { gateway: alarm.gateway }), say("board.received_at", { time: time(alarm.received_at) }),
     alarm.person ? say("board.person", { person: alarm.person }) : null,
+    alarm.happened_at ? say("board.happened", { time: time(alarm.happened_at) }) : null,
     alarm.follows ? say("board.follows", { alarm: alarm.follows }) : null,
   ].filter(Boolean);
   const more = pressed(say(page.opened.has(alarm.id) ? "board.less" : "board.more"), "plain", () => toggle(alarm));

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, GatewayId, Seq};
-use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency};
+use protocols::uplink::{AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency};
 use serde_json::json;
 use sqlx::Row as _;
 
@@ -59,6 +59,9 @@ pub const fn rank(state: AlarmState) -> i64 {
 pub fn of_rank(rank: i64) -> Result<AlarmState, StoreError> {
     usize::try_from(rank).ok().and_then(|rank| STATES.get(rank).copied()).ok_or(StoreError::Row { table: "alarms" })
 }
+
+/// Where the age of a late alarm stands in its body.
+const AGE: &str = "age_ms";
 
 /// The word for an urgency.
 #[must_use]
@@ -390,6 +393,43 @@ pub async fn cancelled(tx: &mut Tx, gateway: &GatewayId, entry: &Readable, about
     note(tx, gateway, &about.to_string(), "cancelled", entry).await?;
     tx.news.push(News::Event(Event { name: "alarm.cancelled", data: json!({"id": about.alarm_id()}) }));
     Ok(())
+}
+
+/// An alarm reached its gateway late: how late stands with it from now on.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn dated(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    entry: &Readable,
+    about: &Origin,
+    dated: &AlarmDatedBody,
+) -> Result<(), StoreError> {
+    let origin = about.to_string();
+    note(tx, gateway, &origin, "dated", entry).await?;
+    let body: Option<String> = sqlx::query_scalar("SELECT body FROM alarms WHERE origin = $1 AND variant = 0")
+        .bind(&origin)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    let Some(serde_json::Value::Object(mut body)) = body.and_then(|body| serde_json::from_str(&body).ok()) else {
+        return Ok(());
+    };
+    body.insert(AGE.to_owned(), json!(dated.age_ms));
+    sqlx::query("UPDATE alarms SET body = $2 WHERE origin = $1 AND variant = 0")
+        .bind(&origin)
+        .bind(serde_json::Value::Object(body).to_string())
+        .execute(&mut tx.conn)
+        .await?;
+    tx.news.push(News::Event(Event { name: "alarm.dated", data: json!({"id": about.alarm_id()}) }));
+    Ok(())
+}
+
+/// How long before its gateway recorded it an alarm was raised, milliseconds, from its body; `None` where it came at
+/// once or nobody knows.
+#[must_use]
+pub fn age_ms(body: &str) -> Option<u64> {
+    serde_json::from_str::<serde_json::Value>(body).ok()?.get(AGE)?.as_u64()
 }
 
 async fn note(

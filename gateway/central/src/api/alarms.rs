@@ -17,7 +17,7 @@ use crate::limits;
 use crate::orders::time_text;
 use crate::store::{Priority, StoreError};
 
-const COLUMNS: &str = "a.id, a.origin, a.gateway, a.device, a.kind, a.urgency, a.state, a.recorded_at, a.received_ms, a.follows, d.place, d.person";
+const COLUMNS: &str = "a.id, a.origin, a.gateway, a.device, a.kind, a.urgency, a.state, a.recorded_at, a.received_ms, a.follows, d.place, d.person, a.body";
 
 /// An alarm in a list.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,8 @@ pub struct AlarmRow {
     recorded_at: String,
     received_at: String,
     follows: Option<String>,
+    /// When it happened, where it was recorded late and its age is known.
+    happened_at: Option<String>,
 }
 
 fn alarm_row(row: &SqliteRow) -> Result<AlarmRow, StoreError> {
@@ -50,7 +52,14 @@ fn alarm_row(row: &SqliteRow) -> Result<AlarmRow, StoreError> {
         follows: row.try_get(9)?,
         place: row.try_get(10)?,
         person: row.try_get(11)?,
+        happened_at: happened_at(row.try_get(7)?, row.try_get(12)?),
     })
+}
+
+fn happened_at(recorded_at: &str, body: &str) -> Option<String> {
+    let recorded: jiff::Timestamp = recorded_at.parse().ok()?;
+    let age = i64::try_from(alarms::age_ms(body)?).ok()?;
+    Some(time_text(recorded.as_millisecond().checked_sub(age)?))
 }
 
 /// Parameters of the list.
@@ -116,9 +125,7 @@ pub async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<AlarmDetail>, Problem> {
     let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new("SELECT ");
-    builder
-        .push(COLUMNS)
-        .push(", a.body, a.variant FROM alarms a LEFT JOIN devices d ON d.id = a.device WHERE a.id = ");
+    builder.push(COLUMNS).push(", a.variant FROM alarms a LEFT JOIN devices d ON d.id = a.device WHERE a.id = ");
     builder.push_bind(id);
     let row = builder.build().fetch_optional(&app.store.readers).await?.ok_or(Problem::NotFound)?;
     let alarm = alarm_row(&row)?;

@@ -186,6 +186,7 @@ async fn apply(
         match (&entry.fact, &entry.about) {
             (Fact::Repeated(alarm), Some(about)) => alarms::repeat(tx, gateway, entry, about, alarm).await?,
             (Fact::Cancelled(_), Some(about)) => alarms::cancelled(tx, gateway, entry, about).await?,
+            (Fact::Dated(dated), Some(about)) => alarms::dated(tx, gateway, entry, about, dated).await?,
             (Fact::Step(step), Some(about)) => alarms::step_from_gateway(tx, gateway, entry, about, step).await?,
             (Fact::DeviceState(state), _) => devices::state(tx, state).await?,
             (Fact::Intent(intent, card), _) => ledger::sale::intent(tx, issuer, gateway, entry, intent, card).await?,
@@ -197,6 +198,7 @@ async fn apply(
                 Fact::Raised(_)
                 | Fact::Repeated(_)
                 | Fact::Cancelled(_)
+                | Fact::Dated(_)
                 | Fact::Step(_)
                 | Fact::Outcome(_)
                 | Fact::OrderResult(_)

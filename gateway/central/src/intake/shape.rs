@@ -8,9 +8,9 @@ use protocols::device::AlarmState;
 use protocols::id::GatewayId;
 use protocols::unit::Points;
 use protocols::uplink::{
-    AlarmBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, Entry, EntryUpload, Epoch, HASH_LEN, OrderResultBody,
-    Origin, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem, SaleOutcomeBody, SalePrivate, Source, Urgency,
-    kind,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, Entry, EntryUpload, Epoch, HASH_LEN,
+    OrderResultBody, Origin, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem, SaleOutcomeBody, SalePrivate,
+    Source, Urgency, kind,
 };
 use protocols::version;
 use serde::Deserialize;
@@ -93,6 +93,8 @@ pub enum Fact {
     Repeated(AlarmBody),
     /// `alarm.cancelled`.
     Cancelled(AlarmBody),
+    /// `alarm.dated`.
+    Dated(AlarmDatedBody),
     /// `alarm.state`.
     Step(AlarmStepBody),
     /// `device.state`.
@@ -156,7 +158,10 @@ impl Item {
     #[must_use]
     pub fn is_alarm(&self) -> bool {
         self.entry.as_ref().is_ok_and(|entry| {
-            matches!(entry.fact, Fact::Raised(_) | Fact::Repeated(_) | Fact::Cancelled(_) | Fact::Step(_))
+            matches!(
+                entry.fact,
+                Fact::Raised(_) | Fact::Repeated(_) | Fact::Cancelled(_) | Fact::Dated(_) | Fact::Step(_)
+            )
         })
     }
 }
@@ -244,6 +249,7 @@ fn read_fact(entry: &Entry, private: Option<&PrivateRecord>) -> Result<Fact, Ref
         kind::ALARM_RAISED => Ok(Fact::Raised(alarm())),
         kind::ALARM_REPEATED => with_about(entry, Fact::Repeated(alarm())),
         kind::ALARM_CANCELLED => with_about(entry, Fact::Cancelled(alarm())),
+        kind::ALARM_DATED => with_about(entry, Fact::Dated(body(entry)?)),
         kind::ALARM_STATE => with_about(entry, Fact::Step(step(entry)?)),
         kind::DEVICE_REPORTED => body::<DeviceReportBody>(entry).map(|_| Fact::Kept),
         kind::DEVICE_STATE => body(entry).map(Fact::DeviceState),
@@ -268,6 +274,7 @@ fn with_about(entry: &Entry, fact: Fact) -> Result<Fact, Refusal> {
         Fact::Repeated(alarm) => Ok(Fact::Raised(alarm)),
         Fact::Cancelled(_) => Ok(Fact::Kept),
         Fact::Raised(_)
+        | Fact::Dated(_)
         | Fact::Step(_)
         | Fact::DeviceState(_)
         | Fact::Intent(..)

@@ -35,13 +35,16 @@ pub async fn check(tx: &mut Tx, gateway: &GatewayId, items: &mut [Item]) -> Resu
         let foreign_alarm = known.alarms.contains(&about) && !known.told.contains(&about);
         match &entry.fact {
             Fact::Repeated(alarm) if foreign_alarm => entry.fact = Fact::Raised(alarm.clone()),
-            Fact::Cancelled(_) | Fact::Step(_) if foreign_alarm => item.entry = Err(Refusal::ForeignOrigin),
+            Fact::Cancelled(_) | Fact::Dated(_) | Fact::Step(_) if foreign_alarm => {
+                item.entry = Err(Refusal::ForeignOrigin)
+            }
             Fact::Outcome(_) if known.sales.get(&about).is_some_and(|owner| owner != gateway.as_str()) => {
                 item.entry = Err(Refusal::ForeignOrigin);
             }
             Fact::Raised(_)
             | Fact::Repeated(_)
             | Fact::Cancelled(_)
+            | Fact::Dated(_)
             | Fact::Step(_)
             | Fact::DeviceState(_)
             | Fact::Intent(..)
@@ -56,7 +59,9 @@ pub async fn check(tx: &mut Tx, gateway: &GatewayId, items: &mut [Item]) -> Resu
 async fn known(tx: &mut Tx, gateway: &GatewayId, items: &[Item]) -> Result<Known, StoreError> {
     let entries = || items.iter().filter_map(|item| item.entry.as_ref().ok());
     let mut known = Known::default();
-    let alarms = subjects(entries(), |fact| matches!(fact, Fact::Repeated(_) | Fact::Cancelled(_) | Fact::Step(_)));
+    let alarms = subjects(entries(), |fact| {
+        matches!(fact, Fact::Repeated(_) | Fact::Cancelled(_) | Fact::Dated(_) | Fact::Step(_))
+    });
     for row in about_alarms(tx, &alarms).await? {
         let (origin, teller) = (row.try_get::<String, _>(0)?, row.try_get::<Option<String>, _>(1)?);
         if teller.as_deref() == Some(gateway.as_str()) {

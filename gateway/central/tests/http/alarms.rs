@@ -66,6 +66,21 @@ async fn a_further_finding_of_more_urgency_raises_that_of_the_alarm_and_never_lo
 }
 
 #[tokio::test]
+async fn a_late_alarm_shows_when_it_happened() {
+    let (centre, mut journal) = pressed().await;
+    assert_eq!(centre.get(ALARM).await.1["happened_at"], Value::Null);
+    let own = journal.own();
+    let dated = json!({"age_ms": 10_800_000, "boot": 17, "up_ms": 3_600_000});
+    journal.push(&own, "alarm.dated", &device_origin("btn-0001", 1, 1), &dated);
+    centre.upload(&journal, 2..=2).await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    assert_eq!(open["alarms"][0]["happened_at"], "2026-11-24T07:00:00.000+08:00");
+    assert_eq!(centre.get(ALARM).await.1["history"][0]["what"], "dated");
+    // The press itself, told again, is still a duplicate.
+    assert_eq!(outcomes(&centre.upload(&journal, 1..=1).await), ["duplicate"]);
+}
+
+#[tokio::test]
 async fn a_step_is_idempotent_for_the_one_who_took_it_and_never_goes_back() {
     let (centre, _) = pressed().await;
     assert_eq!(step(&centre, "dispatch", 0, &json!({})).await.0, 200);

@@ -235,14 +235,19 @@ async fn a15_an_entry_that_was_changed_on_the_way_is_not_taken_with_the_approval
 
 /// A purse sale of one lunch for 10.00 with the published TAC, or another.
 fn purse_sale(journal: &mut Journal, tac: &str) -> Value {
+    let origin = purse_intent(journal);
+    let proof = json!({"tac": tac, "mac2": "bf4eac96", "transaction_proof": null, "log_record": null,
+        "new_balance": 4000});
+    outcome(journal, &origin, "paid", &proof);
+    origin
+}
+
+fn purse_intent(journal: &mut Journal) -> Value {
     let origin = json!({"source": "terminal:310000000042", "epoch": "00003100000000000042", "seq": 42});
     let purse = json!({"counter": 7, "old_balance": 5000, "transaction_type": 6, "terminal": "310000000042",
         "psam": "00003100000000000042", "terminal_seq": 42, "date": "20261123", "time": "093000", "mac1": "7518df38",
         "key_version": 1, "algorithm": 0});
-    let proof = json!({"tac": tac, "mac2": "bf4eac96", "transaction_proof": null, "log_record": null,
-        "new_balance": 4000});
     intent(journal, &origin, "purse", 1000, &purse);
-    outcome(journal, &origin, "paid", &proof);
     origin
 }
 
@@ -267,6 +272,41 @@ async fn a_purse_that_paid_is_owed_to_its_provider_once_its_tac_is_valid() {
         assert_eq!(balance(&centre).await, (50_000, 50_000), "a purse pays, not the account");
         let doubts = centre.get("/api/v1/conflicts").await.1["sales"].as_array().map(Vec::len);
         assert_eq!(doubts, Some(usize::from(verdict == "invalid")));
+    }
+}
+
+#[tokio::test]
+async fn a_sale_left_unknown_is_paid_by_the_valid_tac_in_the_cards_proof_and_its_gateway_hears_of_it() {
+    for early in [true, false] {
+        let centre = Centre::start().await;
+        let mut journal = Journal::new("j0000000000000001");
+        let origin = purse_intent(&mut journal);
+        let proof = |proof: &str| {
+            json!({"tac": null, "mac2": null, "transaction_proof": proof, "log_record": null,
+            "new_balance": null})
+        };
+        outcome(&mut journal, &origin, "unknown", &Value::Null);
+        outcome(&mut journal, &origin, "unknown", &proof("0102030405060708"));
+        if early {
+            // The outcomes overtake the intent.
+            centre.upload(&journal, 2..=3).await;
+        }
+        centre.upload(&journal, 1..=3).await;
+        let sale = async || centre.get("/api/v1/sales?card=person-0001").await.1["sales"][0].clone();
+        assert_eq!(sale().await["outcome"], "unknown", "another TAC proves nothing");
+        outcome(&mut journal, &origin, "unknown", &proof("010203045f169176"));
+        centre.upload(&journal, 4..=4).await;
+        let paid = sale().await;
+        assert_eq!(
+            (&paid["outcome"], &paid["verdict"], &paid["settled"]),
+            (&json!("paid"), &json!("valid"), &json!(true))
+        );
+        let (_, settlement) = centre.get(&format!("/api/v1/settlements/canteen-01/{}", today())).await;
+        assert_eq!(settlement["total"], 1000);
+        let orders = centre.orders("other", "", 0, 0).await;
+        let told = orders["orders"].as_array().and_then(|orders| orders.last()).expect("an order");
+        assert_eq!((&told["kind"], &told["body"]["outcome"]), (&json!("sale.settled"), &json!("paid")));
+        assert_eq!(told["body"]["sale"], origin);
     }
 }
 
