@@ -178,7 +178,7 @@ function personLines(alarm) {
   return element(
     "div",
     { class: "person" },
-    element("p", {}, element("strong", {}, person.name), ` ${person.address}`),
+    element("p", {}, element("strong", {}, person.name), " ", element("bdi", {}, person.address)),
     contacts.length ? element("p", {}, say("board.contacts", { contacts: contacts.join("; ") })) : null,
     conditions.length ? element("p", {}, say("board.conditions", { conditions: conditions.join("; ") })) : null,
   );

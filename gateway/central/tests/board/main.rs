@@ -111,6 +111,46 @@ async fn an_operator_sees_who_needs_help_and_whom_to_call() {
     assert!(!page.text().await.contains("王秀英"), "no person stays on the page after their alarm");
 }
 
+/// Names that are more than a name: markup, a text that turns the direction, one that never ends.
+#[tokio::test]
+async fn whatever_a_name_or_a_place_is_it_is_shown_as_text_and_breaks_no_line_beside_it() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let markup = "<img src=x onerror=\"window.entered=1\"><script>window.entered=1</script>&amp;王";
+    let turned = "\u{202e}\u{5d0}\u{5d1}\u{5d2}";
+    let (name, address) = (format!("{turned}{markup}"), format!("示范街道 {}", "长".repeat(2_000)));
+    let put = async |path: &str, body: &Value| {
+        let request = centre.http.put(format!("{}{path}", centre.url)).bearer_auth(centre.operator(0));
+        assert_eq!(support::answer(request.body(body.to_string())).await.0, 204, "{path}");
+    };
+    let person = json!({"name": name, "address": format!("{address}{}", "w".repeat(3_000)),
+        "contacts": [{"name": markup, "phone": turned}], "conditions": [markup]});
+    put("/api/v1/people/person-0001", &person).await;
+    let device = json!({"kind": markup, "place": markup, "person": "person-0001", "gateway": "gw-demo",
+        "silent_after_s": 180, "heartbeat_s": 60});
+    put("/api/v1/devices/btn-0001", &device).await;
+    let mut journal = Journal::new("j1");
+    let mut body = alarm_body("btn-0001", markup);
+    body["detail"] = json!(markup);
+    let n = journal.push(&device_origin("btn-0001", 1, 42), "alarm.raised", &Value::Null, &body);
+    centre.upload(&journal, n..=n).await;
+    log_in(&mut page, &centre).await;
+    page.sees(markup).await;
+    page.sees(&address).await;
+    for tab in ["报警", "设备"] {
+        page.press(tab).await;
+        page.sees(markup).await;
+        let inert = "window.entered === undefined && !document.querySelector('main img, main script')";
+        assert_eq!(page.value(inert).await, true, "{tab}");
+        let wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(page.value(wide).await, 0, "{tab}: the page is as wide as its window");
+    }
+    page.press("报警").await;
+    page.sees(&address).await;
+    let alone = "getComputedStyle(document.querySelector('.person strong')).unicodeBidi";
+    assert_eq!(page.value(alone).await, "isolate", "a turned name leaves the address as it is");
+}
+
 #[tokio::test]
 async fn an_operator_sees_sales_and_approves_a_new_journal_after_being_asked_twice() {
     let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
