@@ -10,12 +10,12 @@ use protocols::id::Seq;
 use protocols::topic::{Channel, Topic};
 use protocols::unit::Points;
 use protocols::uplink::{
-    AccountState, AlarmBody, AlarmStateOrder, AlarmStepBody, CardProof, CatalogueOrder, CatalogueService, Clock,
-    DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble, DeviceUnassignOrder, Entry, EntryUpload,
-    Epoch, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage, OrderResultBody, OrderVerdict,
-    Origin, Outcome, PolicyOrder, PrivateRecord, PurseIntent, PurseProof, ReportRefusedBody, Results, SaleIntentBody,
-    SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, SettingsOrder, Source, Tender, UploadResult,
-    Uploads, Urgency, kind, order_kind,
+    AccountState, AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, CardProof, CatalogueOrder,
+    CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble, DeviceUnassignOrder,
+    Entry, EntryUpload, Epoch, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage,
+    OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder, PrivateRecord, PurseIntent, PurseProof,
+    ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder,
+    SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency, kind, order_kind,
 };
 use protocols::version;
 use serde::Serialize;
@@ -343,6 +343,28 @@ fn bodies_about_alarms_and_devices() {
             detail: None,
         },
         r#"{"kind":"sos","urgency":"emergency","device":"btn-0001","boot":17,"up_ms":123456,"at":-1,"battery_mv":2980,"rssi_dbm":-67,"detail":null}"#,
+    );
+    uplink(
+        &OwnAlarmBody {
+            alarm: AlarmBody {
+                kind: "conflict".into(),
+                urgency: Urgency::Technical,
+                device: Some("btn-0001".parse().unwrap()),
+                boot: None,
+                up_ms: None,
+                at: None,
+                battery_mv: None,
+                rssi_dbm: None,
+                detail: None,
+            },
+            report: Some(press()),
+            folded: Some(594),
+        },
+        r#"{"kind":"conflict","urgency":"technical","device":"btn-0001","boot":null,"up_ms":null,"at":null,"battery_mv":null,"rssi_dbm":null,"detail":null,"report":{"source":"device:btn-0001","epoch":1,"seq":42},"folded":594}"#,
+    );
+    uplink(
+        &AlarmDatedBody { age_ms: 10_800_000, boot: 17, up_ms: 123_456 },
+        r#"{"age_ms":10800000,"boot":17,"up_ms":123456}"#,
     );
     uplink(
         &AlarmStepBody { state: AlarmState::Resolved, by: "nurse-1".parse().unwrap(), cause: text("helped_up") },
