@@ -16,7 +16,9 @@ const UPLINK_IDENTITY: &str = "uplink_identity";
 impl Core {
     pub(crate) fn handle_uplink(&mut self, input: UplinkInput, now: &Now) {
         match input {
-            UplinkInput::Uploaded { lane, sent, result } => self.handle_uploaded(lane, &sent, result, now),
+            UplinkInput::Uploaded { lane, after, sent, result } => {
+                self.handle_uploaded(lane, after, &sent, result, now);
+            }
             UplinkInput::Direct(direct) => self.handle_direct(direct, now),
             UplinkInput::HoldAnswered { sale, result } => self.handle_hold(&sale, result, now),
             UplinkInput::Orders { lane, result } => self.handle_orders(lane, result, now),
@@ -30,29 +32,36 @@ impl Core {
             if self.timers.is_set(&Timer::UploadRetry(lane.lane)) {
                 continue;
             }
-            if let Some(effect) = lane.start() {
+            while let Some(effect) = lane.start() {
                 self.out.push_back(effect);
             }
         }
     }
 
-    fn handle_uploaded(&mut self, lane: OutLane, sent: &[u64], result: Result<Results, UplinkFailure>, now: &Now) {
+    fn handle_uploaded(
+        &mut self,
+        lane: OutLane,
+        after: u64,
+        sent: &[u64],
+        result: Result<Results, UplinkFailure>,
+        now: &Now,
+    ) {
         let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
         let results = match result {
             Ok(results) => results,
-            Err(UplinkFailure::RefusedWhole) => return self.upload_refused(lane, sent, now),
+            Err(UplinkFailure::RefusedWhole) => return self.upload_refused(lane, after, sent, now),
             Err(failure) => {
-                found.failed();
+                found.failed(after);
                 let at_least = self.note_failure(failure, now);
                 return self.retry_later(lane, at_least, now);
             }
         };
         if sent.is_empty() {
-            found.nothing_to_send();
+            found.nothing_to_send(after);
             self.watch_aside(lane, now);
             return self.save_lane(lane);
         }
-        let progress = found.answered(sent, results.results);
+        let progress = found.answered(after, sent, results.results);
         self.note_success(now);
         if let Some(head) = results.head
             && head.n > self.journal.committed_n()
@@ -64,6 +73,8 @@ impl Core {
         }
         if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
             found.backoff.reset();
+            // Another upload of the lane may have failed on a way that is worse.
+            self.timers.clear(&Timer::UploadRetry(lane));
         }
         if let Some(n) = progress.refused_alone {
             self.tell_refused(lane, n, now);
@@ -82,9 +93,9 @@ impl Core {
     }
 
     /// Something on the way does not take this request as a whole: less of it may get through.
-    fn upload_refused(&mut self, lane: OutLane, sent: &[u64], now: &Now) {
+    fn upload_refused(&mut self, lane: OutLane, after: u64, sent: &[u64], now: &Now) {
         let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
-        match found.refused_whole(sent) {
+        match found.refused_whole(after, sent) {
             RefusedWhole::GoOn => {
                 self.emit(Effect::Count { name: "uplink_failures", label: "refused_whole" });
                 self.watch_aside(lane, now);

@@ -224,7 +224,11 @@ impl Core {
 
     fn handle_committed(&mut self, group: u64, now: &Now) {
         let Some((held, counts)) = self.journal.committed(group) else { return };
+        let head = self.journal.committed_n();
         for (lane, count) in self.lanes.iter_mut().zip(counts) {
+            if count > 0 {
+                lane.newest = head;
+            }
             lane.record.waiting = lane.record.waiting.saturating_add(count);
         }
         if self.look_ups.is_empty() && !self.journal.is_ready() {

@@ -298,6 +298,8 @@ pub enum UplinkInput {
     Uploaded {
         /// The lane.
         lane: OutLane,
+        /// The effect's `after`: which upload of the lane this answers.
+        after: u64,
         /// The numbers that were sent, ascending; empty when the journal had none.
         sent: Vec<u64>,
         /// What the centre said.

@@ -14,6 +14,8 @@ pub const PENDING_ROWS_MAX: usize = 16_384;
 pub const PENDING_THINGS_MAX: usize = 65_536;
 /// Entries in one upload: a batch that a slow line still carries within the upload's deadline.
 pub const UPLOAD_ENTRIES_MAX: usize = 500;
+/// Uploads of alarms under way at once: a new alarm waits for no exchange that stalls, up to so many stalled ones.
+pub const ALARM_UPLOADS_MAX: usize = 4;
 /// Entries in a row that may be refused as a whole, each sent alone, before not they but the way to the centre is taken to
 /// be at fault: a proxy's limit hits one entry among many, a wrong proxy every one.
 pub const REFUSED_IN_A_ROW_MAX: u32 = 3;

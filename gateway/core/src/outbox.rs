@@ -7,6 +7,11 @@
 //! others go. When another one gets through, so that the way is good, it goes to quarantine; an alarm does not, it is tried
 //! again for as long as it waits.
 //!
+//! The lane of alarms has several uploads under way: one that was recorded since the last of them began goes out at once,
+//! by an upload that begins where that one ended, so that it never waits for an exchange that stalls.
+//!
+//! **Invariant:** the cursor moves only by an upload that began at or below it, since only that has sent every entry in
+//! between.
 //! **Invariant:** no refused entry stops its lane, and a way that refuses everything puts nothing in quarantine.
 //! **Invariant:** an entry is done only when its own number came back as accepted or duplicate, or when it is quarantined.
 
@@ -19,7 +24,8 @@ use crate::backoff::Backoff;
 use crate::effect::Effect;
 use crate::input::OutLane;
 use crate::limits::{
-    DONE_AHEAD_MAX, REFUSED_IN_A_ROW_MAX, REFUSED_KEPT_MAX, RETRY_MS_MAX, RETRY_MS_MAX_ALARMS, UPLOAD_ENTRIES_MAX,
+    ALARM_UPLOADS_MAX, DONE_AHEAD_MAX, REFUSED_IN_A_ROW_MAX, REFUSED_KEPT_MAX, RETRY_MS_MAX, RETRY_MS_MAX_ALARMS,
+    UPLOAD_ENTRIES_MAX,
 };
 
 /// One lane, as it is kept.
@@ -45,8 +51,11 @@ impl LaneRecord {
 pub(crate) struct OutboxLane {
     pub lane: OutLane,
     pub record: LaneRecord,
-    /// The cursor from which the upload under way was read.
-    under_way: Option<u64>,
+    under_way: Vec<UnderWay>,
+    /// How far uploads beside a stalled one have come.
+    beside_up_to: u64,
+    /// The journal's head when entries of the lane last became durable.
+    pub newest: u64,
     pub backoff: Backoff,
     /// Entries in the next upload.
     batch: usize,
@@ -58,6 +67,15 @@ pub(crate) struct OutboxLane {
     retried: u64,
     retry_due: bool,
     pub aside_backoff: Backoff,
+}
+
+/// An upload under way.
+#[derive(Debug, Clone, Copy)]
+struct UnderWay {
+    /// It has entries above this only.
+    after: u64,
+    /// Entries above this it need not have: they were recorded since it began.
+    up_to: u64,
 }
 
 /// What an upload that was refused as a whole calls for.
@@ -96,7 +114,9 @@ impl OutboxLane {
         Self {
             lane,
             record,
-            under_way: None,
+            under_way: Vec::new(),
+            beside_up_to: 0,
+            newest: 0,
             backoff: Backoff::new(ms_max, seed),
             batch: UPLOAD_ENTRIES_MAX,
             aside: BTreeSet::new(),
@@ -107,20 +127,44 @@ impl OutboxLane {
         }
     }
 
-    /// The upload to make now, if there is something to send and none is under way.
+    /// The upload to make now, if there is something to send that none under way has.
     pub fn start(&mut self) -> Option<Effect> {
-        if self.under_way.is_some() || self.record.waiting == 0 {
+        if self.record.waiting == 0 {
             return None;
+        }
+        if !self.under_way.is_empty() {
+            return self.start_beside();
         }
         if self.record.waiting <= self.aside.len() as u64 {
             return self.start_aside();
         }
         // At the bound only the gap goes out: nothing more is done above it until it closes.
         let room = DONE_AHEAD_MAX.saturating_sub(self.record.done.len()).max(1);
-        let after = self.record.cursor;
-        self.under_way = Some(after);
-        let except = self.record.done.union(&self.aside).copied().collect();
-        Some(Effect::Upload { lane: self.lane, after, except, max: self.batch.min(room) })
+        Some(self.upload(self.record.cursor, self.batch.min(room)))
+    }
+
+    /// What was recorded since the uploads under way began, on its own.
+    fn start_beside(&mut self) -> Option<Effect> {
+        let uploads_max = match self.lane {
+            OutLane::Alarms => ALARM_UPLOADS_MAX,
+            OutLane::AlarmNotes | OutLane::Sales | OutLane::Rest => 1,
+        };
+        let up_to = self.under_way.iter().map(|upload| upload.up_to).max()?.max(self.beside_up_to);
+        let has_room = self.under_way.len() < uploads_max && self.record.done.len() < DONE_AHEAD_MAX;
+        (has_room && self.newest > up_to).then(|| self.upload(up_to, self.batch))
+    }
+
+    fn upload(&mut self, after: u64, max: usize) -> Effect {
+        self.under_way.push(UnderWay { after, up_to: self.newest.max(after) });
+        let except = self.record.done.union(&self.aside).copied().filter(|n| *n > after).collect();
+        Effect::Upload { lane: self.lane, after, except, max }
+    }
+
+    /// The upload from `after` on is over; gives how far it was to go.
+    fn over(&mut self, after: u64) -> u64 {
+        let up_to = self.under_way.iter().find(|upload| upload.after == after).map_or(0, |upload| upload.up_to);
+        self.under_way.retain(|upload| upload.after != after);
+        up_to
     }
 
     /// Tries one entry that stands aside again, each in its turn.
@@ -132,7 +176,7 @@ impl OutboxLane {
         let n = *next?;
         self.retried = n;
         let after = n.saturating_sub(1);
-        self.under_way = Some(after);
+        self.under_way.push(UnderWay { after, up_to: self.newest.max(after) });
         Some(Effect::Upload { lane: self.lane, after, except: Vec::new(), max: 1 })
     }
 
@@ -146,14 +190,14 @@ impl OutboxLane {
         self.retry_due = true;
     }
 
-    /// The upload under way ended without a usable answer.
-    pub const fn failed(&mut self) {
-        self.under_way = None;
+    /// The upload from `after` on ended without a usable answer.
+    pub fn failed(&mut self, after: u64) {
+        self.over(after);
     }
 
-    /// The upload under way was refused as a whole.
-    pub fn refused_whole(&mut self, sent: &[u64]) -> RefusedWhole {
-        self.under_way = None;
+    /// The upload from `after` on was refused as a whole.
+    pub fn refused_whole(&mut self, after: u64, sent: &[u64]) -> RefusedWhole {
+        self.over(after);
         let n = match sent {
             [n] => *n,
             [] => return RefusedWhole::WayAtFault,
@@ -176,9 +220,10 @@ impl OutboxLane {
         RefusedWhole::GoOn
     }
 
-    /// The centre answered: only numbers that were sent and that it names count.
-    pub fn answered(&mut self, sent: &[u64], results: Vec<UploadResult>) -> Progress {
-        let read_after = self.under_way.take();
+    /// The centre answered the upload from `after` on: only numbers that were sent and that it names count.
+    pub fn answered(&mut self, after: u64, sent: &[u64], results: Vec<UploadResult>) -> Progress {
+        self.over(after);
+        self.beside_up_to = self.beside_up_to.max(sent.last().copied().unwrap_or(0));
         let mut open: BTreeSet<u64> = sent.iter().copied().collect();
         let mut progress = Progress::default();
         let mut way_is_good = false;
@@ -192,10 +237,12 @@ impl OutboxLane {
                 Outcome::Accepted | Outcome::Duplicate => progress.delivered.push(n),
                 Outcome::Conflict | Outcome::Refused => progress.quarantined.push(result),
             }
-            self.record.done.insert(n);
-            self.record.waiting = self.record.waiting.saturating_sub(1);
+            // Two uploads may have the same entry, where the second began before the first was read.
+            if n > self.record.cursor && self.record.done.insert(n) {
+                self.record.waiting = self.record.waiting.saturating_sub(1);
+            }
         }
-        if read_after.is_none_or(|after| after <= self.record.cursor) {
+        if after <= self.record.cursor {
             self.move_cursor(&open, sent);
         }
         if way_is_good {
@@ -246,11 +293,12 @@ impl OutboxLane {
     }
 
     /// The journal had nothing to send although the count said so.
-    pub fn nothing_to_send(&mut self) {
-        let read_after = self.under_way.take();
-        if read_after.is_none_or(|after| after <= self.record.cursor) {
+    pub fn nothing_to_send(&mut self, after: u64) {
+        let up_to = self.over(after);
+        self.beside_up_to = self.beside_up_to.max(up_to);
+        if after <= self.record.cursor && self.under_way.is_empty() {
             self.record.waiting = self.aside.len() as u64;
-        } else {
+        } else if after == self.retried.saturating_sub(1) {
             self.aside.remove(&self.retried);
         }
     }
@@ -273,9 +321,9 @@ mod tests {
         let mut lane = lane(1);
         assert!(lane.start().is_some());
         assert!(lane.start().is_none());
-        lane.failed();
+        lane.failed(0);
         assert!(lane.start().is_some());
-        lane.answered(&[3], vec![result(3, Outcome::Accepted)]);
+        lane.answered(0, &[3], vec![result(3, Outcome::Accepted)]);
         assert!(lane.start().is_none());
     }
 
@@ -283,12 +331,12 @@ mod tests {
     fn c5_only_numbers_that_were_sent_and_named_count() {
         let mut lane = lane(3);
         lane.start();
-        let progress = lane.answered(&[2, 5, 9], vec![result(5, Outcome::Accepted), result(77, Outcome::Accepted)]);
+        let progress = lane.answered(0, &[2, 5, 9], vec![result(5, Outcome::Accepted), result(77, Outcome::Accepted)]);
         assert_eq!(progress.delivered, [5]);
         assert_eq!((lane.record.cursor, lane.record.waiting), (1, 2));
         assert_eq!(lane.record.done.iter().copied().collect::<Vec<_>>(), [5]);
         lane.start();
-        lane.answered(&[2, 9], vec![result(9, Outcome::Duplicate), result(2, Outcome::Accepted)]);
+        lane.answered(1, &[2, 9], vec![result(9, Outcome::Duplicate), result(2, Outcome::Accepted)]);
         assert_eq!(lane.record, LaneRecord { cursor: 9, done: BTreeSet::new(), waiting: 0 });
     }
 
@@ -296,12 +344,16 @@ mod tests {
     fn an_entry_that_the_centre_never_names_bounds_what_is_done_ahead_of_it() {
         let mut lane = lane(20_000);
         let (mut next, mut rounds) = (2, 0);
-        while let Some(Effect::Upload { except, max, .. }) = lane.start() {
+        while let Some(Effect::Upload { after, except, max, .. }) = lane.start() {
             assert!(except.len() <= DONE_AHEAD_MAX, "{}", except.len());
             let mut sent = vec![1];
             sent.extend((next..).take(max - 1));
             next = sent.last().map_or(next, |last| next.max(last + 1));
-            lane.answered(&sent, sent.iter().filter(|n| **n != 1).map(|n| result(*n, Outcome::Accepted)).collect());
+            lane.answered(
+                after,
+                &sent,
+                sent.iter().filter(|n| **n != 1).map(|n| result(*n, Outcome::Accepted)).collect(),
+            );
             rounds += 1;
             if rounds == 40 {
                 break;
@@ -309,9 +361,9 @@ mod tests {
         }
         assert!(lane.record.done.len() <= DONE_AHEAD_MAX, "{}", lane.record.done.len());
         let cursor = next - 1;
-        lane.answered(&[1], vec![result(1, Outcome::Accepted)]);
+        lane.answered(0, &[1], vec![result(1, Outcome::Accepted)]);
         assert!(lane.start().is_some());
-        lane.answered(&[next], vec![result(next, Outcome::Accepted)]);
+        lane.answered(lane.record.cursor, &[next], vec![result(next, Outcome::Accepted)]);
         assert!(lane.record.cursor > cursor && lane.record.done.is_empty());
     }
 
@@ -319,9 +371,32 @@ mod tests {
     fn c8_a_refused_entry_goes_to_quarantine_and_the_rest_flows_on() {
         let mut lane = lane(2);
         lane.start();
-        let progress = lane.answered(&[1, 2], vec![result(1, Outcome::Refused), result(2, Outcome::Accepted)]);
+        let progress = lane.answered(0, &[1, 2], vec![result(1, Outcome::Refused), result(2, Outcome::Accepted)]);
         assert_eq!(progress.delivered, [2]);
         assert_eq!(progress.quarantined.len(), 1);
         assert_eq!(lane.record.cursor, 2);
+    }
+
+    fn after_of(effect: Option<Effect>) -> Option<u64> {
+        let effect = effect?;
+        let Effect::Upload { after, .. } = effect else { panic!("an upload, not {effect:?}") };
+        Some(after)
+    }
+
+    #[test]
+    fn an_upload_that_began_above_the_cursor_leaves_what_is_below_it_waiting() {
+        let mut lane = OutboxLane::new(OutLane::Alarms, LaneRecord { waiting: 1, ..LaneRecord::default() }, 1);
+        lane.newest = 5;
+        assert_eq!(after_of(lane.start()), Some(0));
+        assert_eq!(after_of(lane.start()), None, "nothing new");
+        (lane.newest, lane.record.waiting) = (9, 2);
+        assert_eq!(after_of(lane.start()), Some(5));
+        lane.answered(5, &[9], vec![result(9, Outcome::Accepted)]);
+        assert_eq!((lane.record.cursor, lane.record.waiting), (0, 1));
+        lane.failed(0);
+        assert_eq!(after_of(lane.start()), Some(0));
+        lane.answered(0, &[4], vec![result(4, Outcome::Accepted)]);
+        assert_eq!((lane.record.cursor, lane.record.waiting), (4, 0));
+        assert!(lane.record.has(9));
     }
 }

@@ -139,7 +139,10 @@ impl Core {
         let seed = config.jitter_seed;
         let devices = parts.devices(&config);
         let lanes = OutLane::ALL.map(|lane| {
-            OutboxLane::new(lane, parts.lanes.remove(&lane).unwrap_or_default(), seed.wrapping_add(lane as u64))
+            let mut outbox =
+                OutboxLane::new(lane, parts.lanes.remove(&lane).unwrap_or_default(), seed.wrapping_add(lane as u64));
+            outbox.newest = restored.head.n;
+            outbox
         });
         let orders = [Lane::Alarms, Lane::Other].map(|lane| {
             OrdersLane::new(lane, parts.orders.remove(&lane).unwrap_or_default(), seed.wrapping_add(16 + lane as u64))

@@ -9,7 +9,7 @@ use gateway_core::{
     AckToken, DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
-use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source};
+use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source, UploadResult};
 use serde_json::value::RawValue;
 
 fn states(bench: &Bench) -> Vec<(String, AlarmState)> {
@@ -468,7 +468,7 @@ fn a_journal_that_cannot_be_asked_neither_doubles_an_alarm_nor_forgets_one() {
     let sent = direct(&bench.take());
     assert_eq!(sent.len(), 1, "the alarm goes straight to the centre, which knows it by its origin");
     assert!(sent[0].1.contains("btn-0001") && sent[0].1.contains("101"), "{}", sent[0].1);
-    let result = Ok(protocols::uplink::UploadResult { n: None, outcome: Outcome::Duplicate, reason: None });
+    let result = Ok(UploadResult { n: None, outcome: Outcome::Duplicate, reason: None });
     bench.input(Input::Uplink(UplinkInput::Direct(gateway_core::Direct { ticket: sent[0].0, result })));
     bench.settle();
     assert!(bench.acked(known));
@@ -499,6 +499,49 @@ fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
     assert_eq!(numbers, [1]);
 }
 
+fn uploads_of_alarms(bench: &mut Bench) -> Vec<u64> {
+    bench
+        .take()
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::Upload { lane: OutLane::Alarms, after, .. } => Some(after),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_new_alarm_goes_out_beside_an_exchange_that_stalls_and_only_so_many_at_once() {
+    let mut bench = Bench::new();
+    let mut begun = Vec::new();
+    for device in 1..=6 {
+        bench.publish(&format!("btn-000{device}"), r#"{"v":1,"epoch":1,"seq":1,"kind":"sos"}"#);
+        bench.settle();
+        begun.extend(uploads_of_alarms(&mut bench));
+    }
+    assert_eq!(begun, [0, 1, 2, 3], "each at once, with what the stalled ones do not have");
+    let accepted = |n| UploadResult { n: Some(n), outcome: Outcome::Accepted, reason: None };
+    let answer = |bench: &mut Bench, after, sent: Vec<u64>| {
+        let results = sent.iter().copied().map(accepted).collect();
+        let result = Ok(protocols::uplink::Results { v: 1, results, head: None });
+        bench.input(Input::Uplink(UplinkInput::Uploaded { lane: OutLane::Alarms, after, sent, result }));
+        bench.settle();
+    };
+    answer(&mut bench, 3, vec![4]);
+    assert_eq!(uploads_of_alarms(&mut bench), [4], "an answered one makes room");
+    answer(&mut bench, 4, vec![5, 6]);
+    assert_eq!(bench.core.status().lanes[0].waiting, 3);
+    let failed = Err(UplinkFailure::Unreachable);
+    let stalled = UplinkInput::Uploaded { lane: OutLane::Alarms, after: 0, sent: vec![1], result: failed };
+    bench.input(Input::Uplink(stalled));
+    answer(&mut bench, 1, vec![2]);
+    answer(&mut bench, 2, vec![3]);
+    assert_eq!(uploads_of_alarms(&mut bench), [0], "what stalled is sent again");
+    answer(&mut bench, 0, vec![1]);
+    assert_eq!(bench.core.status().lanes[0].waiting, 0);
+    assert_eq!(states(&bench).iter().filter(|(_, state)| *state == AlarmState::Accepted).count(), 6);
+}
+
 #[test]
 fn c2_a_lane_whose_upload_failed_keeps_its_entries_and_tries_again() {
     let mut bench = Bench::new();
@@ -506,7 +549,12 @@ fn c2_a_lane_whose_upload_failed_keeps_its_entries_and_tries_again() {
     bench.settle();
     bench.take();
     let failed = Err(UplinkFailure::Unreachable);
-    bench.input(Input::Uplink(UplinkInput::Uploaded { lane: OutLane::Alarms, sent: Vec::new(), result: failed }));
+    bench.input(Input::Uplink(UplinkInput::Uploaded {
+        lane: OutLane::Alarms,
+        after: 0,
+        sent: Vec::new(),
+        result: failed,
+    }));
     assert_eq!(bench.core.status().lanes[0].waiting, 1);
     bench.advance(5_000);
     assert!(bench.take().iter().any(|effect| matches!(effect, Effect::Upload { lane: OutLane::Alarms, .. })));

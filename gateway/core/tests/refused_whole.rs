@@ -61,7 +61,7 @@ impl Proxy {
             let accepted = |n: &u64| UploadResult { n: Some(*n), outcome: Outcome::Accepted, reason: None };
             Ok(Results { v: 1, results: sent.iter().map(accepted).collect(), head: None })
         };
-        bench.input(Input::Uplink(UplinkInput::Uploaded { lane, sent, result }));
+        bench.input(Input::Uplink(UplinkInput::Uploaded { lane, after, sent, result }));
     }
 }
 

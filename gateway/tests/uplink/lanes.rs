@@ -30,7 +30,7 @@ pub type Back = Result<Vec<(u64, Outcome)>, UplinkFailure>;
 
 /// Lane, numbers sent and what came back.
 pub fn uploaded(input: UplinkInput) -> (OutLane, Vec<u64>, Back) {
-    let UplinkInput::Uploaded { lane, sent, result } = input else { panic!("not an upload: {input:?}") };
+    let UplinkInput::Uploaded { lane, sent, result, .. } = input else { panic!("not an upload: {input:?}") };
     let pairs = |results: protocols::uplink::Results| {
         results.results.iter().filter_map(|result| Some((result.n?, result.outcome))).collect()
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use gateway::adapter::uplink::limits::{ALARM_RETRY_AFTER_MS_MAX, RETRY_AFTER_MS_MAX};
+use gateway::adapter::uplink::limits::{ALARM_RETRY_AFTER_MS_MAX, ALARM_STALLED_MS, RETRY_AFTER_MS_MAX};
 use gateway_core::{Direct, OutLane, Ticket, UplinkFailure, UplinkInput};
 use protocols::uplink::Lane;
 use serde_json::json;
@@ -203,4 +203,36 @@ async fn a_poll_that_ends_late_on_the_address_it_began_with_does_not_lead_alarms
     assert!(upload(&mut bench, OutLane::Alarms).await.is_ok());
     assert!(begun.elapsed() < Duration::from_millis(long.alarm_second_path_ms));
     assert_eq!(second.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_new_alarm_does_not_wait_for_an_exchange_that_stalls() {
+    let centre = Centre::start().await;
+    centre.act(Act::Silent);
+    let mut long = deadlines();
+    (long.alarm_ms, long.alarm_second_path_ms) = (60_000, 30_000);
+    let mut bench = Bench::with(&[&centre.url], both(), long);
+    bench.handle.upload(OutLane::Alarms, 0, Vec::new(), 1).unwrap();
+    centre.wait_seen(1).await;
+    centre.act(Act::Good);
+    let begun = Instant::now();
+    bench.handle.upload(OutLane::Alarms, 3, Vec::new(), 500).unwrap();
+    let (_, sent, result) = uploaded(bench.answer().await);
+    assert_eq!((sent, result.map(|results| results.len())), (vec![4], Ok(1)));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_new_alarm_begins_with_the_next_address_where_the_first_one_stalls() {
+    let (first, second, _) = two(Act::Silent, Act::Good).await;
+    let mut long = deadlines();
+    (long.alarm_ms, long.alarm_second_path_ms) = (60_000, 30_000);
+    let mut bench = Bench::with(&[&first.url, &second.url], both(), long);
+    bench.handle.upload(OutLane::Alarms, 0, Vec::new(), 1).unwrap();
+    first.wait_seen(1).await;
+    // What is waited for is that time has passed, and nothing else would tell.
+    tokio::time::sleep(Duration::from_millis(ALARM_STALLED_MS)).await;
+    bench.handle.upload(OutLane::Alarms, 3, Vec::new(), 500).unwrap();
+    assert_eq!(uploaded(bench.answer().await).1, vec![4]);
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
 }

@@ -39,6 +39,8 @@ pub struct Bench {
     pub waiting: Option<Group>,
     pub effects: Vec<Effect>,
     pub config: CoreConfig,
+    /// From where the last upload of each lane was asked for.
+    pub uploads: BTreeMap<OutLane, u64>,
     /// The journal cannot be read.
     pub unreadable: bool,
     packet: u16,
@@ -91,6 +93,7 @@ impl Bench {
             waiting: None,
             effects: Vec::new(),
             config,
+            uploads: BTreeMap::new(),
             unreadable: false,
             packet: 0,
             reply: 0,
@@ -158,7 +161,12 @@ impl Bench {
                     let body = if self.unreadable { Err(LookUpFailed) } else { Ok(body) };
                     self.core.handle(Input::Store(StoreInput::OriginFound { ticket, body }), &now);
                 }
-                other => self.effects.push(other),
+                other => {
+                    if let Effect::Upload { lane, after, .. } = &other {
+                        self.uploads.insert(*lane, *after);
+                    }
+                    self.effects.push(other);
+                }
             }
         }
     }
@@ -227,7 +235,8 @@ impl Bench {
     pub fn uploaded(&mut self, lane: OutLane, sent: &[u64], outcome: Outcome) {
         let results = sent.iter().map(|n| UploadResult { n: Some(*n), outcome, reason: None }).collect();
         let result = Ok(Results { v: 1, results, head: None });
-        self.input(Input::Uplink(UplinkInput::Uploaded { lane, sent: sent.to_vec(), result }));
+        let after = self.uploads.get(&lane).copied().unwrap_or(0);
+        self.input(Input::Uplink(UplinkInput::Uploaded { lane, after, sent: sent.to_vec(), result }));
     }
 
     /// The centre becomes reachable: an empty page of orders.

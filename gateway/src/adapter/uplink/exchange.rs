@@ -1,6 +1,7 @@
 //! One exchange of a lane with the centre.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,9 +9,11 @@ use gateway_core::UplinkFailure;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode};
+use tokio::time::Instant;
 
 use super::address::Centre;
 use super::answer;
+use super::limits::ALARM_STALLED_MS;
 use super::race::{Plan, race};
 use super::request::Request;
 
@@ -20,13 +23,14 @@ pub(super) struct Exchange {
     centre: Centre,
     client: Client,
     plan: Plan,
+    stalling: Arc<Stalling>,
 }
 
 impl Exchange {
     pub(super) fn new(centre: &Centre, plan: Plan) -> reqwest::Result<Self> {
         let centre = centre.for_lane();
         let client = centre.client()?;
-        Ok(Self { centre, client, plan })
+        Ok(Self { centre, client, plan, stalling: Arc::default() })
     }
 
     /// One exchange, within the deadline of the plan or, where that is less, `left`.
@@ -38,7 +42,10 @@ impl Exchange {
         let mut plan = self.plan;
         plan.total = left.map_or(plan.total, |left| plan.total.min(left));
         let first = self.centre.last_good();
-        let order = plan.order(self.centre.urls.len(), first);
+        // Where exchanges of this lane have stalled, this one begins with the next address; a connection of its own it
+        // has in any case.
+        let (under_way, stalled) = self.stalling.begin(plan.overlap.is_some());
+        let order = plan.order(self.centre.urls.len(), first.wrapping_add(stalled));
         let request = Arc::new(request);
         let read = Arc::new(read);
         let attempt = |address: usize| {
@@ -48,7 +55,9 @@ impl Exchange {
                 read(&body).ok_or(UplinkFailure::Garbage)
             }
         };
-        let (address, answer) = race(plan, order, attempt).await.map_err(|failure| plan.bounded(failure))?;
+        let raced = race(plan, order, attempt).await;
+        drop(under_way);
+        let (address, answer) = raced.map_err(|failure| plan.bounded(failure))?;
         self.centre.answered(first, address);
         Ok(answer)
     }
@@ -77,6 +86,43 @@ impl Exchange {
             return Err(answer::failure(response.status(), response.headers(), Timestamp::now()));
         }
         body(response, request.answer_bytes_max).await
+    }
+}
+
+/// The exchanges of a lane under way, by when they began.
+#[derive(Default)]
+struct Stalling(Mutex<Begun>);
+
+#[derive(Default)]
+struct Begun {
+    next: u64,
+    at: BTreeMap<u64, Instant>,
+}
+
+/// One of them, until it is dropped.
+struct UnderWay(Arc<Stalling>, u64);
+
+impl Stalling {
+    fn lock(&self) -> MutexGuard<'_, Begun> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a further one; says how many have stalled, where that matters.
+    fn begin(self: &Arc<Self>, matters: bool) -> (UnderWay, usize) {
+        let mut begun = self.lock();
+        let now = Instant::now();
+        let limit = Duration::from_millis(ALARM_STALLED_MS);
+        let stalled = begun.at.values().filter(|at| now.duration_since(**at) >= limit).count();
+        let name = begun.next;
+        begun.next = begun.next.wrapping_add(1);
+        begun.at.insert(name, now);
+        (UnderWay(Arc::clone(self), name), if matters { stalled } else { 0 })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.lock().at.remove(&self.1);
     }
 }
 

@@ -70,6 +70,7 @@ impl UplinkHandle {
         };
         offer(queue, UploadJob { lane, after, except, max }, lane.name(), |job| UplinkInput::Uploaded {
             lane: job.lane,
+            after: job.after,
             sent: Vec::new(),
             result: Err(UplinkFailure::Unreachable),
         })

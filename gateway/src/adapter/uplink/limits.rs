@@ -8,6 +8,9 @@ pub const UPLOAD_MS: u64 = 20_000;
 pub const ALARM_SECOND_PATH_MS: u64 = 10_000;
 /// An alarm on one path; with the second path in parallel an exchange ends within 30 s.
 pub const ALARM_MS: u64 = 20_000;
+/// An alarm's exchange that has had no answer for so long counts as stalled: a further alarm begins with another address.
+/// A slow answer over a mobile line takes less.
+pub const ALARM_STALLED_MS: u64 = 2_000;
 /// A hold without an answer for so long goes out on the next path in parallel: the elder stands there, and the whole
 /// of [`HOLD_WAIT_MS`](gateway_core::limits::HOLD_WAIT_MS) must leave room for it.
 pub const HOLD_SECOND_PATH_MS: u64 = 3_000;
@@ -47,7 +50,8 @@ pub const TOKEN_LEN_MAX: usize = 512;
 /// Bytes of a token, certificate or key file.
 pub const SECRET_FILE_LEN_MAX: u64 = 256 * 1024;
 
-/// Uploads and polls waiting in one lane: the core has one under way in each.
+/// Uploads and polls waiting in one lane: the core has one under way in each, of alarms
+/// [`ALARM_UPLOADS_MAX`](gateway_core::limits::ALARM_UPLOADS_MAX).
 pub const LANE_QUEUE_LEN: usize = 4;
 /// Alarms waiting to go out without a journal: every device of a large site at once.
 pub const DIRECT_QUEUE_LEN: usize = 256;
@@ -70,7 +74,7 @@ pub const TCP_USER_TIMEOUT_MS: u64 = 20_000;
 /// An idle connection is kept for so long: longer than between two heartbeats of a quiet site costs nothing, but middle
 /// boxes forget it.
 pub const IDLE_CONNECTION_MS: u64 = 60_000;
-/// Idle connections kept by one lane for one address: one exchange at a time needs one.
+/// Idle connections kept by one lane for one address: one exchange at a time needs one; further ones are opened anew.
 pub const IDLE_CONNECTIONS_MAX: usize = 1;
 
 /// An exchange that is under way at shutdown may end within this time; polls end at once.

@@ -4,7 +4,7 @@
 //! addresses of the centre as it takes, and answers each effect by exactly one input.
 //!
 //! Each lane is a task with a queue and connections of its own: uploads (alarms, sales, rest), direct alarms, holds,
-//! order polls (alarms, other).
+//! order polls (alarms, other). Uploads of alarms go beside each other, so that a new one waits for none that stalls.
 //!
 //! **Invariant:** no lane waits for another, in either direction.
 //! **Invariant:** nothing counts as taken by the centre but what a well-formed 200 answer names, by the numbers sent.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_core::limits::ALARM_UPLOADS_MAX;
 use gateway_core::{Direct, OutLane, UplinkFailure, UplinkInput};
 use protocols::id::GatewayId;
 use protocols::uplink::Results;
@@ -131,7 +132,8 @@ impl<S: EntrySource> Uplink<S> {
             (OutLane::Rest, lanes.rest),
         ] {
             let (who, source) = (Arc::clone(&who), Arc::clone(&source));
-            let rule = LaneRule { name: lane.name(), concurrent: 1, grace: true };
+            let concurrent = if lane == OutLane::Alarms { ALARM_UPLOADS_MAX } else { 1 };
+            let rule = LaneRule { name: lane.name(), concurrent, grace: true };
             tasks.add(rule, jobs, move |job| upload(exchange.clone(), Arc::clone(&who), Arc::clone(&source), job));
         }
         let (exchange, jobs) = lanes.direct;
@@ -242,18 +244,18 @@ async fn upload<S: EntrySource>(
     let entries = match source.read_lane(lane, after, &except, max, bytes_max).await {
         Ok(entries) => entries,
         Err(ReadError::Unreadable | ReadError::Corrupt) => {
-            return UplinkInput::Uploaded { lane, sent: Vec::new(), result: Err(UplinkFailure::Unreachable) };
+            return UplinkInput::Uploaded { lane, after, sent: Vec::new(), result: Err(UplinkFailure::Unreachable) };
         }
     };
     let sent: Vec<u64> = entries.iter().filter_map(|entry| entry.n).collect();
     if sent.is_empty() {
         let none = Results { v: CURRENT, results: Vec::new(), head: None };
-        return UplinkInput::Uploaded { lane, sent, result: Ok(none) };
+        return UplinkInput::Uploaded { lane, after, sent, result: Ok(none) };
     }
     let numbers = sent.clone();
     let request = Request::entries(&who.gateway, &who.journal, entries);
     let result = exchange.make(request, None, move |body| answer::results(body, &numbers)).await;
-    UplinkInput::Uploaded { lane, sent, result }
+    UplinkInput::Uploaded { lane, after, sent, result }
 }
 
 async fn direct(exchange: Exchange, who: Arc<GatewayIdentity>, job: DirectJob) -> UplinkInput {
