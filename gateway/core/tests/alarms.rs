@@ -31,7 +31,7 @@ fn kinds(bench: &Bench) -> Vec<&str> {
 }
 
 #[test]
-fn a_press_is_acknowledged_and_shown_only_after_the_commit() {
+fn d16_a_press_is_acknowledged_and_shown_only_after_the_commit() {
     let mut bench = Bench::new();
     let token = bench.press(42);
     assert!(!bench.acked(token));

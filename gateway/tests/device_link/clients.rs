@@ -30,7 +30,7 @@ async fn ended(child: Child) -> Output {
 }
 
 #[tokio::test]
-async fn mosquitto_pub_hears_of_its_event_only_after_the_commit_in_both_versions() {
+async fn d16_mosquitto_pub_hears_of_its_event_only_after_the_commit_in_both_versions() {
     let mut rig = Rig::start(16);
     for version in ["mqttv311", "mqttv5"] {
         let mut child = spawn(mosquitto("mosquitto_pub", &rig, version, "btn-0001", &rig.secret("btn-0001")).args([

@@ -67,6 +67,19 @@ async fn a_silent_device_is_disconnected_after_one_and_a_half_times_its_keep_ali
 }
 
 #[tokio::test]
+async fn d6_a_packet_that_stalls_half_way_is_cut_and_is_no_report() {
+    let mut rig = Rig::start(64);
+    let mut raw = Raw::open(rig.address).await;
+    raw.send(&connect(5, "a", "a", rig.secret("a").as_bytes(), 1)).await;
+    raw.packet().await;
+    let whole = publish(5, 0b0010, b"care/v1/a/event", Some(1), &[b'x'; 1_000]);
+    raw.send(&whole[..whole.len() - 1]).await;
+    assert_eq!(raw.rest().await, [0xE0, 1, 0x8D]);
+    assert!(rig.inputs.try_recv().is_err(), "half a packet says nothing");
+    rig.client(5, "a").await;
+}
+
+#[tokio::test]
 async fn a_device_that_waits_for_its_commit_is_not_taken_for_silent() {
     let mut rig = Rig::start(1);
     let mut raw = Raw::open(rig.address).await;
