@@ -17,10 +17,11 @@ use tokio::sync::oneshot;
 use crate::adapter::kiosk::REFUSALS_KEPT;
 use crate::adapter::kiosk::view::{
     AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
-    StatusView, StepView, Supervision, TroubleView, UplinkView,
+    ScrubView, StatusView, StepView, Supervision, TroubleView, UplinkView,
 };
 use crate::adapter::store::{LaneQuery, Reader};
 use crate::devices_file::DeviceDirectory;
+use crate::scrub::{Pass, Scrubbed};
 use crate::troubles::{Part, Troubles};
 
 /// Bytes read to see when the oldest entry of a lane was recorded.
@@ -43,6 +44,8 @@ pub struct Answers {
     pub zone: TimeZone,
     /// What does not work just now.
     pub troubles: Troubles,
+    /// The last look through the journal.
+    pub scrubbed: Scrubbed,
 }
 
 impl Answers {
@@ -83,6 +86,7 @@ impl Answers {
                 n: seen.head,
                 hash: String::new(),
                 storing: seen.storage == Storage::Journal,
+                scrub: self.scrubbed.last().map(|pass| self.scrub(pass)),
             },
             readers: seen
                 .readers
@@ -126,6 +130,15 @@ impl Answers {
 
     fn day(&self, at: Option<Timestamp>) -> Option<Date> {
         at.map(|at| jiff::ZonedDateTime::new(at, self.zone.clone()).date())
+    }
+
+    fn scrub(&self, pass: Pass) -> ScrubView {
+        ScrubView {
+            ended_at: self.civil(pass.ended_at),
+            entries: pass.entries,
+            damaged: pass.damaged,
+            first_damaged: pass.first_damaged,
+        }
     }
 
     fn device(&self, device: CoreDevice) -> DeviceView {

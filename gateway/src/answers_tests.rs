@@ -34,6 +34,7 @@ fn answers() -> Answers {
         directory: Arc::new(DeviceDirectory::new(Vec::new())),
         zone: TimeZoneDatabase::bundled().get(ZONE).expect("the zone is bundled"),
         troubles: Troubles::default(),
+        scrubbed: Scrubbed::default(),
     }
 }
 

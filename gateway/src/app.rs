@@ -12,22 +12,25 @@ use std::time::Duration;
 
 use anyhow::Context;
 use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
+use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{mpsc, watch};
 
 use crate::adapter::broker::{Broker, BrokerHandle};
 use crate::adapter::card_reader::{CardReaderHandle, CardReaders};
-use crate::adapter::device_link::{DeviceLink, check_certificate};
+use crate::adapter::device_link::{DeviceLink, DeviceLinkHandle, check_certificate};
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
-use crate::adapter::store::Journal;
+use crate::adapter::store::{Journal, Reader};
 use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
 use crate::adapters::Adapters;
 use crate::answers::Answers;
 use crate::config::{Config, ConfigError, ConfigFile};
 use crate::devices_file::DeviceDirectory;
+use crate::devices_watch::{DevicesWatch, Listed};
 use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
 use crate::outside::{Daemon, Looked};
+use crate::scrub::{self, Pace, Scrubbed};
 use crate::storage::{self, Opened};
 use crate::time_source::TimeSource;
 use crate::troubles::{Part, Troubles};
@@ -92,7 +95,6 @@ impl Checked {
             let devices = directory.devices();
             Broker::new(broker, devices.keys().cloned(), unused).map_err(|error| file.wrong("broker", error))?;
         }
-        DeviceLink::check(&config.device_link.settings()).map_err(|error| file.wrong("device_link", error))?;
         let staff = match &config.kiosk.credentials_file {
             Some(path) => StaffCredentials::load(path).map_err(|error| file.wrong("kiosk.credentials_file", error))?,
             None => StaffCredentials::default(),
@@ -173,28 +175,28 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let readers = start_readers(&config, &card_inputs, &troubles);
     spawn_adapters(&mut adapters, link, server, uplink, &stopped);
 
+    let scrubbed = spawn_scrub(&mut adapters, reader.clone(), &troubles, &stopped);
+    let watched = (link_handle.clone(), broker.clone());
+    let listed = spawn_devices_watch(&checked, &mut adapters, watched, &troubles, &stopped);
+
     let (writer, dead_journal) = storage::writer_or_journal(opened.storage, opened.journal, &store_events);
+    let zone = time.zone();
+    let told = (troubles.clone(), scrubbed);
+    let answers = answers(&checked, &now, reader.clone(), zone, told);
     let mut daemon = Daemon {
         link: link_handle,
         broker,
         readers: readers.as_ref().map(|(_, handle)| handle.clone()),
         writer,
-        journal: reader.clone(),
+        journal: reader,
         space,
         store_events: store_events.clone(),
         uplink: uplink_handle,
         kiosk,
-        answers: Answers {
-            gateway: config.gateway.id.clone(),
-            started_at: Arc::clone(&now.civil),
-            reader,
-            last_answer_at: None,
-            directory: Arc::clone(&checked.directory),
-            zone: time.zone(),
-            troubles: troubles.clone(),
-        },
+        answers,
         time,
         troubles,
+        listed,
         returned: VecDeque::new(),
         looked: Looked::new(),
     };
@@ -202,12 +204,31 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     tracing::info!(journal = %opened.restored.journal, head = opened.restored.last_n, "the gateway is ready");
     let ended = tokio::select! {
         ended = event_loop::run(core, inputs, &mut daemon, shutdown.clone(), GRACE) => ended,
-        () = storage::is_back(opened.storage, dead_journal) => Ended::StorageIsBack,
+        () = storage::is_back(opened.storage, dead_journal, opened.broken) => Ended::StorageIsBack,
         name = adapters.gone() => Ended::AdapterGone(name),
     };
     let _already_stopping = shutdown.borrow_and_update();
     finish(daemon, adapters, readers.map(|(readers, _)| readers), &stop_adapters).await;
     Ok(exit_code(&ended))
+}
+
+fn answers(
+    checked: &Checked,
+    now: &Now,
+    reader: Option<Reader>,
+    zone: TimeZone,
+    (troubles, scrubbed): (Troubles, Scrubbed),
+) -> Answers {
+    Answers {
+        gateway: checked.file.config.gateway.id.clone(),
+        started_at: Arc::clone(&now.civil),
+        reader,
+        last_answer_at: None,
+        directory: Arc::clone(&checked.directory),
+        zone,
+        troubles,
+        scrubbed,
+    }
 }
 
 fn tell_ready() {
@@ -297,6 +318,37 @@ fn spawn_adapters(
         let ended = uplink.run(uplink_stop).await;
         tracing::info!(cut = ?ended.cut, "uplink: closed");
     });
+}
+
+/// The daily look through the journal, where there is one.
+fn spawn_scrub(
+    adapters: &mut Adapters,
+    reader: Option<Reader>,
+    troubles: &Troubles,
+    stopped: &watch::Receiver<bool>,
+) -> Scrubbed {
+    let scrubbed = Scrubbed::default();
+    if let Some(reader) = reader {
+        let stop = until_stopped(stopped.clone());
+        adapters.spawn("scrub", scrub::run(reader, Pace::default(), scrubbed.clone(), troubles.clone(), stop));
+    }
+    scrubbed
+}
+
+/// Follows the devices file; each new version of it comes out.
+fn spawn_devices_watch(
+    checked: &Checked,
+    adapters: &mut Adapters,
+    (link, broker): (DeviceLinkHandle, Option<BrokerHandle>),
+    troubles: &Troubles,
+    stopped: &watch::Receiver<bool>,
+) -> mpsc::Receiver<Listed> {
+    let (listed, out) = mpsc::channel(QUEUE);
+    let path = checked.file.config.device_link.devices_file.clone();
+    let directory = Arc::clone(&checked.directory);
+    let watched = DevicesWatch { path, directory, link, broker, listed, troubles: troubles.clone() };
+    adapters.spawn("devices_file", watched.run(until_stopped(stopped.clone())));
+    out
 }
 
 /// Stops the adapters and closes the journal, each within its own bound.

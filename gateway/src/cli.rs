@@ -106,7 +106,7 @@ pub enum JournalTask {
 /// Change which devices may log in.
 #[derive(Debug, Subcommand)]
 pub enum DeviceTask {
-    /// Add a device, or give it a new secret; the secret is shown once
+    /// Add a device; the secret is shown once
     Add {
         /// The configuration file
         #[arg(long, default_value = CONFIG_DEFAULT)]
@@ -128,7 +128,7 @@ pub enum DeviceTask {
     },
     /// Print the devices
     List(ConfigArg),
-    /// Remove a device; it cannot log in after the next start
+    /// Remove a device; a running gateway ends its connection within seconds. To give it a new secret, remove and add it
     Remove {
         /// The configuration file
         #[arg(long, default_value = CONFIG_DEFAULT)]

@@ -152,7 +152,9 @@ fn device(task: DeviceTask) -> anyhow::Result<u8> {
             let device = devices_file::NewDevice { id: id.clone(), epoch, silent_after_s, kind, place };
             let secret = devices_file::add(path, &device)?;
             println!("{id} {}", secret.reveal());
-            eprintln!("The secret is shown this once. Put it into the device, then start the gateway anew.");
+            eprintln!(
+                "The secret is shown this once. Put it into the device; a running gateway lets it in within seconds."
+            );
             Ok(0)
         }
         DeviceTask::List(_) => {
@@ -170,7 +172,7 @@ fn device(task: DeviceTask) -> anyhow::Result<u8> {
         }
         DeviceTask::Remove { id, .. } => {
             devices_file::remove(path, &id)?;
-            println!("{id} removed; start the gateway anew");
+            println!("{id} removed; a running gateway ends its connection within seconds");
             Ok(0)
         }
     }

@@ -20,6 +20,7 @@ use crate::adapter::kiosk::view::Query;
 use crate::adapter::store::{Reader, Space, StoreEvent, Writer};
 use crate::adapter::uplink::{Refused, UplinkHandle};
 use crate::answers::Answers;
+use crate::devices_watch::Listed;
 use crate::event_loop::Outside;
 use crate::time_source::TimeSource;
 use crate::troubles::Troubles;
@@ -55,6 +56,8 @@ pub struct Daemon {
     pub time: TimeSource,
     /// What does not work just now.
     pub troubles: Troubles,
+    /// New versions of the devices file.
+    pub listed: mpsc::Receiver<Listed>,
     /// What comes back at once.
     pub returned: VecDeque<Input>,
     /// When things were last looked after.
@@ -148,8 +151,11 @@ impl Daemon {
         }
     }
 
-    /// Passes on which parts began or ended to work.
+    /// Passes on which parts began or ended to work, and which devices there are.
     fn look_at_troubles(&mut self) {
+        while let Ok(listed) = self.listed.try_recv() {
+            self.returned.push_back(Input::DevicesListed(listed));
+        }
         for news in self.troubles.take_news() {
             self.returned.push_back(Input::Trouble { kind: news.kind, detail: news.detail });
         }
@@ -225,6 +231,11 @@ impl Outside for Daemon {
                 (LinkId::Device, _) => self.link.command(session, command, payload),
                 (LinkId::Broker, Some(broker)) => broker.command(session, command, payload),
                 (LinkId::Broker, None) => {}
+            },
+            Effect::Close { session } => match session.link {
+                LinkId::Device => self.link.close(session),
+                // The connection is the broker's own; the device's reports stay welcome.
+                LinkId::Broker => {}
             },
             Effect::Upload { lane, after, except, max } => {
                 let taken = self.uplink.upload(lane, after, except, max);

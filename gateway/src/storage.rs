@@ -3,7 +3,7 @@
 //! **Invariant:** no state of the disk or of the file keeps alarms from being taken; only a second instance or the wrong version
 //! of the program does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway_core::Storage;
@@ -11,8 +11,12 @@ use tokio::sync::mpsc;
 
 use crate::adapter::store::{self, Journal, OpenError, StoreEvent, Writer};
 use crate::app::ExitCode;
+use crate::file_stamp::FileStamp;
 use crate::troubles::{Part, Troubles};
 
+/// What stands in an upload for the id of a journal that could not be opened. The centre wants a name, and alarms without a
+/// number say nothing about a journal.
+const NO_JOURNAL: &str = "none";
 /// How often a gateway whose disk takes nothing tries again.
 const STORAGE_RETRY: Duration = Duration::from_secs(30);
 
@@ -24,6 +28,15 @@ pub struct Opened {
     pub restored: store::Restored,
     /// Whether it takes commits.
     pub storage: Storage,
+    /// The file that a person has to mend or replace before another try makes sense, as it is now.
+    pub broken: Option<Broken>,
+}
+
+/// A file that only a person can mend.
+#[derive(Debug)]
+pub struct Broken {
+    path: PathBuf,
+    stamp: Option<FileStamp>,
 }
 
 /// Opens the journal of a state directory. A journal that is damaged, lost or on a disk that takes nothing keeps nobody from
@@ -42,14 +55,17 @@ pub async fn open(dir: &Path, troubles: &Troubles) -> Result<Opened, OpenError> 
                     Storage::Dead
                 }
             };
-            Ok(Opened { journal: Some(journal), restored, storage })
+            Ok(Opened { journal: Some(journal), restored, storage, broken: None })
         }
         Err(error) if error.forbids_running() => Err(error),
         Err(error) => {
             let person = error.needs_a_person();
             tracing::error!(%error, person, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
             troubles.begin(Part::Journal, &error.to_string());
-            Ok(Opened { journal: None, restored: store::Restored::default(), storage: Storage::Dead })
+            let path = store::journal_path(dir);
+            let broken = person.then(|| Broken { stamp: FileStamp::of(&path), path });
+            let restored = store::Restored { journal: NO_JOURNAL.to_owned(), ..store::Restored::default() };
+            Ok(Opened { journal: None, restored, storage: Storage::Dead, broken })
         }
     }
 }
@@ -66,8 +82,9 @@ pub fn writer_or_journal(
     }
 }
 
-/// Ends when a disk that took nothing takes commits again; never, where it always did.
-pub async fn is_back(storage: Storage, mut journal: Option<Journal>) {
+/// Ends when a start anew may find a journal that takes commits: the disk that took nothing takes them again, or the file that
+/// only a person can mend is another. Never, where all was well from the start.
+pub async fn is_back(storage: Storage, mut journal: Option<Journal>, broken: Option<Broken>) {
     if storage == Storage::Journal {
         return std::future::pending().await;
     }
@@ -79,6 +96,8 @@ pub async fn is_back(storage: Storage, mut journal: Option<Journal>) {
                     return;
                 }
             }
+            // Nobody touched it: a new start would find the same, and cut every device's connection for it.
+            None if broken.as_ref().is_some_and(|broken| FileStamp::of(&broken.path) == broken.stamp) => {}
             // It could not even be opened: only a new start can try again.
             None => return,
         }

@@ -27,13 +27,11 @@ pub enum Part {
     Kiosk,
     /// The threads of the card readers.
     CardReaders,
+    /// The devices file; the last good one stays in use.
+    DevicesFile,
 }
 
 impl Part {
-    /// Every part.
-    pub const ALL: [Self; 6] =
-        [Self::Journal, Self::JournalRows, Self::DeviceLinkPlain, Self::DeviceLinkTls, Self::Kiosk, Self::CardReaders];
-
     /// The word for programs, logs and metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -44,6 +42,7 @@ impl Part {
             Self::DeviceLinkTls => "device_link_tls",
             Self::Kiosk => "kiosk",
             Self::CardReaders => "card_readers",
+            Self::DevicesFile => "devices_file",
         }
     }
 
@@ -53,7 +52,7 @@ impl Part {
     pub const fn concerns_alarms(self) -> bool {
         match self {
             Self::Journal | Self::DeviceLinkPlain | Self::DeviceLinkTls => true,
-            Self::JournalRows | Self::Kiosk | Self::CardReaders => false,
+            Self::JournalRows | Self::Kiosk | Self::CardReaders | Self::DevicesFile => false,
         }
     }
 
@@ -65,6 +64,7 @@ impl Part {
             Self::DeviceLinkPlain | Self::DeviceLinkTls => Some("device_link_down"),
             Self::Kiosk => Some("kiosk_down"),
             Self::CardReaders => Some("card_readers_down"),
+            Self::DevicesFile => Some("devices_file_wrong"),
         }
     }
 }

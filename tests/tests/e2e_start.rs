@@ -73,7 +73,7 @@ async fn a_wrong_configuration_starts_nothing_and_ends_with_78() {
         "[uplink]",
         "tls = { address = \"127.0.0.1:0\", certificate = \"none.pem\", key = \"none.key\" }\n\n[uplink]",
     );
-    for (wrong, key) in [(open, "kiosk.listen"), (unreadable, "device_link")] {
+    for (wrong, key) in [(open, "kiosk.listen"), (unreadable, "device_link.tls")] {
         assert_ne!(wrong, good, "{key}");
         std::fs::write(&site.gateway.config, &wrong).expect("written");
         site.gateway.launch().expect("it starts");

@@ -140,6 +140,7 @@ impl Core {
             Input::Uplink(input) => self.handle_uplink(input, now),
             Input::Desk(input) => self.handle_desk(input, now),
             Input::Card(input) => self.handle_card(input, now),
+            Input::DevicesListed(listed) => self.devices_listed(listed, now),
             Input::Trouble { kind, detail } => {
                 let body = AlarmBody { detail: Some(detail), ..crate::reports::own_alarm(kind, None) };
                 self.raise_or_fold_own(&body, None, now);

@@ -361,6 +361,11 @@ pub enum Effect {
         /// JSON.
         payload: Vec<u8>,
     },
+    /// End a connection: its device is no longer this gateway's. It may come back as long as its secret is good.
+    Close {
+        /// The connection.
+        session: SessionId,
+    },
     /// Send entries of a lane: those with `n` > `after`, but for `except`, at most `max`; answer by `Uploaded`.
     Upload {
         /// The lane.

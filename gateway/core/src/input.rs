@@ -106,6 +106,8 @@ pub enum Input {
     Desk(DeskInput),
     /// From the card readers.
     Card(CardInput),
+    /// A new version of the devices file: all its devices, each with the milliseconds after which it counts as silent.
+    DevicesListed(Vec<(DeviceId, u64)>),
     /// The daemon noticed that a part of itself does not work: technicians are told by an alarm.
     Trouble {
         /// The alarm's kind.

@@ -223,8 +223,13 @@ impl Core {
         let device = self.device_mut(id);
         let changed = std::mem::replace(&mut device.record.assigned, false) || !device.record.by_order;
         device.record.by_order = true;
+        let session = device.session;
         self.timers.clear(&Timer::DeviceSilent(id.clone()));
-        self.device_changed(id, changed)
+        let changed = self.device_changed(id, changed);
+        if let Some(session) = session {
+            self.emit_durable(Effect::Close { session });
+        }
+        changed
     }
 
     fn set_device(&mut self, order: &SettingsOrder) -> bool {

@@ -2,13 +2,15 @@
 //!
 //! **Invariant:** silence is an alarm: each assigned device has a moment at which it counts as silent, from the start on.
 
+use std::collections::BTreeMap;
+
 use protocols::device::{AlarmCommand, AlarmState, Command, Heartbeat, PAYLOAD_LEN_MAX, SettingsCommand, encode};
 use protocols::id::{DeviceEpoch, DeviceId};
 use protocols::uplink::{DeviceStateBody, DeviceTrouble, kind};
 
 use crate::alarms::Alarm;
 use crate::core::{Core, Storage};
-use crate::devices::Told;
+use crate::devices::{Device, DeviceRecord, Told};
 use crate::effect::{Effect, Notice};
 use crate::input::{CommandId, OutLane};
 use crate::journal::{Draft, Identity};
@@ -37,6 +39,33 @@ impl Core {
             self.record_trouble(id, DeviceTrouble::Back, None, now);
         } else if first || due {
             self.save_device(id);
+        }
+    }
+
+    /// Looks after the devices of a new version of the devices file, as a start would; orders of the centre stand.
+    pub(crate) fn devices_listed(&mut self, listed: Vec<(DeviceId, u64)>, now: &Now) {
+        let listed: BTreeMap<DeviceId, u64> = listed.into_iter().collect();
+        for id in listed.keys().filter(|id| !self.devices.contains_key(id)).cloned().collect::<Vec<_>>() {
+            let record = DeviceRecord { assigned: false, ..DeviceRecord::new(0) };
+            self.devices.insert(id.clone(), Device::new(id, record));
+        }
+        let mut changed = Vec::new();
+        for (id, device) in self.devices.iter_mut().filter(|(_, device)| !device.record.by_order) {
+            let (was, after_ms) = (device.record.assigned, device.record.silent_after_ms);
+            let wanted = listed.get(id).copied();
+            device.record.assigned = wanted.is_some();
+            device.record.silent_after_ms = wanted.unwrap_or(after_ms);
+            if device.record.assigned != was || device.record.silent_after_ms != after_ms {
+                let watched = (wanted.is_some() && !device.record.silent).then_some(device.record.silent_after_ms);
+                changed.push((id.clone(), watched));
+            }
+        }
+        for (id, watched) in changed {
+            match watched {
+                Some(after_ms) => self.timers.set(Timer::DeviceSilent(id.clone()), now.mono.after_ms(after_ms)),
+                None => self.timers.clear(&Timer::DeviceSilent(id.clone())),
+            }
+            self.emit(Effect::Notify(Notice::Device { device: id }));
         }
     }
 

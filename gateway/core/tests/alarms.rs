@@ -486,6 +486,35 @@ fn a_journal_that_cannot_be_asked_neither_doubles_an_alarm_nor_forgets_one() {
 }
 
 #[test]
+fn the_devices_file_decides_who_is_looked_after_while_the_gateway_runs_too() {
+    let mut bench = Bench::new();
+    bench.input(Input::DevicesListed(vec![(device("btn-new"), 60_000)]));
+    bench.advance(30 * 24 * 3_600_000);
+    bench.settle();
+    let silent: Vec<_> = bench.core.alarms(false).into_iter().filter(|alarm| alarm.kind == "device_silent").collect();
+    let names: Vec<_> = silent.iter().filter_map(|alarm| alarm.device.as_ref()).map(|id| id.as_str()).collect();
+    assert_eq!(names, ["btn-new"], "the new one, and none that was taken out");
+}
+
+#[test]
+fn a_device_that_the_centre_takes_away_loses_its_connection_once_that_is_durable() {
+    let mut bench = Bench::new();
+    bench.connect("btn-0001", 7);
+    bench.settle();
+    bench.take();
+    let body = RawValue::from_string(r#"{"device":"btn-0001"}"#.to_owned()).expect("JSON");
+    let orders = vec![Order { k: 1, kind: "device.unassign".to_owned(), body }];
+    let page = OrderPage { v: 1, stream: "s1".to_owned(), orders };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Other, result: Ok(page) }));
+    let closed = |bench: &Bench| {
+        bench.effects.iter().any(|effect| matches!(effect, Effect::Close { session } if *session == Bench::session(7)))
+    };
+    assert!(!closed(&bench), "not before it is on record");
+    bench.settle();
+    assert!(closed(&bench));
+}
+
+#[test]
 fn nothing_recorded_is_lost_or_doubled_when_the_process_dies_before_a_commit() {
     let mut bench = Bench::new();
     let token = bench.press(1);

@@ -197,3 +197,28 @@ async fn unsubscribing_stops_the_commands() {
     rig.handle.command(session, CommandId(1), b"{}".to_vec());
     assert!(raw.is_quiet(Duration::from_millis(200)).await);
 }
+
+#[tokio::test]
+async fn the_core_can_end_a_connection() {
+    let mut rig = Rig::start(64);
+    let mut raw = rig.client(5, "a").await;
+    raw.send(&subscribe(5, 1, "care/v1/a/command", 1)).await;
+    raw.packet().await;
+    let LinkInput::Connected { session, .. } = rig.input().await else { panic!("announced") };
+    rig.handle.close(session);
+    assert_eq!(raw.rest().await, [0xE0, 1, 0x8B]);
+}
+
+#[tokio::test]
+async fn h_a_device_whose_secret_is_no_longer_good_loses_its_open_connection_and_no_other_does() {
+    let mut rig = Rig::start(64);
+    let (mut a, mut b) = (rig.client(5, "a").await, rig.client(5, "b").await);
+    assert!(rig.handle.cut(&"a".parse().unwrap()));
+    // DISCONNECT, not authorized.
+    assert_eq!(a.packet().await, (0xE0, vec![0x87]));
+    assert_eq!(a.rest().await, b"");
+    assert!(!rig.handle.cut(&"unknown".parse().unwrap()));
+    b.send(&publish(5, 0b0010, b"care/v1/b/event", Some(1), b"{}")).await;
+    let (device, ..) = rig.event().await;
+    assert_eq!(device, "b");
+}

@@ -301,7 +301,13 @@ fn status(state: &State) -> StatusView {
             failure: None,
             last_answer_at: Some("2026-11-24T11:29:58+08:00".to_owned()),
         },
-        journal: JournalView { journal: "7b1c0f5e".to_owned(), n: 1042, hash: "ab".repeat(32), storing: state.storing },
+        journal: JournalView {
+            journal: "7b1c0f5e".to_owned(),
+            n: 1042,
+            hash: "ab".repeat(32),
+            storing: state.storing,
+            scrub: None,
+        },
         readers: vec![ReaderView {
             reader: READER.parse().expect("a reader's name"),
             state: ReaderState::Empty,

@@ -11,4 +11,5 @@ mod place;
 mod release;
 mod restart;
 mod rows;
+mod scrub;
 mod verify;

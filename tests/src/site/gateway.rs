@@ -203,7 +203,7 @@ impl Gateway {
         Err(SiteError::Ended { program, status: said.status, output: format!("{}\n{}", said.out, said.err) })
     }
 
-    /// Adds a device and gives what it logs in with. The daemon knows it after its next start.
+    /// Adds a device and gives what it logs in with. A running daemon knows it within seconds.
     ///
     /// # Errors
     /// The tool fails.

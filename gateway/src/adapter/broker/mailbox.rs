@@ -6,6 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gateway_core::{AckToken, CommandId, SessionId};
+use protocols::id::DeviceId;
 use tokio::sync::Notify;
 
 use super::limits;
@@ -15,6 +16,7 @@ use super::limits;
 pub(super) struct Mail {
     pub acks: Vec<AckToken>,
     pub commands: Vec<(SessionId, CommandId, Vec<u8>)>,
+    pub withdrawn: Vec<DeviceId>,
 }
 
 #[derive(Debug, Default)]
@@ -26,6 +28,12 @@ pub(super) struct Mailbox {
 impl Mailbox {
     pub fn ack(&self, token: AckToken) {
         self.lock().acks.push(token);
+        self.wake.notify_one();
+    }
+
+    /// A device that is not listened to any more; no more than the devices that there were.
+    pub fn withdraw(&self, device: DeviceId) {
+        self.lock().withdrawn.push(device);
         self.wake.notify_one();
     }
 

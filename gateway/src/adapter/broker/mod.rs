@@ -213,6 +213,10 @@ impl Broker {
                 None => Counters::add(&self.shared.counters.acks_late, 1),
             }
         }
+        for device in mail.withdrawn {
+            let told = self.relay.withdraw(&device);
+            self.pending.extend(told);
+        }
         for (session, command, payload) in mail.commands {
             if !self.relay.command(session, command, payload)? {
                 Counters::add(&self.shared.counters.commands_late, 1);
@@ -323,6 +327,11 @@ fn pause(failures: u32) -> Duration {
 }
 
 impl BrokerHandle {
+    /// Does not listen to a device any more: what still comes of it is refused.
+    pub fn withdraw(&self, device: DeviceId) {
+        self.shared.mailbox.withdraw(device);
+    }
+
     /// Acknowledges a publish to the broker; MQTT 3.1.1 knows no reason. Where the connection it came on is gone, nothing
     /// happens: the broker delivers again.
     pub fn ack(&self, token: AckToken, _code: AckCode) {

@@ -102,6 +102,14 @@ impl Relay {
         packets
     }
 
+    /// Does not listen to a device any more: what comes of it from now on is refused. What came before is still acknowledged.
+    pub fn withdraw(&mut self, device: &DeviceId) -> Option<LinkInput> {
+        self.assigned.remove(device);
+        self.market.retain(|_, market| market.device != *device);
+        let number = self.sessions.remove(device)?;
+        Some(LinkInput::Disconnected { device: device.clone(), session: session(number) })
+    }
+
     /// The connection is gone, and all that stood on it; what the core is told.
     pub fn closed(&mut self) -> Vec<LinkInput> {
         self.unacked.clear();
@@ -314,6 +322,22 @@ mod tests {
             };
             assert_eq!(relay.ack(ack_of(&inputs[0])), Some(9));
         }
+    }
+
+    #[test]
+    fn a_device_that_is_withdrawn_is_refused_and_what_came_before_is_still_acknowledged() {
+        let mut relay = relay();
+        relay.opened();
+        let before = ack_of(&relay.delivered(event(1))[1]);
+        let told = relay.withdraw(&"a".parse().unwrap());
+        assert!(matches!(told, Some(LinkInput::Disconnected { .. })), "{told:?}");
+        assert_eq!(relay.ack(before), Some(1));
+        let after = relay.delivered(event(2));
+        assert!(
+            matches!(after.as_slice(), [LinkInput::Refused { reason: LinkRefusal::ForeignTopic, .. }]),
+            "{after:?}"
+        );
+        assert!(relay.opened().concat().iter().all(|filter| !filter.contains("/a/")));
     }
 
     proptest! {

@@ -248,6 +248,10 @@ impl Connection {
         let refusal = match self.shared.judge(login, now) {
             Ok(device) => match self.shared.registry.enter(self.id.number, &device, login, &self.mailbox, now) {
                 Ok(entered) => {
+                    // The directory may have changed between the look and the entry, when nobody could cut this connection.
+                    if self.shared.directory.verify(&device, &login.secret).is_err() {
+                        self.mailbox.end(End::Revoked);
+                    }
                     self.stand(device.clone(), login);
                     return self.session.let_in(device, entered.resumed, &mut self.unsent);
                 }

@@ -108,14 +108,6 @@ pub struct Drained {
 }
 
 impl DeviceLink {
-    /// Checks the settings; certificate and key are read.
-    ///
-    /// # Errors
-    /// [`BindError`], but not [`BindError::Address`].
-    pub fn check(settings: &DeviceLinkSettings) -> Result<(), BindError> {
-        Listeners::new(settings).map(drop)
-    }
-
     /// Makes the link and binds its sockets. Inputs go to `inputs`, whose bound is the back-pressure: when it is full,
     /// connections are not read until it has room.
     ///
@@ -308,6 +300,20 @@ impl DeviceLinkHandle {
                 mailbox.command(command, payload);
             }
             Some(_) | None => count(&self.shared.counters.commands_late),
+        }
+    }
+
+    /// Ends the connection of a device whose secret is no longer good, and forgets what was kept for it; whether it had one.
+    /// To be called after the directory was changed.
+    #[must_use]
+    pub fn cut(&self, device: &DeviceId) -> bool {
+        self.shared.registry.cut(device)
+    }
+
+    /// Ends a connection.
+    pub fn close(&self, session: SessionId) {
+        if let Some(mailbox) = self.shared.registry.mailbox(session.number) {
+            mailbox.end(End::Closed);
         }
     }
 

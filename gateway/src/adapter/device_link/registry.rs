@@ -94,6 +94,17 @@ impl Registry {
         }
     }
 
+    /// Ends the connection of a device and drops what was kept for it; whether it had a connection.
+    pub fn cut(&self, device: &DeviceId) -> bool {
+        let mut tables = self.lock();
+        let Some(sessions) = tables.devices.get_mut(device) else { return false };
+        sessions.kept = None;
+        let current = sessions.current;
+        let Some(mailbox) = current.and_then(|current| tables.mailboxes.get(&current)) else { return false };
+        mailbox.end(End::Revoked);
+        true
+    }
+
     /// The letter box of connection `number`, while it stands.
     pub fn mailbox(&self, number: u64) -> Option<Arc<Mailbox>> {
         self.lock().mailboxes.get(&number).map(Arc::clone)

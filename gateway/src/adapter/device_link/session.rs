@@ -67,6 +67,8 @@ pub(super) enum End {
     CannotServe,
     /// The daemon's shutdown ended it.
     Closed,
+    /// The device was taken out of the directory, or its secret was changed.
+    Revoked,
 }
 
 /// What a step of reading gave.
@@ -440,6 +442,7 @@ impl Session {
             End::KeepAlive => Some(DisconnectReasonCode::KeepAliveTimeout),
             End::CannotServe => Some(DisconnectReasonCode::QuotaExceeded),
             End::Closed => Some(DisconnectReasonCode::ServerShuttingDown),
+            End::Revoked => Some(DisconnectReasonCode::NotAuthorized),
         };
         self.say_goodbye(code, out);
         Received::End(end, input)

@@ -83,6 +83,21 @@ pub struct JournalView {
     pub hash: String,
     /// Whether it takes entries just now.
     pub storing: bool,
+    /// The last look through all of it since the start; absent before the first.
+    pub scrub: Option<ScrubView>,
+}
+
+/// A look through the whole journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScrubView {
+    /// Civil time of its end, RFC 3339.
+    pub ended_at: Option<String>,
+    /// Entries that it looked at.
+    pub entries: u64,
+    /// Those that are damaged.
+    pub damaged: u64,
+    /// The first of them.
+    pub first_damaged: Option<u64>,
 }
 
 /// A reader.

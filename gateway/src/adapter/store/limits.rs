@@ -6,8 +6,8 @@ pub const INSERT_ROWS_MAX: usize = 100;
 pub const ORIGIN_BLOCK_SHIFT: u32 = 12;
 /// How long a foreign lock on the file is waited for: an alarm's local bound is 2 s.
 pub const BUSY_WAIT_MS: u64 = 2_000;
-/// Connections that read: three lanes, a look-up by origin, a page for staff.
-pub const READERS_MAX: u32 = 5;
+/// Connections that read: three lanes, a look-up by origin, a page for staff, the daily scrub.
+pub const READERS_MAX: u32 = 6;
 /// How long a read waits for a free connection.
 pub const READER_WAIT_MS: u64 = 5_000;
 /// Groups between the core and the writer. The core keeps one under way; one more may be handed over meanwhile.

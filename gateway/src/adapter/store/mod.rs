@@ -41,6 +41,7 @@ pub use chain::{Fault, Hash, link};
 pub use error::OpenError;
 pub use failure::{FailureClass, StoreFailure};
 pub use open::{Begun, Journal, Storage};
+pub use place::journal_path;
 pub use reader::{DamagedRow, LaneBatch, LaneQuery, Reader};
 pub use restore::Restored;
 pub use show::{ShowError, ShowFilter, show};

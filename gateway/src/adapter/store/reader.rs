@@ -134,6 +134,18 @@ impl Reader {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
+    /// The numbers of the first and the last entry; 1 and 0 where there is none.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn bounds(&self) -> Result<(u64, u64), StoreFailure> {
+        let row = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT coalesce((SELECT min(n) FROM entry), 1), coalesce((SELECT max(n) FROM entry), 0)",
+        );
+        let (first, last) = row.fetch_one(&self.pool).await?;
+        Ok((first.cast_unsigned(), last.cast_unsigned()))
+    }
+
     /// Checks entries `first` to `last` (which are there) once more: places in the chain, columns, private records. For a
     /// look at the whole journal from time to time, in parts; gives the first entry that is damaged.
     ///
