@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
-use protocols::uplink::{AlarmBody, Origin, Urgency};
+use protocols::uplink::{AlarmBody, FoldedSeqs, Origin, Urgency};
 use serde::{Deserialize, Serialize};
 
 use crate::input::OutLane;
 use crate::lateness::Undated;
-use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX};
+use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX, REPEATS_RANGES_MAX};
 
 /// What a line of an alarm's history tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -118,6 +118,9 @@ pub struct Alarm {
     /// Those of them that no entry tells of yet: they came too fast.
     #[serde(default)]
     pub unrecorded: u64,
+    /// Which those are, where the device numbered them.
+    #[serde(default)]
+    pub unrecorded_seqs: Vec<FoldedSeqs>,
     /// Civil time of recording, RFC 3339.
     pub opened_at: String,
     /// How far it has come.
@@ -157,6 +160,7 @@ impl Alarm {
             press_n: press.map_or(0, |_| n),
             press_lane: lane_of(body.urgency),
             unrecorded: 0,
+            unrecorded_seqs: Vec::new(),
             other_epochs: BTreeMap::new(),
             on_their_way: BTreeMap::new(),
             presses: 1,
@@ -243,6 +247,17 @@ impl Alarm {
         self.cancelled = true;
         let what = AlarmEvent::TakenBack;
         self.note(AlarmStep { what, state: self.state, by: None, at: at.to_owned(), cause: None });
+    }
+
+    /// Counts a press that gets no entry of its own. False when no more can be named: the entry for all of them is due.
+    pub(crate) fn count_unrecorded(&mut self, press: Option<(DeviceEpoch, Seq)>) -> bool {
+        self.unrecorded = self.unrecorded.saturating_add(1);
+        let Some((epoch, seq)) = press else { return true };
+        match self.unrecorded_seqs.last_mut() {
+            Some(last) if last.epoch == epoch && last.to.get().checked_add(1) == Some(seq.get()) => last.to = seq,
+            Some(_) | None => self.unrecorded_seqs.push(FoldedSeqs { epoch, from: seq, to: seq }),
+        }
+        self.unrecorded_seqs.len() < REPEATS_RANGES_MAX
     }
 
     /// Its presses, by epoch.

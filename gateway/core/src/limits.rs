@@ -28,8 +28,13 @@ pub const ALARM_EPOCHS_MAX: usize = 4;
 /// Entries in [`REPEATS_WINDOW_MS`] about further presses of one device: a frightened person's presses are each told; of a
 /// stuck button (ten a second) the count is told.
 pub const REPEATS_MAX: u32 = 6;
-/// See [`REPEATS_MAX`]: one minute, so that a count is never older.
+/// Runs of numbers in one entry about presses that came too fast: one for a stuck button; more where other reports come
+/// between, and then the entry is written at once.
+pub const REPEATS_RANGES_MAX: usize = 64;
+/// See [`REPEATS_MAX`].
 pub const REPEATS_WINDOW_MS: u64 = 60_000;
+/// How long presses that came too fast may wait to be told together: the centre's picture of an alarm is never older.
+pub const REPEATS_TOLD_AFTER_MS: u64 = 10_000;
 /// A press that took longer to be recorded than this is shown and told with its age: longer than a device takes to
 /// connect and try again.
 pub const LATE_PRESS_MS: u64 = 60_000;

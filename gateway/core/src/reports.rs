@@ -18,7 +18,7 @@ use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LinkRefusal, LookUpFailed, NewestReports, OutLane, Ticket};
 use crate::journal::{Draft, Identity, fingerprint, hex_lower};
 use crate::lateness::Undated;
-use crate::limits::{REPEATS_WINDOW_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
+use crate::limits::{REPEATS_TOLD_AFTER_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
 use crate::time::Now;
 use crate::timers::Timer;
 
@@ -289,7 +289,7 @@ impl Core {
         alarm.fold(press, body.alarm.urgency, &now.civil);
         let (state, about, device) = (alarm.state, alarm.origin.clone(), alarm.device.clone());
         if !more_urgent && device.is_some_and(|device| !self.device_mut(&device).may_repeat(now.mono)) {
-            return self.fold_without_entry(id, now);
+            return self.fold_without_entry(id, press, now);
         }
         let lane = if more_urgent { lane_of(body.alarm.urgency) } else { OutLane::AlarmNotes };
         let recorded = self.journal.record(
@@ -312,15 +312,17 @@ impl Core {
 
     /// A press that came too fast: it is counted with the alarm, durable before it is acknowledged, and told to the
     /// centre together with others.
-    fn fold_without_entry(&mut self, id: &str, now: &Now) {
+    fn fold_without_entry(&mut self, id: &str, press: Option<(u32, Seq)>, now: &Now) {
         let Some(alarm) = self.alarms.get_mut(id) else { return };
-        alarm.unrecorded = alarm.unrecorded.saturating_add(1);
+        let room = alarm.count_unrecorded(press);
         let (state, alarm) = (alarm.state, alarm.clone());
         self.save_alarm(&alarm);
         self.emit(Effect::Count { name: "alarm_repeats_counted", label: "device" });
         let timer = Timer::RepeatsDue(id.to_owned());
-        if !self.timers.is_set(&timer) {
-            self.timers.set(timer, now.mono.after_ms(REPEATS_WINDOW_MS));
+        if !room {
+            self.tell_unrecorded(id, now);
+        } else if !self.timers.is_set(&timer) {
+            self.timers.set(timer, now.mono.after_ms(REPEATS_TOLD_AFTER_MS));
         }
         self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
         self.tell_alarm(id);
@@ -331,10 +333,14 @@ impl Core {
         self.timers.clear(&Timer::RepeatsDue(id.to_owned()));
         let Some(alarm) = self.alarms.get_mut(id).filter(|alarm| alarm.unrecorded > 0) else { return };
         let folded = std::mem::take(&mut alarm.unrecorded);
+        let folded_seqs = std::mem::take(&mut alarm.unrecorded_seqs);
         let about = alarm.origin.clone();
         let own = own_alarm(&alarm.kind, alarm.device.as_ref());
-        let body =
-            OwnAlarmBody { folded: Some(folded), ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own }) };
+        let body = OwnAlarmBody {
+            folded: Some(folded),
+            folded_seqs,
+            ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own })
+        };
         let recorded = self.journal.record(
             Draft {
                 identity: Identity::Own,

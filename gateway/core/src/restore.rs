@@ -15,7 +15,7 @@ use crate::core::{Core, CoreConfig, Quarantined, Storage};
 use crate::devices::{Device, DeviceRecord};
 use crate::input::OutLane;
 use crate::journal::{Head, Journal};
-use crate::limits::{REPEATS_WINDOW_MS, RETRY_MS_MAX_ALARMS};
+use crate::limits::{REPEATS_TOLD_AFTER_MS, RETRY_MS_MAX_ALARMS};
 use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::{OrdersLane, OrdersRecord};
 use crate::outbox::{LaneRecord, OutboxLane};
@@ -200,7 +200,7 @@ impl Core {
         let unrecorded: Vec<String> =
             self.alarms.iter().filter(|alarm| alarm.unrecorded > 0).map(|alarm| alarm.id.clone()).collect();
         for alarm in unrecorded {
-            self.timers.set(Timer::RepeatsDue(alarm), now.mono.after_ms(REPEATS_WINDOW_MS));
+            self.timers.set(Timer::RepeatsDue(alarm), now.mono.after_ms(REPEATS_TOLD_AFTER_MS));
         }
         match self.config.storage {
             Storage::Journal => self.conclude_interrupted_sales(now),

@@ -91,7 +91,7 @@ impl Core {
             closed_by_age: self.catalogue_old && self.config.catalogue_age.when_old == WhenOld::Close,
             lanes: self.lanes.each_ref().map(|lane| LaneView {
                 lane: lane.lane,
-                waiting: lane.record.waiting,
+                waiting: lane.record.waiting.saturating_add(self.summaries_due(lane.lane)),
                 cursor: lane.record.cursor,
             }),
             readers: self.readers.iter().map(|(reader, state)| (reader.clone(), *state)).collect(),
@@ -101,6 +101,15 @@ impl Core {
             devices_silent: devices.filter(|device| device.record.silent).count(),
             quarantined: self.quarantine.len(),
             sales_unknown: self.sales.by_id.values().filter(|sale| sale.is_unknown()).count(),
+        }
+    }
+
+    /// Entries that are still to be written about presses that came too fast for entries of their own.
+    fn summaries_due(&self, lane: OutLane) -> u64 {
+        if lane == OutLane::AlarmNotes {
+            self.alarms.iter().filter(|alarm| alarm.unrecorded > 0).count() as u64
+        } else {
+            0
         }
     }
 

@@ -147,6 +147,13 @@ fn d18_a_stuck_button_is_acknowledged_each_time_told_by_count_and_stands_before_
     assert!(repeats.len() < 20, "{} entries", repeats.len());
     let told: u64 = repeats.iter().map(|body| body["folded"].as_u64().unwrap_or(1)).sum();
     assert_eq!(told, 599, "the centre hears of every press");
+    let named: u64 = repeats
+        .iter()
+        .flat_map(|body| body["folded_seqs"].as_array().cloned().unwrap_or_default())
+        .map(|run| run["to"].as_u64().unwrap_or(0) + 1 - run["from"].as_u64().unwrap_or(0))
+        .sum();
+    let own = repeats.iter().filter(|body| body["folded"].is_null()).count() as u64;
+    assert_eq!(named + own, 599, "by its number");
     let emergencies = bench.rows.iter().filter(|row| row.kind == "alarm.raised" && row.bytes.contains("emergency"));
     assert_eq!(emergencies.map(|row| row.lane).collect::<Vec<_>>(), [OutLane::Alarms; 2]);
     assert!(lane_of(&bench, "alarm.repeated").iter().all(|lane| *lane == OutLane::AlarmNotes));

@@ -1,12 +1,13 @@
 //! Bodies of the entries about alarms and devices.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
 use crate::device::AlarmState;
-use crate::id::{ActorId, DeviceId};
+use crate::id::{ActorId, DeviceEpoch, DeviceId, Seq};
 
 /// How soon somebody has to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,11 +62,25 @@ pub struct OwnAlarmBody {
     /// Of an `alarm.repeated`: how many further presses it stands for, where they came too fast for one entry each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<u64>,
+    /// Which they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folded_seqs: Vec<FoldedSeqs>,
+}
+
+/// Reports of one epoch with consecutive numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldedSeqs {
+    /// The device's epoch.
+    pub epoch: DeviceEpoch,
+    /// The first number.
+    pub from: Seq,
+    /// The last number.
+    pub to: Seq,
 }
 
 impl From<AlarmBody> for OwnAlarmBody {
     fn from(alarm: AlarmBody) -> Self {
-        Self { alarm, report: None, folded: None }
+        Self { alarm, report: None, folded: None, folded_seqs: Vec::new() }
     }
 }
 

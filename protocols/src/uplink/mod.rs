@@ -11,8 +11,8 @@ mod origin;
 mod sale;
 
 pub use alarm::{
-    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, OwnAlarmBody,
-    ReportRefusedBody, Urgency,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, FoldedSeqs,
+    OwnAlarmBody, ReportRefusedBody, Urgency,
 };
 pub use entry::{
     Clock, Entry, EntryUpload, HASH_LEN, Head, Outcome, PrivateRecord, Results, UploadResult, Uploads, kind,

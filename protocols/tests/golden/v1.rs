@@ -12,7 +12,7 @@ use protocols::unit::Points;
 use protocols::uplink::{
     AccountState, AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, CardProof, CatalogueOrder,
     CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble, DeviceUnassignOrder,
-    Entry, EntryUpload, Epoch, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage,
+    Entry, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage,
     OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder, PrivateRecord, PurseIntent, PurseProof,
     ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder,
     SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency, kind, order_kind,
@@ -359,8 +359,9 @@ fn bodies_about_alarms_and_devices() {
             },
             report: Some(press()),
             folded: Some(594),
+            folded_seqs: vec![FoldedSeqs { epoch: 1, from: seq(7), to: seq(600) }],
         },
-        r#"{"kind":"conflict","urgency":"technical","device":"btn-0001","boot":null,"up_ms":null,"at":null,"battery_mv":null,"rssi_dbm":null,"detail":null,"report":{"source":"device:btn-0001","epoch":1,"seq":42},"folded":594}"#,
+        r#"{"kind":"conflict","urgency":"technical","device":"btn-0001","boot":null,"up_ms":null,"at":null,"battery_mv":null,"rssi_dbm":null,"detail":null,"report":{"source":"device:btn-0001","epoch":1,"seq":42},"folded":594,"folded_seqs":[{"epoch":1,"from":7,"to":600}]}"#,
     );
     uplink(
         &AlarmDatedBody { age_ms: 10_800_000, boot: 17, up_ms: 123_456 },

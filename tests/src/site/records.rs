@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use protocols::uplink::{Entry, FoldedSeqs, OwnAlarmBody};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row};
 
@@ -178,6 +179,20 @@ pub fn reports(entries: &[Record]) -> BTreeMap<ReportKey, Vec<String>> {
         }
     }
     found
+}
+
+/// Runs of presses that came too fast for entries of their own: device, epoch, first and last number.
+#[must_use]
+pub fn folded(entries: &[Record]) -> Vec<(String, u32, u64, u64)> {
+    let mut runs = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.kind == "alarm.repeated") {
+        let Ok(read) = serde_json::from_str::<Entry>(&entry.bytes) else { continue };
+        let Ok(body) = read.body_as::<OwnAlarmBody>() else { continue };
+        let Some(device) = body.alarm.device else { continue };
+        let run = |run: &FoldedSeqs| (device.as_str().to_owned(), run.epoch, run.from.get(), run.to.get());
+        runs.extend(body.folded_seqs.iter().map(run));
+    }
+    runs
 }
 
 fn report_key(origin: &str) -> Option<ReportKey> {
