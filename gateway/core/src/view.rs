@@ -34,7 +34,7 @@ pub struct DeviceView {
 pub struct LaneView {
     /// The lane.
     pub lane: OutLane,
-    /// Entries that the centre does not have yet.
+    /// Entries that the centre does not have yet, durable or not.
     pub waiting: u64,
     /// Every entry of the lane up to here is at the centre or in quarantine.
     pub cursor: u64,
@@ -91,7 +91,11 @@ impl Core {
             closed_by_age: self.catalogue_old && self.config.catalogue_age.when_old == WhenOld::Close,
             lanes: self.lanes.each_ref().map(|lane| LaneView {
                 lane: lane.lane,
-                waiting: lane.record.waiting.saturating_add(self.summaries_due(lane.lane)),
+                waiting: lane
+                    .record
+                    .waiting
+                    .saturating_add(self.journal.unsettled_in(lane.lane))
+                    .saturating_add(self.summaries_due(lane.lane)),
                 cursor: lane.record.cursor,
             }),
             readers: self.readers.iter().map(|(reader, state)| (reader.clone(), *state)).collect(),
