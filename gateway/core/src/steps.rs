@@ -4,7 +4,7 @@
 
 use protocols::device::AlarmState;
 use protocols::id::ActorId;
-use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency, kind};
 
 use crate::alarms::{Alarm, AlarmStep, lane_of};
 use crate::core::{Core, Held, Storage};
@@ -48,18 +48,7 @@ impl Core {
         if state > alarm.state {
             let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
             let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
-            self.journal.record(
-                Draft {
-                    identity: Identity::Own,
-                    kind: kind::ALARM_STATE,
-                    about: Some(&about),
-                    body: &body,
-                    fingerprint: 0,
-                    lane,
-                    private: None,
-                },
-                now,
-            );
+            self.record_step(&about, lane, &body, now);
             self.advance_alarm(id, AlarmStep::new(state, Some(by), &now.civil, cause));
         }
         let state = self.alarms.get(id).map_or(state, |alarm| alarm.state);
@@ -105,6 +94,21 @@ impl Core {
         self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
     }
 
+    fn record_step(&mut self, about: &Origin, lane: OutLane, body: &AlarmStepBody, now: &Now) {
+        self.journal.record(
+            Draft {
+                identity: Identity::Own,
+                kind: kind::ALARM_STATE,
+                about: Some(about),
+                body,
+                fingerprint: 0,
+                lane,
+                private: None,
+            },
+            now,
+        );
+    }
+
     /// Ends an alarm of the gateway's own whose cause is over, in the gateway's name.
     pub(crate) fn end_own(&mut self, own: &str, now: &Now) {
         let Some(id) = self.alarms.open_of(None, own).map(str::to_owned) else { return };
@@ -114,18 +118,7 @@ impl Core {
         let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
         let (state, cause) = (AlarmState::Resolved, Some(CAUSE_OVER.to_owned()));
         let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
-        self.journal.record(
-            Draft {
-                identity: Identity::Own,
-                kind: kind::ALARM_STATE,
-                about: Some(&about),
-                body: &body,
-                fingerprint: 0,
-                lane,
-                private: None,
-            },
-            now,
-        );
+        self.record_step(&about, lane, &body, now);
         self.advance_alarm(&id, AlarmStep::new(state, Some(by), &now.civil, cause));
     }
 
