@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, Storage};
 use crate::limits::CATALOGUE_CONFIRMED_KEPT_EVERY_MS;
-use crate::reports::own_alarm;
+use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 

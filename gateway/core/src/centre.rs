@@ -6,7 +6,7 @@ use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure, UplinkInput};
 use crate::outbox::RefusedWhole;
-use crate::reports::own_alarm;
+use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 

@@ -142,7 +142,7 @@ impl Core {
             Input::Card(input) => self.handle_card(input, now),
             Input::DevicesListed(listed) => self.devices_listed(listed, now),
             Input::Trouble { kind, detail } => {
-                let body = AlarmBody { detail: Some(detail), ..crate::reports::own_alarm(kind, None) };
+                let body = AlarmBody { detail: Some(detail), ..crate::raising::own_alarm(kind, None) };
                 self.raise_or_fold_own(&body, None, now);
             }
             Input::Timer => {}
@@ -245,7 +245,7 @@ impl Core {
     fn space_is_low(&mut self, low: bool, now: &Now) {
         let was_low = std::mem::replace(&mut self.storage_low, low);
         if low && !was_low {
-            self.raise_or_fold_own(&crate::reports::own_alarm("storage_low", None), None, now);
+            self.raise_or_fold_own(&crate::raising::own_alarm("storage_low", None), None, now);
         }
     }
 

@@ -91,7 +91,7 @@ impl Core {
 
     /// Tells the centre, once after the start, that this gateway cannot store anything.
     pub(crate) fn report_dead_storage(&mut self, now: &Now) {
-        let mut body = crate::reports::own_alarm("storage", None);
+        let mut body = crate::raising::own_alarm("storage", None);
         body.urgency = Urgency::Urgent;
         self.raise_own_without_disk(&body, None, now);
     }

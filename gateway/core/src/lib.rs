@@ -25,6 +25,8 @@ mod listening;
 mod orders;
 mod outbox;
 mod parting;
+mod raising;
+mod refusals;
 mod reports;
 mod restore;
 mod sales;

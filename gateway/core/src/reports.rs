@@ -1,4 +1,4 @@
-//! What devices send: event reports, heartbeats, and what was refused.
+//! What devices send: event reports and heartbeats.
 //!
 //! **Invariant:** a report is acknowledged only after its entry, or the entry of its duplicate, is durable.
 //! **Invariant:** nothing that a known device sends is dropped: what cannot be understood raises an alarm instead.
@@ -6,21 +6,18 @@
 
 use protocols::device::{EventReport, Heartbeat, Kind};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{
-    AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarmBody, ReportRefusedBody, Source, Urgency, kind,
-};
-use protocols::{device::AlarmState, version};
+use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarmBody, Source, Urgency, kind};
+use protocols::version;
 
-use crate::alarms::{Alarm, OnItsWay, lane_of};
 use crate::core::{Core, Held, LookUp, Storage};
 use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
-use crate::input::{AckToken, LinkInput, LinkRefusal, LookUpFailed, NewestReports, OutLane, Ticket};
-use crate::journal::{Draft, Identity, fingerprint, hex_lower};
-use crate::lateness::Undated;
-use crate::limits::{REPEATS_TOLD_AFTER_MS, REPORT_WINDOW, SAMPLE_LEN_MAX};
+use crate::input::{AckToken, LinkInput, LookUpFailed, NewestReports, OutLane, Ticket};
+use crate::journal::{Draft, Identity, fingerprint};
+use crate::limits::REPORT_WINDOW;
+use crate::raising::own_alarm;
+use crate::refusals::sample;
 use crate::time::Now;
-use crate::timers::Timer;
 
 /// Milliseconds after which a device that nobody configured counts as silent: three missed hourly heartbeats.
 const SILENT_AFTER_MS_DEFAULT: u64 = 3 * 3_600_000;
@@ -238,133 +235,6 @@ impl Core {
         }
     }
 
-    /// Raises an alarm of its own.
-    pub(crate) fn raise_alarm(
-        &mut self,
-        identity: Identity,
-        about: Option<&Origin>,
-        body: &OwnAlarmBody,
-        fingerprint: u64,
-        press: Option<(u32, Seq)>,
-        now: &Now,
-    ) {
-        let recorded = self.journal.record(
-            Draft {
-                identity,
-                kind: kind::ALARM_RAISED,
-                about,
-                body,
-                fingerprint,
-                lane: lane_of(body.alarm.urgency),
-                private: None,
-            },
-            now,
-        );
-        let mut alarm = Alarm::new(recorded.origin, recorded.n, &body.alarm, press, &now.civil);
-        if let (Some(boot), Some(up_ms)) = (body.alarm.boot, body.alarm.up_ms) {
-            alarm.undated = Some(Undated { boot, up_ms, recorded: now.mono });
-        }
-        let id = alarm.id.clone();
-        self.save_alarm(&alarm);
-        self.alarms.insert(alarm);
-        self.date_alarm(&id, now);
-        self.watch_press(&id, false, now);
-        self.after_durable(Held::ShowAlarm { alarm: id.clone(), state: AlarmState::Raised });
-        self.tell_alarm(&id);
-    }
-
-    /// Folds a further press into an open alarm.
-    pub(crate) fn fold_alarm(
-        &mut self,
-        id: &str,
-        identity: Identity,
-        body: &OwnAlarmBody,
-        fingerprint: u64,
-        press: Option<(u32, Seq)>,
-        now: &Now,
-    ) {
-        let late = self.alarms.get(id).is_some_and(|alarm| self.is_press_on_its_way(alarm));
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
-        let more_urgent = body.alarm.urgency > alarm.urgency;
-        alarm.fold(press, body.alarm.urgency, &now.civil);
-        let (state, about, device) = (alarm.state, alarm.origin.clone(), alarm.device.clone());
-        if !more_urgent && device.is_some_and(|device| !self.device_mut(&device).may_repeat(now.mono)) {
-            return self.fold_without_entry(id, press, now);
-        }
-        let lane = if more_urgent { lane_of(body.alarm.urgency) } else { OutLane::AlarmNotes };
-        let recorded = self.journal.record(
-            Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
-            now,
-        );
-        let way = OnItsWay { lane, origin: recorded.origin, press };
-        let Some(alarm) = self.alarms.get(id) else { return };
-        let mut alarm = alarm.clone();
-        alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
-        if press.is_some() {
-            (alarm.press_n, alarm.press_lane) = (recorded.n, lane);
-        }
-        self.alarms.replace(alarm.clone());
-        self.save_alarm(&alarm);
-        self.watch_press(id, late, now);
-        self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
-        self.tell_alarm(id);
-    }
-
-    /// A press that came too fast: it is counted with the alarm, durable before it is acknowledged, and told to the
-    /// centre together with others.
-    fn fold_without_entry(&mut self, id: &str, press: Option<(u32, Seq)>, now: &Now) {
-        let Some(alarm) = self.alarms.get_mut(id) else { return };
-        let room = alarm.count_unrecorded(press);
-        let (state, alarm) = (alarm.state, alarm.clone());
-        self.save_alarm(&alarm);
-        self.emit(Effect::Count { name: "alarm_repeats_counted", label: "device" });
-        let timer = Timer::RepeatsDue(id.to_owned());
-        if !room {
-            self.tell_unrecorded(id, now);
-        } else if !self.timers.is_set(&timer) {
-            self.timers.set(timer, now.mono.after_ms(REPEATS_TOLD_AFTER_MS));
-        }
-        self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
-        self.tell_alarm(id);
-    }
-
-    /// Tells the centre of presses that came too fast for entries of their own.
-    pub(crate) fn tell_unrecorded(&mut self, id: &str, now: &Now) {
-        self.timers.clear(&Timer::RepeatsDue(id.to_owned()));
-        let Some(alarm) = self.alarms.get_mut(id).filter(|alarm| alarm.unrecorded > 0) else { return };
-        let folded = std::mem::take(&mut alarm.unrecorded);
-        let folded_seqs = std::mem::take(&mut alarm.unrecorded_seqs);
-        let about = alarm.origin.clone();
-        let own = own_alarm(&alarm.kind, alarm.device.as_ref());
-        let body = OwnAlarmBody {
-            folded: Some(folded),
-            folded_seqs,
-            ..OwnAlarmBody::from(AlarmBody { urgency: alarm.urgency, ..own })
-        };
-        let recorded = self.journal.record(
-            Draft {
-                identity: Identity::Own,
-                kind: kind::ALARM_REPEATED,
-                about: Some(&about),
-                body: &body,
-                fingerprint: 0,
-                lane: OutLane::AlarmNotes,
-                private: None,
-            },
-            now,
-        );
-        let Some(alarm) = self.alarms.get(id) else { return };
-        let mut alarm = alarm.clone();
-        let press = alarm.press_before_last(folded);
-        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, press };
-        alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
-        if alarm.press_n > 0 {
-            (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);
-        }
-        self.alarms.replace(alarm.clone());
-        self.save_alarm(&alarm);
-    }
-
     fn record_cancel(&mut self, device: &DeviceId, report: &EventReport, origin: Origin, fingerprint: u64, now: &Now) {
         let found = report.of.and_then(|of| self.alarms.with_press(device, report.epoch, of)).map(str::to_owned);
         let Some(id) = found else {
@@ -452,92 +322,6 @@ impl Core {
         }
     }
 
-    /// Raises an alarm of the gateway's own, or folds it into the open one of its kind and device.
-    pub(crate) fn raise_or_fold_own(&mut self, body: &AlarmBody, about: Option<&Origin>, now: &Now) {
-        self.raise_or_fold(&OwnAlarmBody::from(body.clone()), about, None, now);
-    }
-
-    fn raise_or_fold(&mut self, body: &OwnAlarmBody, about: Option<&Origin>, press: Option<(u32, Seq)>, now: &Now) {
-        if self.config.storage == Storage::Dead {
-            return self.raise_own_without_disk(&body.alarm, about, now);
-        }
-        let open = self.alarms.open_of(body.alarm.device.as_ref(), &body.alarm.kind).map(str::to_owned);
-        match open {
-            Some(id) => self.fold_alarm(&id, Identity::Own, body, 0, press, now),
-            None => self.raise_alarm(Identity::Own, about, body, 0, press, now),
-        }
-    }
-
-    pub(crate) fn refuse_report(
-        &mut self,
-        device: Option<&DeviceId>,
-        reason: &'static str,
-        ack: Option<AckToken>,
-        code: AckCode,
-        payload: &[u8],
-        now: &Now,
-    ) {
-        let body = ReportRefusedBody {
-            device: device.cloned(),
-            reason: reason.to_owned(),
-            size: payload.len() as u64,
-            sample: (!payload.is_empty()).then(|| sample(payload)),
-        };
-        self.record_refusal(&body, reason, ack, code, now);
-    }
-
-    fn link_refused(
-        &mut self,
-        device: Option<&DeviceId>,
-        reason: LinkRefusal,
-        ack: Option<AckToken>,
-        size: u64,
-        first: &[u8],
-        now: &Now,
-    ) {
-        let code = match reason {
-            LinkRefusal::Oversize => AckCode::QuotaExceeded,
-            LinkRefusal::Login
-            | LinkRefusal::ForeignTopic
-            | LinkRefusal::ForeignSubscription
-            | LinkRefusal::Malformed
-            | LinkRefusal::Limit => AckCode::NotAuthorized,
-        };
-        let body = ReportRefusedBody {
-            device: device.cloned(),
-            reason: reason.word().to_owned(),
-            size,
-            sample: (!first.is_empty()).then(|| sample(first)),
-        };
-        self.record_refusal(&body, reason.word(), ack, code, now);
-    }
-
-    fn record_refusal(
-        &mut self,
-        body: &ReportRefusedBody,
-        reason: &'static str,
-        ack: Option<AckToken>,
-        code: AckCode,
-        now: &Now,
-    ) {
-        self.emit(Effect::Count { name: "reports_refused", label: reason });
-        if self.config.storage == Storage::Journal {
-            self.journal.record(
-                Draft {
-                    identity: Identity::Own,
-                    kind: kind::REPORT_REFUSED,
-                    about: None,
-                    body,
-                    fingerprint: 0,
-                    lane: OutLane::Rest,
-                    private: None,
-                },
-                now,
-            );
-            self.acknowledge(ack, code);
-        }
-    }
-
     /// A heartbeat that a broker kept comes again at each connect, whether the device lives or not: it is counted, and
     /// no entry is made of it.
     fn set_aside_retained(&mut self, ack: Option<AckToken>) {
@@ -597,29 +381,5 @@ pub(crate) fn alarm_body(device: &DeviceId, report: &EventReport, urgency: Urgen
         battery_mv: report.battery_mv,
         rssi_dbm: report.rssi_dbm,
         detail: detail.or_else(|| report.detail.as_ref().map(|detail| detail.as_str().to_owned())),
-    }
-}
-
-/// The body of a technical alarm of the gateway's own.
-pub(crate) fn own_alarm(kind: &str, device: Option<&DeviceId>) -> AlarmBody {
-    AlarmBody {
-        kind: kind.to_owned(),
-        urgency: Urgency::Technical,
-        device: device.cloned(),
-        boot: None,
-        up_ms: None,
-        at: None,
-        battery_mv: None,
-        rssi_dbm: None,
-        detail: None,
-    }
-}
-
-/// The first bytes of a payload, as text where they are text, else as hex.
-fn sample(payload: &[u8]) -> String {
-    let first = payload.get(..SAMPLE_LEN_MAX).unwrap_or(payload);
-    match std::str::from_utf8(payload) {
-        Ok(text) => text.chars().filter(|c| !c.is_control()).take(SAMPLE_LEN_MAX).collect(),
-        Err(_) => hex_lower(first),
     }
 }

@@ -12,7 +12,7 @@ use crate::effect::{DeskAnswer, Effect, Refusal};
 use crate::input::{OutLane, ReplyToken};
 use crate::journal::{Draft, Identity};
 use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, CAUSE_LEN_MAX, PRESS_UNDELIVERED_MS};
-use crate::reports::own_alarm;
+use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 

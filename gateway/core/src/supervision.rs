@@ -14,7 +14,7 @@ use crate::devices::{Device, DeviceRecord, Told};
 use crate::effect::{Effect, Notice};
 use crate::input::{CommandId, OutLane};
 use crate::journal::{Draft, Identity};
-use crate::reports::own_alarm;
+use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 

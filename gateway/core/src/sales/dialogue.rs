@@ -311,7 +311,7 @@ impl Core {
                 if let Some(visit) = self.sales.visits.get_mut(reader) {
                     visit.declined = Some(Refusal::CardCounterRegress);
                 }
-                let mut body = crate::reports::own_alarm("card_counter_regress", None);
+                let mut body = crate::raising::own_alarm("card_counter_regress", None);
                 body.urgency = protocols::uplink::Urgency::Urgent;
                 body.detail = Some(format!("sale {id}, counter {}", found.get()));
                 self.raise_or_fold_own(&body, None, now);

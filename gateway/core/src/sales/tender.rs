@@ -22,7 +22,7 @@ use crate::effect::{Effect, Refusal};
 use crate::input::{DialogueId, OutLane, UplinkFailure};
 use crate::journal::{Draft, Identity, seal_private};
 use crate::limits::HOLD_WAIT_MS;
-use crate::reports::own_alarm;
+use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
 
