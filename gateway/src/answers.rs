@@ -21,11 +21,9 @@ use crate::adapter::kiosk::view::{
 };
 use crate::adapter::store::{LaneQuery, Reader};
 use crate::devices_file::DeviceDirectory;
+use crate::limits::OLDEST_BYTES_MAX;
 use crate::scrub::{Pass, Scrubbed};
 use crate::troubles::{Part, Troubles};
-
-/// Bytes read to see when the oldest entry of a lane was recorded.
-const OLDEST_BYTES_MAX: usize = 64 * 1024;
 
 /// What the answers need besides the core.
 #[derive(Debug, Clone)]

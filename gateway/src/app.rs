@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
@@ -29,18 +28,12 @@ use crate::devices_file::DeviceDirectory;
 use crate::devices_watch::{DevicesWatch, Listed};
 use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
+use crate::limits::{GRACE, LINK_QUEUE, QUEUE};
 use crate::outside::{Daemon, Looked};
 use crate::scrub::{self, Pace, Scrubbed};
 use crate::storage::{self, Opened};
 use crate::time_source::TimeSource;
 use crate::troubles::{Part, Troubles};
-
-/// Reports that wait between the sockets and the core: about two groups, then the sockets are not read.
-const LINK_QUEUE: usize = 4_096;
-/// Everything else that waits for the core; senders wait when it is full.
-const QUEUE: usize = 256;
-/// How long what is under way may take at the end.
-const GRACE: Duration = Duration::from_secs(8);
 
 /// How the daemon ended, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

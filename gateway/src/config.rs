@@ -19,9 +19,7 @@ use crate::adapter::broker::BrokerSettings;
 use crate::adapter::card_reader::CardReaderSettings;
 use crate::adapter::device_link::{DeviceLinkSettings, TlsSettings};
 use crate::adapter::uplink::UplinkSettings;
-
-/// The largest configuration file that is read, in bytes.
-const CONFIG_LEN_MAX: u64 = 1024 * 1024;
+use crate::limits::CONFIG_LEN_MAX;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]

@@ -18,9 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::adapter::kiosk::view::Query;
 use crate::adapter::store::{StoreEvent, StoreFailure};
-
-/// Inputs of one adapter that are taken in one turn: enough to fill a group, few enough to look around again soon.
-const INPUTS_PER_TURN: usize = 1_024;
+use crate::limits::{IDLE_LOOK, INPUTS_PER_TURN};
 
 /// Where the loop's inputs come from.
 #[derive(Debug)]
@@ -64,9 +62,6 @@ pub enum Ended {
     /// A disk that took nothing takes commits again.
     StorageIsBack,
 }
-
-/// How often the loop looks around when nothing happens.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
 
 enum Turn {
     Link,

@@ -12,6 +12,7 @@ mod entry_source;
 mod event_loop;
 mod file_stamp;
 pub mod journal_cli;
+pub mod limits;
 mod outside;
 pub mod scrub;
 mod storage;

@@ -13,6 +13,7 @@ use gateway::adapter::store::{Depth, ShowFilter};
 use gateway::app::{self, Checked};
 use gateway::cli::{Cli, ConfigArg, DeviceTask, JournalTask, LogFormat, StaffTask, Task};
 use gateway::config::ConfigFile;
+use gateway::limits::PIN_BYTES_MAX;
 use gateway::{devices_file, journal_cli};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -20,9 +21,6 @@ use tracing_subscriber::EnvFilter;
 
 /// EX_CONFIG.
 const CONFIG_EXIT: u8 = 78;
-/// The longest PIN that is read.
-const PIN_BYTES_MAX: u64 = 64;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = start_logs(&cli) {

@@ -22,13 +22,9 @@ use crate::adapter::uplink::{Refused, UplinkHandle};
 use crate::answers::Answers;
 use crate::devices_watch::Listed;
 use crate::event_loop::Outside;
+use crate::limits::{FIGURES, SPACE_LOOK};
 use crate::time_source::TimeSource;
 use crate::troubles::Troubles;
-
-/// How often the disk's room is looked at.
-const SPACE_LOOK: Duration = Duration::from_secs(5);
-/// How often the core's figures go to the monitoring.
-const FIGURES: Duration = Duration::from_secs(1);
 
 /// Handles of every adapter. Those that a site does not have are absent.
 pub struct Daemon {

@@ -4,7 +4,6 @@
 //! of the program does.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use gateway_core::Storage;
 use tokio::sync::mpsc;
@@ -12,14 +11,12 @@ use tokio::sync::mpsc;
 use crate::adapter::store::{self, Journal, OpenError, StoreEvent, Writer};
 use crate::app::ExitCode;
 use crate::file_stamp::FileStamp;
+use crate::limits::STORAGE_RETRY;
 use crate::troubles::{Part, Troubles};
 
 /// What stands in an upload for the id of a journal that could not be opened. The centre wants a name, and alarms without a
 /// number say nothing about a journal.
 const NO_JOURNAL: &str = "none";
-/// How often a gateway whose disk takes nothing tries again.
-const STORAGE_RETRY: Duration = Duration::from_secs(30);
-
 /// The journal, or what stands in for it when the disk takes nothing.
 pub struct Opened {
     /// Open for writing or, where the disk is dead, for reading only; absent where it could not be opened.

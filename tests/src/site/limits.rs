@@ -10,9 +10,6 @@ pub const READY: Duration = Duration::from_secs(30);
 /// How long a program that does one thing and ends may take.
 pub const TOOL: Duration = Duration::from_secs(30);
 
-/// How long a killed program may take to be gone.
-pub const GONE: Duration = Duration::from_secs(10);
-
 /// Pause between two looks at something outside that cannot wake us.
 pub const POLL: Duration = Duration::from_millis(10);
 

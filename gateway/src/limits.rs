@@ -1,0 +1,26 @@
+//! Every bound of the daemon's own, with its reason; each adapter has those of its own beside it.
+
+use std::time::Duration;
+
+/// Reports that wait between the sockets and the core: about two groups, then the sockets are not read.
+pub const LINK_QUEUE: usize = 4_096;
+/// Everything else that waits for the core; senders wait when it is full.
+pub const QUEUE: usize = 256;
+/// Inputs of one adapter that are taken in one turn: enough to fill a group, few enough to look around again soon.
+pub const INPUTS_PER_TURN: usize = 1_024;
+/// How often the loop looks around when nothing happens: the watchdog of the service manager waits 30 s.
+pub const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// How long what is under way may take at the end: the service manager kills after 20 s.
+pub const GRACE: Duration = Duration::from_secs(8);
+/// From one attempt to store on a disk that takes nothing to the next.
+pub const STORAGE_RETRY: Duration = Duration::from_secs(30);
+/// From one look at the free space to the next: a full disk is seen before a flood fills the rest.
+pub const SPACE_LOOK: Duration = Duration::from_secs(5);
+/// From one update of the figures in `/metrics` to the next.
+pub const FIGURES: Duration = Duration::from_secs(1);
+/// Bytes read to see when the oldest entry of a lane was recorded: as long as an entry may be.
+pub const OLDEST_BYTES_MAX: usize = 64 * 1024;
+/// Longest configuration file, bytes.
+pub const CONFIG_LEN_MAX: u64 = 1024 * 1024;
+/// Longest line in which a PIN is read, bytes.
+pub const PIN_BYTES_MAX: u64 = 64;
