@@ -168,6 +168,7 @@ impl Core {
     fn retry_later(&mut self, lane: OutLane, at_least: Option<u64>, now: &Now) {
         let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) else { return };
         let pause = found.backoff.next_ms(at_least);
+        found.asked_to_wait = at_least.is_some();
         self.timers.set(Timer::UploadRetry(lane), now.mono.after_ms(pause));
     }
 

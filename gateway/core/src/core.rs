@@ -13,6 +13,7 @@ use crate::devices::Device;
 use crate::effect::{Effect, Notice, SaleView};
 use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
+use crate::limits::RETRY_MS_MIN;
 use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::OrdersLane;
 use crate::outbox::OutboxLane;
@@ -229,6 +230,9 @@ impl Core {
         for (lane, count) in self.lanes.iter_mut().zip(counts) {
             if count > 0 {
                 lane.newest = head;
+                if lane.lane == OutLane::Alarms && !lane.asked_to_wait {
+                    self.timers.bring_forward(Timer::UploadRetry(lane.lane), now.mono.after_ms(RETRY_MS_MIN));
+                }
             }
             lane.record.waiting = lane.record.waiting.saturating_add(count);
         }

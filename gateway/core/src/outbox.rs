@@ -57,6 +57,8 @@ pub(crate) struct OutboxLane {
     /// The journal's head when entries of the lane last became durable.
     pub newest: u64,
     pub backoff: Backoff,
+    /// Whether the centre itself asked for the pause under way.
+    pub asked_to_wait: bool,
     /// Entries in the next upload.
     batch: usize,
     /// Entries that were refused alone.
@@ -118,6 +120,7 @@ impl OutboxLane {
             beside_up_to: 0,
             newest: 0,
             backoff: Backoff::new(ms_max, seed),
+            asked_to_wait: false,
             batch: UPLOAD_ENTRIES_MAX,
             aside: BTreeSet::new(),
             in_a_row: 0,

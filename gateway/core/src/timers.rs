@@ -69,6 +69,13 @@ impl Timers {
         self.by_purpose.insert(timer, at);
     }
 
+    /// Brings a moment that is set forward to `at`, where it is later.
+    pub fn bring_forward(&mut self, timer: Timer, at: Mono) {
+        if self.by_purpose.get(&timer).is_some_and(|set| *set > at) {
+            self.set(timer, at);
+        }
+    }
+
     /// Takes a moment away.
     pub fn clear(&mut self, timer: &Timer) {
         if let Some(at) = self.by_purpose.remove(timer) {

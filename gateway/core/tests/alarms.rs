@@ -590,6 +590,36 @@ fn c2_a_lane_whose_upload_failed_keeps_its_entries_and_tries_again() {
 }
 
 #[test]
+fn c2_a_new_alarm_ends_the_pause_of_its_lane_soon_unless_the_centre_asked_for_it() {
+    let fail = |bench: &mut Bench, failure| {
+        bench.input(Input::Uplink(UplinkInput::Uploaded {
+            lane: OutLane::Alarms,
+            after: 0,
+            sent: Vec::new(),
+            result: Err(failure),
+        }));
+    };
+    for (failure, goes_soon) in
+        [(UplinkFailure::Unreachable, true), (UplinkFailure::Busy { retry_after_ms: Some(9_000) }, false)]
+    {
+        let mut bench = Bench::new();
+        bench.press(1);
+        bench.settle();
+        for _ in 0..10 {
+            fail(&mut bench, UplinkFailure::Unreachable);
+            bench.advance(5_000);
+        }
+        fail(&mut bench, failure);
+        bench.take();
+        bench.publish("btn-0002", r#"{"v":1,"epoch":1,"seq":1,"kind":"sos"}"#);
+        bench.settle();
+        bench.advance(250);
+        let goes = bench.take().iter().any(|effect| matches!(effect, Effect::Upload { lane: OutLane::Alarms, .. }));
+        assert_eq!(goes, goes_soon, "{failure:?}");
+    }
+}
+
+#[test]
 fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
     let mut bench = Bench::new();
     bench.press(1);
