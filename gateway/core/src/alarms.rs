@@ -260,6 +260,11 @@ impl Alarm {
         self.unrecorded_seqs.len() < REPEATS_RANGES_MAX
     }
 
+    /// Whether a press is among the newest ones of this alarm.
+    pub fn has_press(&self, epoch: DeviceEpoch, seq: Seq) -> bool {
+        self.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq))
+    }
+
     /// Its presses, by epoch.
     pub fn presses_by_epoch(&self) -> impl Iterator<Item = (DeviceEpoch, &[Seq])> {
         let first = (!self.seqs.is_empty()).then_some((self.epoch, self.seqs.as_slice()));
@@ -359,7 +364,7 @@ impl Alarms {
             .values()
             .filter_map(|id| self.by_id.get(id))
             .filter(|alarm| alarm.device.as_ref() == Some(device))
-            .filter(|alarm| alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq)))
+            .filter(|alarm| alarm.has_press(epoch, seq))
             // A number used twice belongs to the alarm that had it first.
             .min_by_key(|alarm| alarm.n)
             .map(|alarm| alarm.id.as_str())
@@ -378,7 +383,7 @@ impl Alarms {
         self.by_id
             .values()
             .filter(|alarm| alarm.device.as_ref() == Some(device))
-            .filter(|alarm| alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq)))
+            .filter(|alarm| alarm.has_press(epoch, seq))
             .max_by_key(|alarm| alarm.n)
             .map(|alarm| alarm.id.as_str())
     }

@@ -230,6 +230,8 @@ impl Core {
         let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));
         match open {
+            // A press that was only counted has no entry by which it is known, but its alarm knows it.
+            Some(id) if self.alarms.get(&id).is_some_and(|alarm| alarm.has_press(report.epoch, report.seq)) => {}
             Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
             None => self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now),
         }

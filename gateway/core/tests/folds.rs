@@ -176,6 +176,23 @@ fn presses_that_were_only_counted_are_still_told_after_a_restart_and_before_the_
 }
 
 #[test]
+fn a_press_that_was_only_counted_and_is_sent_again_after_a_restart_counts_once() {
+    let mut bench = Bench::new();
+    for seq in 1..=20 {
+        bench.press(seq);
+    }
+    bench.settle();
+    let mut bench = bench.restart();
+    let token = bench.press(20);
+    bench.settle();
+    assert!(bench.acked(token), "the device need not send it again");
+    assert_eq!(bench.core.alarms(false)[0].presses, 20);
+    bench.press(21);
+    bench.settle();
+    assert_eq!(bench.core.alarms(false)[0].presses, 21, "a new one counts");
+}
+
+#[test]
 fn a_technical_alarm_leaves_behind_those_that_a_life_may_hang_on() {
     let mut bench = Bench::new();
     bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":1,"kind":"tamper"}"#);
