@@ -17,6 +17,7 @@ const CAUSES = [
   "fall", "pain_breath", "toilet_transfer", "fire_gas", "intruder", "anxiety_talk", "service_request",
   "accidental", "device_false", "test", "pet", "visitor", "unknown",
 ];
+const PRESSED = ["sos", "pull_cord", "service"];
 const TABS = ["alarms", "sales", "gateways", "devices", "conflicts"];
 const PEOPLE_SHOWN = 20;
 const LOAD_AGAIN_MS = 15_000;
@@ -193,6 +194,17 @@ function age(alarm) {
   return say("board.age", { m: Math.floor(seconds / 60), s: String(seconds % 60).padStart(2, "0") });
 }
 
+/** How often, and whether the elder says that all is well: what an operator has to know before calling. */
+function marks(alarm) {
+  const times = PRESSED.includes(alarm.kind) ? "board.presses" : "board.times";
+  const last = alarm.last_press_at ? say("board.last_press", { time: time(alarm.last_press_at) }) : "";
+  const found = [
+    alarm.presses > 1 ? element("strong", { class: "presses" }, say(times, { n: alarm.presses, last })) : null,
+    alarm.taken_back && alarm.state !== "resolved" ? element("strong", { class: "taken-back" }, say("board.taken_back")) : null,
+  ].filter(Boolean);
+  return found.length ? element("p", { class: "marks" }, ...found) : null;
+}
+
 function alarmCard(alarm) {
   const open = alarm.state !== "resolved";
   const waits = ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged");
@@ -214,6 +226,7 @@ function alarmCard(alarm) {
       open ? element("span", { class: "age" }, age(alarm)) : null,
       element("span", { class: "state" }, word("alarm_state", alarm.state)),
     ),
+    marks(alarm),
     open ? personLines(alarm) : null,
     element("p", { class: "facts" }, [word("urgency", alarm.urgency), ...facts].join(" · ")),
     history(page.opened.get(alarm.id)),

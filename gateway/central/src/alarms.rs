@@ -8,7 +8,8 @@
 //! each step is kept with who took it.
 //!
 //! **Invariant:** no press is lost: a further press on a resolved alarm is an alarm of its own, one on an alarm that is
-//! not here yet begins it.
+//! not here yet begins it. Each is counted, also those that a gateway tells by number only.
+//! **Invariant:** what the elder took back stays open; the next press on it clears that it was taken back.
 //! **Invariant:** of two people who take the same step, exactly one takes it.
 
 use std::collections::BTreeMap;
@@ -16,11 +17,13 @@ use std::collections::BTreeMap;
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, GatewayId, Seq};
 use protocols::uplink::{AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency};
+use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row as _;
 
 use crate::intake::record::same_json;
 use crate::intake::shape::{Fact, Readable};
+use crate::limits::PRESSES_MAX;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::origin_key;
@@ -82,6 +85,8 @@ struct NewAlarm<'a> {
     entry: &'a Readable,
     alarm: &'a AlarmBody,
     follows: Option<String>,
+    /// Presses that are known besides those that are told of it now.
+    presses: i64,
 }
 
 /// Raises the alarms of new entries.
@@ -101,6 +106,7 @@ pub async fn raise(tx: &mut Tx, gateway: &GatewayId, raised: &[(&Readable, &Alar
             entry,
             alarm,
             follows: None,
+            presses: 1,
         })
         .collect();
     let fresh = insert(tx, gateway, &alarms).await?;
@@ -119,7 +125,7 @@ async fn insert(
     let now_ms = tx.now.ms;
     let rows = insert_rows(
         &mut tx.conn,
-        "INSERT INTO alarms (id, origin, variant, gateway, device, kind, urgency, state, recorded_at, received_ms, body, follows)",
+        "INSERT INTO alarms (id, origin, variant, gateway, device, kind, urgency, state, recorded_at, received_ms, body, follows, presses)",
         "ON CONFLICT DO NOTHING RETURNING origin, id",
         alarms,
         |row, new| {
@@ -134,7 +140,8 @@ async fn insert(
                 .push_bind(new.entry.recorded_at.clone())
                 .push_bind(now_ms)
                 .push_bind(new.entry.body.clone())
-                .push_bind(new.follows.clone());
+                .push_bind(new.follows.clone())
+                .push_bind(new.presses);
         },
     )
     .await?;
@@ -142,6 +149,7 @@ async fn insert(
     for row in rows {
         fresh.insert(row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?);
     }
+    taken_back_before(tx, fresh.keys().cloned().collect()).await?;
     for new in alarms.iter().filter(|new| fresh.contains_key(&new.origin)) {
         tx.news.push(News::Event(Event {
             name: "alarm.raised",
@@ -155,6 +163,24 @@ async fn insert(
         }));
     }
     Ok(fresh)
+}
+
+/// An alarm that its take-back overtook is taken back from the beginning.
+async fn taken_back_before(tx: &mut Tx, fresh: Vec<String>) -> Result<(), StoreError> {
+    let rows = in_list(
+        &mut tx.conn,
+        "SELECT DISTINCT alarm FROM alarm_events WHERE what = 'cancelled' AND variant = 0 AND alarm IN",
+        "",
+        &fresh,
+        |list, origin| {
+            list.push_bind(origin.clone());
+        },
+    )
+    .await?;
+    for row in rows {
+        take_back(tx, &row.try_get::<String, _>(0)?).await?;
+    }
+    Ok(())
 }
 
 /// An alarm that a further press began is completed by its own entry. Where only the id is taken (two sources with one
@@ -268,6 +294,7 @@ pub async fn raise_conflicting(
         entry,
         alarm,
         follows: None,
+        presses: 1,
     };
     insert(tx, gateway, &[new]).await?;
     Ok(())
@@ -339,22 +366,53 @@ pub async fn repeat(
     };
     if let Some(open) = open {
         raise_urgency(tx, &open, alarm.urgency).await?;
-        note(tx, gateway, &open, "repeated", entry).await?;
+        count_presses(tx, gateway, &open, entry).await?;
         tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
         return Ok(());
     }
-    let (raised, follows) = match state {
-        Some(_) => (&entry.origin, Some(origin)),
-        None => (about, None),
+    // A press on what is resolved is the first of an alarm of its own; one that overtook its alarm is not.
+    let (raised, follows, presses) = match state {
+        Some(_) => (&entry.origin, Some(origin), 0),
+        None => (about, None, 1),
     };
-    let new = NewAlarm { id: raised.alarm_id(), origin: raised.to_string(), variant: 0, entry, alarm, follows };
+    let new =
+        NewAlarm { id: raised.alarm_id(), origin: raised.to_string(), variant: 0, entry, alarm, follows, presses };
     let (key, is_new) = (new.origin.clone(), new.follows.is_some());
     insert(tx, gateway, &[new]).await?;
-    note(tx, gateway, &key, "repeated", entry).await?;
+    count_presses(tx, gateway, &key, entry).await?;
     if is_new {
         tell_of_own(tx, gateway, &entry.origin).await?;
     }
     told(tx, gateway, vec![key]).await
+}
+
+/// The one part of a further press's body that tells how many it stands for.
+#[derive(Default, Deserialize)]
+struct Folded {
+    #[serde(default)]
+    folded: Option<u64>,
+}
+
+/// How many presses an entry about further ones stands for: one, unless it tells them by count.
+fn presses_of(body: &str) -> i64 {
+    let Folded { folded } = serde_json::from_str(body).unwrap_or_default();
+    folded.and_then(|folded| i64::try_from(folded).ok()).unwrap_or(1).clamp(1, PRESSES_MAX)
+}
+
+/// Keeps an entry about further presses on an alarm: whoever presses again wants help again.
+async fn count_presses(tx: &mut Tx, gateway: &GatewayId, origin: &str, entry: &Readable) -> Result<(), StoreError> {
+    note(tx, gateway, origin, "repeated", entry).await?;
+    sqlx::query(
+        "UPDATE alarms SET presses = MIN(presses + $2, $3), last_press_at = $4, taken_back = 0
+         WHERE origin = $1 AND variant = 0",
+    )
+    .bind(origin)
+    .bind(presses_of(&entry.body))
+    .bind(PRESSES_MAX)
+    .bind(&entry.recorded_at)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
 }
 
 /// Lets a gateway know that a press which it folded into a resolved alarm is an alarm of its own here.
@@ -390,8 +448,18 @@ async fn raise_urgency(tx: &mut Tx, origin: &str, urgency: Urgency) -> Result<()
 /// # Errors
 /// The database cannot do it.
 pub async fn cancelled(tx: &mut Tx, gateway: &GatewayId, entry: &Readable, about: &Origin) -> Result<(), StoreError> {
-    note(tx, gateway, &about.to_string(), "cancelled", entry).await?;
+    let origin = about.to_string();
+    note(tx, gateway, &origin, "cancelled", entry).await?;
+    take_back(tx, &origin).await?;
     tx.news.push(News::Event(Event { name: "alarm.cancelled", data: json!({"id": about.alarm_id()}) }));
+    Ok(())
+}
+
+async fn take_back(tx: &mut Tx, origin: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE alarms SET taken_back = 1 WHERE origin = $1 AND variant = 0")
+        .bind(origin)
+        .execute(&mut tx.conn)
+        .await?;
     Ok(())
 }
 

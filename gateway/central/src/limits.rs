@@ -31,6 +31,8 @@ pub const SERVICES_MAX: usize = 4_000;
 pub const CATALOGUE_GRACE: Duration = Duration::from_secs(15 * 60);
 /// The most versions of the catalogue that one hold is checked against, the newest first.
 pub const CATALOGUES_ASKED: i64 = 8;
+/// The highest count of presses of one alarm: a button that is stuck for years does not reach it, and sums stay whole.
+pub const PRESSES_MAX: i64 = 1_000_000_000;
 /// Bytes of a cause or a reason that a person writes.
 pub const CAUSE_BYTES_MAX: usize = 500;
 /// Bytes of an idempotency key.

@@ -17,7 +17,8 @@ use crate::limits;
 use crate::orders::time_text;
 use crate::store::{Priority, StoreError};
 
-const COLUMNS: &str = "a.id, a.origin, a.gateway, a.device, a.kind, a.urgency, a.state, a.recorded_at, a.received_ms, a.follows, d.place, d.person, a.body";
+const COLUMNS: &str = "a.id, a.origin, a.gateway, a.device, a.kind, a.urgency, a.state, a.recorded_at, a.received_ms, a.follows, d.place, d.person, a.body, \
+    a.presses, a.last_press_at, a.taken_back, a.variant";
 
 /// An alarm in a list.
 #[derive(Debug, Serialize)]
@@ -36,6 +37,12 @@ pub struct AlarmRow {
     follows: Option<String>,
     /// When it happened, where it was recorded late and its age is known.
     happened_at: Option<String>,
+    /// How often it was pressed or found, the first time included.
+    presses: i64,
+    /// When its gateway recorded the newest further press; none after the first.
+    last_press_at: Option<String>,
+    /// Whether the elder took it back and did not press since. It still waits for a person.
+    taken_back: bool,
 }
 
 fn alarm_row(row: &SqliteRow) -> Result<AlarmRow, StoreError> {
@@ -53,6 +60,9 @@ fn alarm_row(row: &SqliteRow) -> Result<AlarmRow, StoreError> {
         place: row.try_get(10)?,
         person: row.try_get(11)?,
         happened_at: happened_at(row.try_get(7)?, row.try_get(12)?),
+        presses: row.try_get(13)?,
+        last_press_at: row.try_get(14)?,
+        taken_back: row.try_get::<i64, _>(15)? != 0,
     })
 }
 
@@ -125,7 +135,7 @@ pub async fn one(
     Path(id): Path<String>,
 ) -> Result<Json<AlarmDetail>, Problem> {
     let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new("SELECT ");
-    builder.push(COLUMNS).push(", a.variant FROM alarms a LEFT JOIN devices d ON d.id = a.device WHERE a.id = ");
+    builder.push(COLUMNS).push(" FROM alarms a LEFT JOIN devices d ON d.id = a.device WHERE a.id = ");
     builder.push_bind(id);
     let row = builder.build().fetch_optional(&app.store.readers).await?.ok_or(Problem::NotFound)?;
     let alarm = alarm_row(&row)?;
@@ -135,7 +145,7 @@ pub async fn one(
          WHERE alarm = $1 AND variant = $2 ORDER BY id LIMIT $3",
     )
     .bind(&alarm.origin)
-    .bind(row.try_get::<i64, _>(13)?)
+    .bind(row.try_get::<i64, _>(16)?)
     .bind(limits::LIST_ROWS)
     .fetch_all(&app.store.readers)
     .await?;

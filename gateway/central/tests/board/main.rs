@@ -111,6 +111,33 @@ async fn an_operator_sees_who_needs_help_and_whom_to_call() {
     assert!(!page.text().await.contains("王秀英"), "no person stays on the page after their alarm");
 }
 
+#[tokio::test]
+async fn an_operator_sees_how_often_a_button_was_pressed_and_that_it_was_taken_back_without_opening_it() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j1");
+    journal.press("btn-0001", 1);
+    let alarm = device_origin("btn-0001", 1, 1);
+    let mut counted = alarm_body("btn-0001", "sos");
+    counted["folded"] = json!(7);
+    let own = journal.own();
+    journal.push(&own, "alarm.repeated", &alarm, &counted);
+    centre.upload(&journal, 1..=2).await;
+    log_in(&mut page, &centre).await;
+    page.sees("按了 8 次").await;
+    assert!(!page.text().await.contains("已说取消"));
+    let cancel = alarm_body("btn-0001", "cancel");
+    let n = journal.push(&device_origin("btn-0001", 1, 9), "alarm.cancelled", &alarm, &cancel);
+    centre.upload(&journal, n..=n).await;
+    page.sees("已说取消，请仍然确认").await;
+    page.sees("处理记录").await;
+    page.draw("board-7-presses").await;
+    page.press("English").await;
+    page.sees("pressed 8 times").await;
+    page.sees("the elder says it is over; still ask").await;
+    assert_eq!(alarm_state(&centre).await, "accepted");
+}
+
 /// Names that are more than a name: markup, a text that turns the direction, one that never ends.
 #[tokio::test]
 async fn whatever_a_name_or_a_place_is_it_is_shown_as_text_and_breaks_no_line_beside_it() {

@@ -144,6 +144,7 @@ async fn a_further_press_on_an_open_alarm_is_folded_in_and_one_on_a_resolved_ala
     assert_eq!(open["alarms"].as_array().map(Vec::len), Some(1), "{open}");
     assert_eq!(open["alarms"][0]["id"], "btn-0001.1.3");
     assert_eq!(open["alarms"][0]["follows"], "device:btn-0001/1/1");
+    assert_eq!(open["alarms"][0]["presses"], 2);
     let orders = async || {
         let page = centre.orders("alarms", "", 0, 0).await;
         let orders = page["orders"].as_array().expect("orders").clone();
@@ -182,6 +183,87 @@ async fn d10_a_cancel_never_closes_an_alarm_even_when_it_comes_first() {
     centre.upload(&journal, 1..=1).await;
     let (_, alarm) = centre.get(ALARM).await;
     assert_eq!((alarm["state"].as_str(), alarm["history"][0]["what"].as_str()), (Some("accepted"), Some("cancelled")));
+}
+
+/// What the list and the alarm itself say about its presses; both say the same.
+async fn marks(centre: &Centre) -> (Value, Value, Value) {
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    let (_, alone) = centre.get(ALARM).await;
+    let listed = &open["alarms"][0];
+    for name in ["presses", "last_press_at", "taken_back"] {
+        assert_eq!(listed[name], alone[name], "{name}");
+    }
+    (alone["presses"].clone(), alone["last_press_at"].clone(), alone["taken_back"].clone())
+}
+
+#[tokio::test]
+async fn the_list_tells_how_often_a_button_was_pressed_also_where_a_gateway_only_counted() {
+    let (centre, mut journal) = pressed().await;
+    assert_eq!(marks(&centre).await, (json!(1), Value::Null, json!(false)));
+    let alarm = device_origin("btn-0001", 1, 1);
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.repeated", &alarm, &alarm_body("btn-0001", "sos"));
+    let own = journal.own();
+    let mut counted = alarm_body("btn-0001", "sos");
+    counted["folded"] = json!(6);
+    counted["folded_seqs"] = json!([{"epoch": 1, "from": 3, "to": 8}]);
+    journal.push(&own, "alarm.repeated", &alarm, &counted);
+    centre.upload(&journal, 2..=3).await;
+    let recorded = json!("2026-11-24T10:00:00.000+08:00");
+    assert_eq!(marks(&centre).await, (json!(8), recorded.clone(), json!(false)));
+    // Told again, nothing is counted twice.
+    centre.upload(&journal, 1..=3).await;
+    assert_eq!(marks(&centre).await, (json!(8), recorded, json!(false)));
+    let own = journal.own();
+    counted["folded"] = json!(u64::MAX);
+    journal.push(&own, "alarm.repeated", &alarm, &counted);
+    centre.upload(&journal, 4..=4).await;
+    assert_eq!(marks(&centre).await.0, json!(9), "a count that nobody can press counts as one");
+}
+
+#[tokio::test]
+async fn the_list_tells_that_an_alarm_was_taken_back_until_it_is_pressed_again() {
+    let (centre, mut journal) = pressed().await;
+    let alarm = device_origin("btn-0001", 1, 1);
+    let mut tell = |seq, entry: &str, word: &str| {
+        journal.push(&device_origin("btn-0001", 1, seq), entry, &alarm, &alarm_body("btn-0001", word))
+    };
+    let last =
+        [tell(2, "alarm.cancelled", "cancel"), tell(3, "alarm.repeated", "sos"), tell(4, "alarm.cancelled", "cancel")];
+    for (n, taken_back) in last.into_iter().zip([true, false, true]) {
+        centre.upload(&journal, n..=n).await;
+        assert_eq!(marks(&centre).await.2, json!(taken_back), "after entry {n}");
+        assert_eq!(centre.get(ALARM).await.1["state"], "accepted", "it stays open");
+    }
+}
+
+#[tokio::test]
+async fn a_take_back_that_overtakes_its_alarm_is_told_too_and_a_press_that_does_is_counted() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let about = device_origin("btn-0001", 1, 1);
+    journal.press("btn-0001", 1);
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.cancelled", &about, &alarm_body("btn-0001", "cancel"));
+    centre.upload(&journal, 2..=2).await;
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(marks(&centre).await, (json!(1), Value::Null, json!(true)));
+    let about = device_origin("btn-0002", 1, 1);
+    journal.press("btn-0002", 1);
+    journal.push(&device_origin("btn-0002", 1, 2), "alarm.repeated", &about, &alarm_body("btn-0002", "sos"));
+    centre.upload(&journal, 4..=4).await;
+    centre.upload(&journal, 3..=3).await;
+    assert_eq!(centre.get("/api/v1/alarms/btn-0002.1.1").await.1["presses"], 2);
+}
+
+#[tokio::test]
+async fn an_alarm_in_the_list_has_exactly_the_members_of_the_document() {
+    let (centre, _) = pressed().await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    let document: Value = serde_json::from_str(include_str!("../../openapi.json")).expect("JSON");
+    let schema = &document["components"]["schemas"]["Alarm"];
+    let members =
+        |of: &Value| of.as_object().expect("members").keys().cloned().collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(members(&open["alarms"][0]), members(&schema["properties"]));
+    assert_eq!(schema["required"].as_array().map(Vec::len), Some(members(&schema["properties"]).len()));
 }
 
 #[tokio::test]
