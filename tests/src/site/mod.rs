@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 use protocols::card::value::CardAmount;
 
+use crate::pcscd::PcscdError;
 use crate::virtual_card::card_state::CardState;
 use crate::virtual_card::psam::{Psam, PsamState};
 use crate::virtual_card::purse::CitizenCard;
@@ -59,6 +60,8 @@ const TERMINAL: [u8; 6] = [0x31, 0x00, 0x00, 0x00, 0x00, 0x42];
 pub struct SiteSettings {
     /// Whether there are readers, a card (off the reader at first) and a PSAM.
     pub cards: bool,
+    /// Whether the reader is on a cable, which is plugged in at first.
+    pub cable: bool,
     /// Devices that may log in.
     pub devices: Vec<String>,
     /// How much both services log.
@@ -67,7 +70,7 @@ pub struct SiteSettings {
 
 impl Default for SiteSettings {
     fn default() -> Self {
-        Self { cards: false, devices: vec!["btn-0001".to_owned()], log: "info" }
+        Self { cards: false, cable: false, devices: vec!["btn-0001".to_owned()], log: "info" }
     }
 }
 
@@ -116,7 +119,7 @@ impl Site {
     /// Anything that the site is made of fails.
     pub async fn prepare(settings: &SiteSettings) -> Result<Self, SiteError> {
         let directory = files::new_directory()?;
-        let cards = if settings.cards { Some(cards()?) } else { None };
+        let cards = if settings.cards { Some(cards(settings.cable)?) } else { None };
         let centre = Centre::prepare(&directory, settings.log).await?;
         let gateway = Gateway::prepare(Preparation {
             directory: &directory,
@@ -212,11 +215,14 @@ impl Drop for Site {
 }
 
 /// pcscd with the PSAM in its slot and the card in the hand.
-fn cards() -> Result<CardBench, SiteError> {
-    let bench = CardBench::start()?;
+fn cards(cable: bool) -> Result<CardBench, SiteError> {
+    let bench = if cable { CardBench::start_with_cable()? } else { CardBench::start()? };
     let balance_fen = CardAmount::new(PURSE_FEN).expect("the site's purse holds an amount that cards can hold");
     bench.reader.card.insert(CitizenCard::new(CardState { balance_fen, ..CardState::new(CARD_SERIAL) }));
     bench.reader.card.remove();
     bench.reader.psam.insert(Psam::new(PsamState::new(TERMINAL)));
+    if cable {
+        bench.plug().map_err(PcscdError::from)?;
+    }
     Ok(bench)
 }

@@ -52,6 +52,27 @@ impl CardBench {
         Self::over(Pcscd::start(&[READER_NAME])?)
     }
 
+    /// The same with a reader on a cable, which is not plugged in yet.
+    pub fn start_with_cable() -> Result<Self, PcscdError> {
+        Self::over(Pcscd::start_with_cable(READER_NAME)?)
+    }
+
+    /// Pulls the cable of the reader, with everything that lies in it: a command that is under way has no answer.
+    pub fn unplug(&self) -> io::Result<()> {
+        self.pcscd.pull()?;
+        // What lies in a reader without power is as good as taken out of it.
+        self.reader.card.remove();
+        self.reader.psam.remove();
+        self.pcscd.tell_pulled()
+    }
+
+    /// Puts the cable back, with the PSAM in its slot and the card still off.
+    pub fn plug(&self) -> io::Result<()> {
+        self.pcscd.plug()?;
+        self.reader.psam.reinsert();
+        Ok(())
+    }
+
     fn over(pcscd: Pcscd) -> Result<Self, PcscdError> {
         Ok(Self { reader: VirtualReader::start(pcscd.addresses(0))?, pcscd })
     }
@@ -60,6 +81,15 @@ impl CardBench {
     pub fn in_own_process(test: &str) -> Option<Self> {
         let directory = own_process(test)?;
         match Pcscd::start_at(&directory, &[READER_NAME]).and_then(Self::over) {
+            Ok(bench) => Some(bench),
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// The same with a reader on a cable, which is not plugged in yet.
+    pub fn with_cable_in_own_process(test: &str) -> Option<Self> {
+        let directory = own_process(test)?;
+        match Pcscd::start_with_cable_at(&directory, READER_NAME).and_then(Self::over) {
             Ok(bench) => Some(bench),
             Err(e) => panic!("{e}"),
         }

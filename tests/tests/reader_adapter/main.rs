@@ -1,5 +1,6 @@
 //! The gateway's card readers against the real pcscd, with virtual cards and PSAM, and a few lines in place of the core.
 
+mod cable;
 mod dialogues;
 mod logs;
 mod presence;

@@ -1,4 +1,4 @@
-//! The PC/SC service that dies and comes back, and readers that are plugged in and out.
+//! The PC/SC service that dies and comes back, with other readers than before, or after the gateway.
 
 use std::time::Duration;
 

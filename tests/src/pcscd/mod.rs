@@ -8,8 +8,12 @@
 //!
 //! Needs Debian's packages [`PACKAGES`], and either root or unprivileged user namespaces.
 //!
+//! A reader can also be one with a cable, which is pulled and put back while pcscd runs: [`Pcscd::start_with_cable_at`].
+//!
 //! **Invariant:** no pcscd outlives its [`Pcscd`], nor the process that holds it, however that ends.
 //! **Invariant:** nothing listens on an address that another machine can reach.
+
+mod cable;
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,6 +31,8 @@ use std::time::Instant;
 use crate::virtual_card::limits;
 use crate::virtual_card::vpcd::{self, VpcdAddress};
 
+use cable::Cable;
+
 /// Where clients are told the socket of this pcscd.
 pub const SOCKET_VARIABLE: &str = "PCSCLITE_CSOCK_NAME";
 
@@ -36,13 +42,15 @@ pub const PACKAGES: [&str; 3] = ["pcscd", "vsmartcard-vpcd", "iproute2"];
 const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 
 /// What runs inside the namespace: `$0` is the directory that becomes `/run/pcscd`, `$1` pcscd, `$2` its configuration, `$3`
-/// the process that must still be the parent (it could have ended before the death signal was set).
+/// the process that must still be the parent (it could have ended before the death signal was set); with a cable, `$4` is its
+/// folder of drivers and `$5` its library.
 const SCRIPT: &str = r#"set -e
 [ "$PPID" = "$3" ]
 if [ ! -d /run/pcscd ]; then mount -t tmpfs none /run; mkdir /run/pcscd; fi
 if [ -d /dev/bus/usb ]; then mount -t tmpfs none /dev/bus/usb; fi
 mount --bind "$0" /run/pcscd
 PATH="$PATH:/usr/sbin:/sbin" ip link set lo up
+if [ $# -gt 3 ]; then mount --bind "$4" /usr/lib/pcsc/drivers; export LD_PRELOAD="$5"; fi
 exec "$1" --foreground --info --config "$2"
 "#;
 
@@ -73,6 +81,12 @@ pub enum PcscdError {
         /// What it printed.
         output: String,
     },
+    /// The driver with a cable could not be compiled.
+    #[error("the driver of the reader with a cable was not compiled:\n{output}")]
+    Compiler {
+        /// What the compiler said.
+        output: String,
+    },
     /// A file or a process could not be made.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -87,10 +101,19 @@ const CONNECT: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$0" && echo && read -r"#;
 /// The descriptor that [`CONNECT`] opens.
 const CONNECTED_FD: i32 = 3;
 
+/// Which readers a pcscd has.
+enum Readers<'a> {
+    /// These, from its start on.
+    Fixed(&'a [&'a str]),
+    /// One of this name that is plugged in and pulled.
+    OnCable(&'a str),
+}
+
 /// A running pcscd.
 pub struct Pcscd {
     directory: PathBuf,
     own_directory: bool,
+    cable: Option<Cable>,
     keeper: Option<Keeper>,
 }
 
@@ -99,17 +122,56 @@ impl Pcscd {
     /// slots, which PC/SC lists as `{name} 00 00` and `{name} 00 01` (the first number counts readers of one name). Names are
     /// at most 100 characters, without quotation marks.
     pub fn start(readers: &[&str]) -> Result<Self, PcscdError> {
-        Self::start_in(&new_directory()?, readers, true)
+        Self::start_in(&new_directory()?, Readers::Fixed(readers), true)
     }
 
     /// The same in a directory that the caller owns, so that the socket's path can be known beforehand (see [`socket_in`]).
     pub fn start_at(directory: &Path, readers: &[&str]) -> Result<Self, PcscdError> {
-        Self::start_in(&std::path::absolute(directory)?, readers, false)
+        Self::start_in(&std::path::absolute(directory)?, Readers::Fixed(readers), false)
     }
 
-    fn start_in(directory: &Path, readers: &[&str], own: bool) -> Result<Self, PcscdError> {
+    /// Starts pcscd with a USB reader of this name, which is not plugged in yet. It has two slots, too.
+    pub fn start_with_cable(reader: &str) -> Result<Self, PcscdError> {
+        Self::start_in(&new_directory()?, Readers::OnCable(reader), true)
+    }
+
+    /// The same in a directory that the caller owns.
+    pub fn start_with_cable_at(directory: &Path, reader: &str) -> Result<Self, PcscdError> {
+        Self::start_in(&std::path::absolute(directory)?, Readers::OnCable(reader), false)
+    }
+
+    /// Puts the cable in.
+    ///
+    /// # Errors
+    /// It is in already, or there is none.
+    pub fn plug(&self) -> io::Result<()> {
+        self.cable()?.plug()
+    }
+
+    /// Pulls the cable: nothing comes from the reader any more. pcscd hears that it has gone by [`Pcscd::tell_pulled`],
+    /// as udev tells it a moment later.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn pull(&self) -> io::Result<()> {
+        self.cable()?.pull()
+    }
+
+    /// See [`Pcscd::pull`].
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn tell_pulled(&self) -> io::Result<()> {
+        self.cable()?.tell_pulled()
+    }
+
+    fn cable(&self) -> io::Result<&Cable> {
+        self.cable.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn start_in(directory: &Path, readers: Readers<'_>, own: bool) -> Result<Self, PcscdError> {
         let directory = directory.to_path_buf();
-        let mut this = Self { directory, own_directory: own, keeper: None };
+        let mut this = Self { directory, own_directory: own, cable: None, keeper: None };
         if this.socket().as_os_str().len() > limits::SOCKET_PATH_LEN_MAX {
             return Err(PcscdError::PathTooLong { path: this.socket() });
         }
@@ -117,7 +179,13 @@ impl Pcscd {
             return Err(PcscdError::Missing { what: DRIVER });
         }
         fs::create_dir_all(this.run_directory())?;
-        this.configure(readers)?;
+        match readers {
+            Readers::Fixed(readers) => this.configure(readers)?,
+            Readers::OnCable(reader) => {
+                this.configure(&[])?;
+                this.cable = Some(Cable::new(&this.directory, reader)?);
+            }
+        }
         this.restart()?;
         Ok(this)
     }
@@ -207,6 +275,9 @@ impl Pcscd {
             SCRIPT,
         ]);
         command.arg(self.run_directory()).arg(pcscd).arg(self.config_path()).arg(std::process::id().to_string());
+        if let Some(cable) = &self.cable {
+            command.arg(cable.drivers()).arg(cable.library());
+        }
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
