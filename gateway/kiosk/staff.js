@@ -263,7 +263,7 @@ function salesSection(sales, catalogue) {
 }
 
 function quarantineSection(entries) {
-  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), one.kind, word("outcome", one.outcome), one.reason, one.origin] });
+  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), one.kind, word("outcome", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
   const heads = ["staff.number_in_journal", "staff.time", "staff.kind", "staff.state", "staff.reason", "staff.origin"];
   return section("staff.quarantine", table(heads, entries.map(row), "staff.no_quarantine"));
 }

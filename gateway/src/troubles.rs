@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::gauge;
+use protocols::uplink::OwnAlarm;
 
 /// A part that the gateway runs without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,14 +58,14 @@ impl Part {
     }
 
     /// The kind of the technical alarm; none where the core knows by itself and raises one.
-    const fn alarm(self) -> Option<&'static str> {
+    const fn alarm(self) -> Option<OwnAlarm> {
         match self {
             Self::Journal => None,
-            Self::JournalRows => Some("journal_damaged"),
-            Self::DeviceLinkPlain | Self::DeviceLinkTls => Some("device_link_down"),
-            Self::Kiosk => Some("kiosk_down"),
-            Self::CardReaders => Some("card_readers_down"),
-            Self::DevicesFile => Some("devices_file_wrong"),
+            Self::JournalRows => Some(OwnAlarm::JournalDamaged),
+            Self::DeviceLinkPlain | Self::DeviceLinkTls => Some(OwnAlarm::DeviceLinkDown),
+            Self::Kiosk => Some(OwnAlarm::KioskDown),
+            Self::CardReaders => Some(OwnAlarm::CardReadersDown),
+            Self::DevicesFile => Some(OwnAlarm::DevicesFileWrong),
         }
     }
 }
@@ -73,7 +74,7 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
     /// The alarm's kind.
-    pub kind: &'static str,
+    pub kind: OwnAlarm,
     /// What is wrong, for technicians.
     pub detail: String,
 }
@@ -161,7 +162,10 @@ mod tests {
         }
         let told = troubles.take_news();
         assert_eq!(told.len(), 1, "{told:?}");
-        assert_eq!((told[0].kind, told[0].detail.as_str()), ("kiosk_down", "kiosk: 127.0.0.1:8080: address in use"));
+        assert_eq!(
+            (told[0].kind, told[0].detail.as_str()),
+            (OwnAlarm::KioskDown, "kiosk: 127.0.0.1:8080: address in use")
+        );
         assert_eq!(troubles.take_line().as_deref(), Some("degraded: kiosk: 127.0.0.1:8080: address in use"));
         assert_eq!(troubles.take_line(), None);
         troubles.end(Part::Kiosk);

@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, GatewayId, Seq};
-use protocols::uplink::{AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency};
+use protocols::uplink::{
+    AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency,
+};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row as _;
@@ -304,7 +306,8 @@ pub async fn raise_conflicting(
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn raise_own(tx: &mut Tx, gateway: &str, kind: &'static str, stream: &str) -> Result<bool, StoreError> {
+pub async fn raise_own(tx: &mut Tx, gateway: &str, found: OwnAlarm, stream: &str) -> Result<bool, StoreError> {
+    let kind = found.word();
     let seq = Seq::new(tx.now.ms.unsigned_abs()).ok_or(StoreError::Row { table: "facts" })?;
     let source = Source::Centre(gateway.parse().map_err(|_| StoreError::Row { table: "gateways" })?);
     let origin = Origin { source, epoch: Epoch::Text(stream.to_owned()), seq };

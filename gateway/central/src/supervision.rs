@@ -7,15 +7,13 @@
 
 use std::time::Duration;
 
+use protocols::uplink::OwnAlarm;
 use sqlx::Row as _;
 
 use crate::alarms;
 use crate::app::App;
 use crate::limits;
 use crate::store::{Now, Priority, StoreError};
-
-/// The kind of the alarm.
-pub const KIND: &str = "gateway_silent";
 
 /// Looks after the gateways until the centre stops.
 pub async fn run(app: App, silent_after: Duration) {
@@ -43,7 +41,7 @@ async fn look(app: &App, silent_after: Duration, started_ms: i64) -> Result<(), 
         }
         let (name, stream) = (gateway.clone(), app.stream.clone());
         let raised = app.store.writer.run(Priority::Alarm, 1, move |tx| {
-            Box::pin(async move { alarms::raise_own(tx, &name, KIND, &stream).await })
+            Box::pin(async move { alarms::raise_own(tx, &name, OwnAlarm::GatewaySilent, &stream).await })
         });
         if raised.await? {
             metrics::counter!("central_gateways_silent_total").increment(1);

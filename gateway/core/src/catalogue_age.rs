@@ -3,7 +3,7 @@
 //! **Invariant:** prices older than the configured age are never charged unnoticed: sales are closed, or a technical
 //! alarm stands, until the centre has been heard again.
 
-use protocols::uplink::{AlarmBody, Clock};
+use protocols::uplink::{AlarmBody, Clock, OwnAlarm};
 use serde::{Deserialize, Serialize};
 
 use crate::core::{Core, Storage};
@@ -14,8 +14,6 @@ use crate::timers::Timer;
 
 /// The state key of when it was confirmed.
 pub(crate) const CONFIRMED_KEY: &str = "catalogue_confirmed";
-/// The kind of the alarm.
-const OLD: &str = "catalogue_old";
 const DAY_MS: u64 = 86_400_000;
 
 /// What happens when the prices are older than they may be.
@@ -67,7 +65,7 @@ impl Core {
         if std::mem::replace(&mut self.catalogue_old, false) || due {
             self.keep_catalogue_confirmed();
         }
-        self.end_own(OLD, now);
+        self.end_own(OwnAlarm::CatalogueOld, now);
         self.watch_catalogue(now);
     }
 
@@ -88,9 +86,10 @@ impl Core {
             return;
         }
         self.catalogue_old = true;
-        if self.alarms.open_of(None, OLD).is_none() && self.config.storage == Storage::Journal {
+        if self.alarms.open_of(None, OwnAlarm::CatalogueOld.word()).is_none() && self.config.storage == Storage::Journal
+        {
             let days = age.checked_div(DAY_MS).unwrap_or(0);
-            let body = AlarmBody { detail: Some(format!("{days} d")), ..own_alarm(OLD, None) };
+            let body = AlarmBody { detail: Some(format!("{days} d")), ..own_alarm(OwnAlarm::CatalogueOld, None) };
             self.raise_or_fold_own(&body, None, now);
         }
     }

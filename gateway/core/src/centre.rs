@@ -1,6 +1,6 @@
 //! What the centre answers: deliveries, holds, orders, and whether it answers at all.
 
-use protocols::uplink::{AlarmBody, Outcome, Results, UploadResult, Urgency};
+use protocols::uplink::{AlarmBody, Outcome, OwnAlarm, Results, UploadResult, Urgency};
 
 use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
@@ -9,9 +9,6 @@ use crate::outbox::RefusedWhole;
 use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
-
-/// The kind of the alarm that stands while the centre does not take this gateway for what it is.
-const UPLINK_IDENTITY: &str = "uplink_identity";
 
 impl Core {
     pub(crate) fn handle_uplink(&mut self, input: UplinkInput, now: &Now) {
@@ -131,7 +128,7 @@ impl Core {
 
     /// One entry is refused as a whole where others get through.
     pub(crate) fn tell_refused(&mut self, lane: OutLane, n: u64, now: &Now) {
-        let mut body = own_alarm("upload_refused", None);
+        let mut body = own_alarm(OwnAlarm::UploadRefused, None);
         body.urgency = match lane {
             OutLane::Alarms => Urgency::Urgent,
             OutLane::AlarmNotes | OutLane::Sales | OutLane::Rest => Urgency::Technical,
@@ -161,7 +158,7 @@ impl Core {
         let reason = Some("damaged".to_owned());
         self.put_in_quarantine(lane, UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
         self.save_lane(lane);
-        let body = AlarmBody { detail: Some(format!("entry {n}")), ..own_alarm("journal_damaged", None) };
+        let body = AlarmBody { detail: Some(format!("entry {n}")), ..own_alarm(OwnAlarm::JournalDamaged, None) };
         self.raise_or_fold_own(&body, None, now);
     }
 
@@ -186,9 +183,9 @@ impl Core {
         // Nothing is dropped and alarms keep trying, but no try will help: people here have to know (DESIGN.md section 7).
         if failure == UplinkFailure::Identity
             && self.config.storage == Storage::Journal
-            && self.alarms.open_of(None, UPLINK_IDENTITY).is_none()
+            && self.alarms.open_of(None, OwnAlarm::UplinkIdentity.word()).is_none()
         {
-            let body = AlarmBody { urgency: Urgency::Urgent, ..own_alarm(UPLINK_IDENTITY, None) };
+            let body = AlarmBody { urgency: Urgency::Urgent, ..own_alarm(OwnAlarm::UplinkIdentity, None) };
             self.raise_or_fold_own(&body, None, now);
         }
         if std::mem::replace(&mut self.online, false) {
@@ -200,7 +197,7 @@ impl Core {
     /// The centre answered.
     pub(crate) fn note_success(&mut self, now: &Now) {
         self.uplink_failure = None;
-        self.end_own(UPLINK_IDENTITY, now);
+        self.end_own(OwnAlarm::UplinkIdentity, now);
         if !std::mem::replace(&mut self.online, true) {
             self.emit(Effect::Notify(Notice::Uplink { online: true }));
         }
@@ -208,7 +205,7 @@ impl Core {
 
     /// The centre has more of this journal than the disk: its tail was lost, and people have to know.
     fn raise_journal_short(&mut self, now: &Now) {
-        let body = own_alarm("journal_short", None);
+        let body = own_alarm(OwnAlarm::JournalShort, None);
         if self.alarms.open_of(None, &body.kind).is_none() {
             self.raise_or_fold_own(&body, None, now);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocols::id::{DeviceId, GatewayId, ReaderId};
-use protocols::uplink::{AlarmBody, CatalogueOrder, HotlistOrder, Lane, Origin, PolicyOrder};
+use protocols::uplink::{AlarmBody, CatalogueOrder, HotlistOrder, Lane, Origin, OwnAlarm, PolicyOrder};
 use serde::{Deserialize, Serialize};
 
 use crate::alarms::Alarms;
@@ -249,7 +249,7 @@ impl Core {
     fn space_is_low(&mut self, low: bool, now: &Now) {
         let was_low = std::mem::replace(&mut self.storage_low, low);
         if low && !was_low {
-            self.raise_or_fold_own(&crate::raising::own_alarm("storage_low", None), None, now);
+            self.raise_or_fold_own(&crate::raising::own_alarm(OwnAlarm::StorageLow, None), None, now);
         }
     }
 

@@ -9,7 +9,7 @@
 
 use protocols::device::{AlarmState, EventReport};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, Origin, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency, kind};
 use protocols::version;
 
 use crate::alarms::{Alarm, AlarmStep};
@@ -91,7 +91,7 @@ impl Core {
 
     /// Tells the centre, once after the start, that this gateway cannot store anything.
     pub(crate) fn report_dead_storage(&mut self, now: &Now) {
-        let mut body = crate::raising::own_alarm("storage", None);
+        let mut body = crate::raising::own_alarm(OwnAlarm::Storage, None);
         body.urgency = Urgency::Urgent;
         self.raise_own_without_disk(&body, None, now);
     }

@@ -166,6 +166,14 @@ pub enum Refusal {
     NoAccount,
     /// The centre has closed sales of this gateway.
     Closed,
+    /// The centre has other prices: the list here was old.
+    PriceChanged,
+    /// The centre no longer offers a service of this order.
+    ServiceWithdrawn,
+    /// The centre knows this order otherwise, or as ended: a new one is needed.
+    OrderNotTaken,
+    /// The centre cannot ask the issuer about the card just now.
+    CardNotChecked,
     /// The centre refused for another reason.
     CentreRefused,
     /// Nobody laid a card on in time.
@@ -190,6 +198,12 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the purse on the card may pay what the account did not: what people are told then says so, too.
+    #[must_use]
+    pub const fn offers_purse(self) -> bool {
+        matches!(self, Self::Offline | Self::NoAccount | Self::Insufficient | Self::CardNotChecked)
+    }
+
     /// The word in metrics, pages and answers.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -219,6 +233,10 @@ impl Refusal {
             Self::Insufficient => "insufficient",
             Self::NoAccount => "no_account",
             Self::Closed => "closed",
+            Self::PriceChanged => "price_changed",
+            Self::ServiceWithdrawn => "service_withdrawn",
+            Self::OrderNotTaken => "order_not_taken",
+            Self::CardNotChecked => "card_not_checked",
             Self::CentreRefused => "centre_refused",
             Self::CardWaitEnded => "card_wait_ended",
             Self::TakenBack => "taken_back",

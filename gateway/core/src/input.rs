@@ -6,7 +6,7 @@ use protocols::card::intent::PurchaseIntent;
 use protocols::card::psam::PsamIdentity;
 use protocols::card::{proof, purchase, settle};
 use protocols::id::{ActorId, DeviceId, ReaderId, ServiceId};
-use protocols::uplink::{HoldAnswer, Lane, OrderPage, Results, Tender, UploadResult};
+use protocols::uplink::{HoldAnswer, Lane, OrderPage, OwnAlarm, Results, Tender, UploadResult};
 
 /// Which adapter a session belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,7 +111,7 @@ pub enum Input {
     /// The daemon noticed that a part of itself does not work: technicians are told by an alarm.
     Trouble {
         /// The alarm's kind.
-        kind: &'static str,
+        kind: OwnAlarm,
         /// What is wrong; nothing personal.
         detail: String,
     },

@@ -47,7 +47,38 @@ impl OrdersLane {
 }
 
 /// What became of an order: done, already so, or why not.
-type Verdict = Result<bool, &'static str>;
+pub(crate) type Verdict = Result<bool, OrderRefusal>;
+
+/// Why an order is not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OrderRefusal {
+    /// Its body is not that of its kind.
+    Unreadable,
+    /// Its kind is not known here.
+    UnknownKind,
+    /// No such alarm.
+    AlarmUnknown,
+    /// No such sale.
+    SaleUnknown,
+    /// The sale has not ended.
+    SaleUnderWay,
+    /// A sale cannot be settled as that.
+    OutcomeUnfit,
+}
+
+impl OrderRefusal {
+    /// The word in the result that the centre's people see.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::UnknownKind => "unknown_kind",
+            Self::AlarmUnknown => "alarm_unknown",
+            Self::SaleUnknown => "sale_unknown",
+            Self::SaleUnderWay => "sale_under_way",
+            Self::OutcomeUnfit => "outcome_unfit",
+        }
+    }
+}
 
 impl Core {
     /// Asks for the next orders of a lane.
@@ -117,7 +148,7 @@ impl Core {
                 Ok(false) => OrderVerdict::Stale,
                 Err(_) => OrderVerdict::Refused,
             },
-            reason: verdict.err().map(str::to_owned),
+            reason: verdict.err().map(|refusal| refusal.word().to_owned()),
         };
         let about = Self::centre_origin(lane, stream, order.k);
         self.journal.record(
@@ -136,13 +167,13 @@ impl Core {
     }
 
     fn obey(&mut self, order: &Order, now: &Now) -> Verdict {
-        fn read<'a, T: Deserialize<'a>>(order: &'a Order) -> Result<T, &'static str> {
-            serde_json::from_str(order.body.get()).map_err(|_| "unreadable")
+        fn read<'a, T: Deserialize<'a>>(order: &'a Order) -> Result<T, OrderRefusal> {
+            serde_json::from_str(order.body.get()).map_err(|_| OrderRefusal::Unreadable)
         }
         match order.kind.as_str() {
             order_kind::ALARM_STATE => {
                 let body: AlarmStateOrder = read(order)?;
-                self.order_alarm(body, now).ok_or("alarm_unknown")
+                self.order_alarm(body, now).ok_or(OrderRefusal::AlarmUnknown)
             }
             order_kind::CATALOGUE => {
                 let body: CatalogueOrder = read(order)?;
@@ -151,7 +182,7 @@ impl Core {
             order_kind::HOTLIST => {
                 let body: HotlistOrder = read(order)?;
                 // By a salt that is none no card would ever be found: the list before stays.
-                unhex(&body.salt).ok_or("unreadable")?;
+                unhex(&body.salt).ok_or(OrderRefusal::Unreadable)?;
                 Ok(self.take_hotlist(body))
             }
             order_kind::POLICY => {
@@ -174,7 +205,7 @@ impl Core {
                 let body: SaleSettledOrder = read(order)?;
                 self.settle_by_order(&body, now)
             }
-            _ => Err("unknown_kind"),
+            _ => Err(OrderRefusal::UnknownKind),
         }
     }
 

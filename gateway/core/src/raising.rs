@@ -4,7 +4,7 @@
 
 use protocols::device::AlarmState;
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, Origin, OwnAlarmBody, Urgency, kind};
+use protocols::uplink::{AlarmBody, Origin, OwnAlarm, OwnAlarmBody, Urgency, kind};
 
 use crate::alarms::{Alarm, OnItsWay, lane_of};
 use crate::core::{Core, Held, Storage};
@@ -114,7 +114,7 @@ impl Core {
         let folded = std::mem::take(&mut alarm.unrecorded);
         let folded_seqs = std::mem::take(&mut alarm.unrecorded_seqs);
         let about = alarm.origin.clone();
-        let own = own_alarm(&alarm.kind, alarm.device.as_ref());
+        let own = body_of_kind(&alarm.kind, alarm.device.as_ref());
         let body = OwnAlarmBody {
             folded: Some(folded),
             folded_seqs,
@@ -168,7 +168,11 @@ impl Core {
 }
 
 /// The body of a technical alarm of the gateway's own.
-pub(crate) fn own_alarm(kind: &str, device: Option<&DeviceId>) -> AlarmBody {
+pub(crate) fn own_alarm(found: OwnAlarm, device: Option<&DeviceId>) -> AlarmBody {
+    body_of_kind(found.word(), device)
+}
+
+fn body_of_kind(kind: &str, device: Option<&DeviceId>) -> AlarmBody {
     AlarmBody {
         kind: kind.to_owned(),
         urgency: Urgency::Technical,

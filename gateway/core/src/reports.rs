@@ -6,7 +6,7 @@
 
 use protocols::device::{EventReport, Heartbeat, Kind};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarmBody, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarm, OwnAlarmBody, Source, Urgency, kind};
 use protocols::version;
 
 use crate::core::{Core, Held, LookUp, Storage};
@@ -171,7 +171,7 @@ impl Core {
     fn take_without_look_up(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.emit(Effect::Count { name: "look_ups_failed", label: "report" });
         if self.alarms.open_of(None, "journal_unreadable").is_none() {
-            self.raise_or_fold_own(&own_alarm("journal_unreadable", None), None, now);
+            self.raise_or_fold_own(&own_alarm(OwnAlarm::JournalUnreadable, None), None, now);
         }
         self.take_event_without_disk(device, ack, payload, now);
     }
@@ -305,7 +305,7 @@ impl Core {
         let urgency = urgency_of(&taken.report.kind).unwrap_or(Urgency::Technical);
         let mut body = alarm_body(&taken.device, &taken.report, urgency);
         body.detail = Some(format!("number used twice, now for {}", body.kind));
-        body.kind = "conflict".to_owned();
+        body.kind = OwnAlarm::Conflict.word().to_owned();
         self.emit(Effect::Count { name: "reports_conflicting", label: "device" });
         // The device hears how far its report has come, as of any alarm of its own.
         let press = urgency_of(&taken.report.kind).map(|_| (taken.report.epoch, taken.report.seq));
@@ -317,7 +317,7 @@ impl Core {
     /// An event report or a heartbeat that cannot be read. Without a disk it is not acknowledged: it is kept nowhere.
     fn take_unreadable(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.emit(Effect::Count { name: "reports_refused", label: "unreadable" });
-        let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm("unreadable", Some(device)) };
+        let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm(OwnAlarm::Unreadable, Some(device)) };
         self.raise_or_fold_own(&body, None, now);
         if self.config.storage == Storage::Journal {
             self.acknowledge(ack, AckCode::PayloadFormatInvalid);

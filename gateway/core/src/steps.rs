@@ -4,7 +4,7 @@
 
 use protocols::device::AlarmState;
 use protocols::id::ActorId;
-use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency, kind};
 
 use crate::alarms::{Alarm, AlarmStep, lane_of};
 use crate::core::{Core, Held, Storage};
@@ -83,7 +83,7 @@ impl Core {
         let body = AlarmBody {
             urgency: Urgency::Urgent,
             detail: Some("known by the centre's word".to_owned()),
-            ..own_alarm("unknown", Some(device))
+            ..own_alarm(OwnAlarm::Unknown, Some(device))
         };
         self.alarms.insert(Alarm::new(order.alarm.clone(), 0, &body, Some((*epoch, order.alarm.seq)), &order.at));
         true
@@ -110,8 +110,8 @@ impl Core {
     }
 
     /// Ends an alarm of the gateway's own whose cause is over, in the gateway's name.
-    pub(crate) fn end_own(&mut self, own: &str, now: &Now) {
-        let Some(id) = self.alarms.open_of(None, own).map(str::to_owned) else { return };
+    pub(crate) fn end_own(&mut self, own: OwnAlarm, now: &Now) {
+        let Some(id) = self.alarms.open_of(None, own.word()).map(str::to_owned) else { return };
         let (Some(alarm), Ok(by)) = (self.alarms.get(&id), self.config.gateway.as_str().parse::<ActorId>()) else {
             return;
         };
@@ -157,7 +157,7 @@ impl Core {
         if !self.is_press_on_its_way(alarm) {
             return;
         }
-        let mut body = own_alarm("undelivered", alarm.device.as_ref());
+        let mut body = own_alarm(OwnAlarm::Undelivered, alarm.device.as_ref());
         body.urgency = Urgency::Urgent;
         body.detail = Some(id.to_owned());
         self.raise_or_fold_own(&body, None, now);

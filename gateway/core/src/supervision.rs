@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use protocols::device::{AlarmCommand, AlarmState, Command, Heartbeat, PAYLOAD_LEN_MAX, SettingsCommand, encode};
 use protocols::id::{DeviceEpoch, DeviceId};
-use protocols::uplink::{DeviceStateBody, DeviceTrouble, kind};
+use protocols::uplink::{DeviceStateBody, DeviceTrouble, OwnAlarm, kind};
 
 use crate::alarms::Alarm;
 use crate::core::{Core, Storage};
@@ -77,7 +77,7 @@ impl Core {
         }
         device.record.silent = true;
         self.record_trouble(id, DeviceTrouble::Silent, None, now);
-        self.raise_or_fold_own(&own_alarm("device_silent", Some(id)), None, now);
+        self.raise_or_fold_own(&own_alarm(OwnAlarm::DeviceSilent, Some(id)), None, now);
     }
 
     /// What a heartbeat means; only changes are recorded.
@@ -112,9 +112,9 @@ impl Core {
         for (trouble, detail) in found {
             self.record_trouble(id, trouble, detail, now);
             let alarm = match trouble {
-                DeviceTrouble::BatteryLow => "device_battery_low",
-                DeviceTrouble::Fault => "device_fault",
-                DeviceTrouble::LostReports => "device_lost_reports",
+                DeviceTrouble::BatteryLow => OwnAlarm::DeviceBatteryLow,
+                DeviceTrouble::Fault => OwnAlarm::DeviceFault,
+                DeviceTrouble::LostReports => OwnAlarm::DeviceLostReports,
                 DeviceTrouble::Silent | DeviceTrouble::Back | DeviceTrouble::BatteryOk | DeviceTrouble::FaultOver => {
                     continue;
                 }

@@ -429,7 +429,10 @@ fn an_order_of_the_centre_is_carried_out_once_and_answered() {
 fn a_trouble_of_the_gateways_own_raises_one_technical_alarm_however_often_it_comes() {
     let mut bench = Bench::new();
     for _ in 0..2 {
-        bench.input(Input::Trouble { kind: "kiosk_down", detail: "127.0.0.1:8080 cannot be bound".to_owned() });
+        bench.input(Input::Trouble {
+            kind: protocols::uplink::OwnAlarm::KioskDown,
+            detail: "127.0.0.1:8080 cannot be bound".to_owned(),
+        });
         bench.settle();
     }
     let alarms = bench.core.alarms(false);

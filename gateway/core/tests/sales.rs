@@ -487,15 +487,49 @@ fn a_restart_while_a_hold_is_out_voids_it() {
     assert!(bench.rows.last().is_some_and(|row| row.kind == "sale.outcome" && row.bytes.contains("\"cancelled\"")));
 }
 
-#[test]
-fn a_refused_hold_says_why() {
+/// The reason that people are told when the centre refuses a hold with this word, and whether the purse is offered.
+fn told_when_refused(word: &str) -> (Option<Refusal>, bool) {
     let mut bench = Bench::new();
     let sale = proved(&mut bench);
     bench.settle();
-    let result = Ok(hold_answer(HoldOutcome::Refused, Some("insufficient")));
+    let result = Ok(hold_answer(HoldOutcome::Refused, Some(word)));
     bench.input(Input::Uplink(UplinkInput::HoldAnswered { sale, result }));
     bench.settle();
-    assert_eq!(bench.core.sale("sale-k1").expect("remembered").reason, Some(Refusal::Insufficient));
+    let body = bench.rows.last().map(|row| row.bytes.clone()).unwrap_or_default();
+    assert!(body.contains(&format!("\"reason\":\"{word}\"")), "the centre's own word is recorded: {body}");
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    (sale.reason, sale.purse_offered)
+}
+
+#[test]
+fn a_refused_hold_says_why() {
+    for (word, reason) in [
+        ("insufficient", Refusal::Insufficient),
+        ("no_account", Refusal::NoAccount),
+        ("card_blocked", Refusal::CardBlocked),
+        ("not_genuine", Refusal::CardNotGenuine),
+        ("proof_pending", Refusal::CardNotChecked),
+        ("closed", Refusal::Closed),
+        ("price_differs", Refusal::PriceChanged),
+        ("not_in_catalogue", Refusal::ServiceWithdrawn),
+        ("cancelled", Refusal::OrderNotTaken),
+        ("conflict", Refusal::OrderNotTaken),
+        ("amount", Refusal::OrderNotTaken),
+        ("malformed", Refusal::CentreRefused),
+        ("foreign_origin", Refusal::CentreRefused),
+        ("of_a_later_version", Refusal::CentreRefused),
+    ] {
+        assert_eq!(told_when_refused(word).0, Some(reason), "{word}");
+    }
+}
+
+#[test]
+fn the_purse_is_offered_where_what_people_are_told_speaks_of_it() {
+    for (word, offered) in
+        [("insufficient", true), ("no_account", true), ("proof_pending", true), ("card_blocked", false)]
+    {
+        assert_eq!(told_when_refused(word).1, offered, "{word}");
+    }
 }
 
 #[test]

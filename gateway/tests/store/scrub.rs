@@ -46,7 +46,7 @@ async fn a12_a_flipped_byte_is_found_in_the_background_and_told_while_the_gatewa
     let told = troubles.now();
     assert!(told[0].0 == Part::JournalRows && told[0].1.contains("entry 17"), "{told:?}");
     let news = troubles.take_news();
-    assert_eq!(news.iter().map(|news| news.kind).collect::<Vec<_>>(), ["journal_damaged"]);
+    assert_eq!(news.iter().map(|news| news.kind).collect::<Vec<_>>(), [protocols::uplink::OwnAlarm::JournalDamaged]);
     running.commit(vec![chain.alarm("btn-0002", 1)], vec![]).await;
 
     alter_all(&dir.db(), "UPDATE entry SET bytes = replace(bytes, 'tesT', 'test') WHERE n IN (17, 60)", 2).await;

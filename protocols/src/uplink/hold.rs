@@ -59,6 +59,80 @@ pub enum HoldOutcome {
     Duplicate,
 }
 
+/// Why a hold is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HoldRefusal {
+    /// The request's version, origin or card is none.
+    Malformed,
+    /// The lines do not add up to the amount, or the amount is nothing.
+    Amount,
+    /// The origin belongs to another gateway.
+    ForeignOrigin,
+    /// Sales of this gateway are closed until a person approves its journal.
+    Closed,
+    /// The same origin with another amount, other lines or another card.
+    Conflict,
+    /// A service is not in the catalogue.
+    NotInCatalogue,
+    /// A service has another price or provider in the catalogue.
+    PriceDiffers,
+    /// The sale was refused or cancelled.
+    Cancelled,
+    /// The card did not prove itself.
+    NotGenuine,
+    /// There is no issuer to ask whether the card is genuine.
+    ProofPending,
+    /// No account belongs to the card.
+    NoAccount,
+    /// The card is on the hotlist.
+    CardBlocked,
+    /// Too few points.
+    Insufficient,
+}
+
+impl HoldRefusal {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Amount => "amount",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::Closed => "closed",
+            Self::Conflict => "conflict",
+            Self::NotInCatalogue => "not_in_catalogue",
+            Self::PriceDiffers => "price_differs",
+            Self::Cancelled => "cancelled",
+            Self::NotGenuine => "not_genuine",
+            Self::ProofPending => "proof_pending",
+            Self::NoAccount => "no_account",
+            Self::CardBlocked => "card_blocked",
+            Self::Insufficient => "insufficient",
+        }
+    }
+    /// The refusal that a word on the wire stands for; `None` where this version does not know it.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::Malformed,
+            Self::Amount,
+            Self::ForeignOrigin,
+            Self::Closed,
+            Self::Conflict,
+            Self::NotInCatalogue,
+            Self::PriceDiffers,
+            Self::Cancelled,
+            Self::NotGenuine,
+            Self::ProofPending,
+            Self::NoAccount,
+            Self::CardBlocked,
+            Self::Insufficient,
+        ]
+        .into_iter()
+        .find(|refusal| refusal.word() == word)
+    }
+}
+
 /// The account behind the card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountState {
@@ -75,7 +149,7 @@ pub struct HoldAnswer {
     pub v: u8,
     /// What the centre says.
     pub outcome: HoldOutcome,
-    /// A word: `insufficient`, `no_account`, `card_blocked`, `not_genuine`, `conflict`, `closed` …
+    /// A [`HoldRefusal`]'s word.
     pub reason: Option<String>,
     /// The account after it, where there is one.
     pub account: Option<AccountState>,

@@ -8,6 +8,7 @@ mod entry;
 mod hold;
 mod order;
 mod origin;
+mod own_alarm;
 mod sale;
 
 pub use alarm::{
@@ -17,10 +18,11 @@ pub use alarm::{
 pub use entry::{
     Clock, Entry, EntryUpload, HASH_LEN, Head, Outcome, PrivateRecord, Results, UploadResult, Uploads, kind,
 };
-pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRequest};
+pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest};
 pub use order::{
     AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane,
     Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, order_kind,
 };
 pub use origin::{Epoch, Origin, Source, SourceError};
+pub use own_alarm::OwnAlarm;
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};

@@ -9,6 +9,7 @@ mod claims;
 mod layout;
 mod links;
 mod manifest;
+mod page_words;
 mod purity;
 mod source;
 mod words;
@@ -148,4 +149,14 @@ fn every_test_that_a_document_names_is_there() {
 #[test]
 fn nothing_names_what_lies_outside_the_repository() {
     Repository::open().check(words::forbidden);
+}
+
+#[test]
+fn every_code_that_a_page_can_be_told_has_words_there_in_both_languages() {
+    let root = Repository::open().root;
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let words = |path: &str| serde_json::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    assert_none(
+        page_words::ALL.iter().flat_map(|codes| page_words::missing(&read(codes.path), codes, &words)).collect(),
+    );
 }

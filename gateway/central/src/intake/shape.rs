@@ -9,8 +9,8 @@ use protocols::id::GatewayId;
 use protocols::unit::Points;
 use protocols::uplink::{
     AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, Entry, EntryUpload, Epoch, HASH_LEN,
-    OrderResultBody, Origin, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem, SaleOutcomeBody, SalePrivate,
-    Source, Urgency, kind,
+    OrderResultBody, Origin, OwnAlarm, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem, SaleOutcomeBody,
+    SalePrivate, Source, Urgency, kind,
 };
 use protocols::version;
 use serde::Deserialize;
@@ -323,7 +323,7 @@ fn unreadable_alarm(origin: &Origin) -> AlarmBody {
         Source::Terminal(_) | Source::Gateway(_) | Source::Centre(_) => None,
     };
     AlarmBody {
-        kind: "unreadable".to_owned(),
+        kind: OwnAlarm::Unreadable.word().to_owned(),
         urgency: Urgency::Urgent,
         device,
         boot: None,

@@ -125,6 +125,10 @@ pub enum Doubt {
     HoldForPurse,
     /// Said to be paid, and not to be paid.
     OutcomeDiffers,
+    /// Another gateway than the one that began the sale told its outcome.
+    ForeignOutcome,
+    /// What proves the debit of a purse is not of this debit.
+    TacInvalid,
 }
 
 impl Doubt {
@@ -141,6 +145,8 @@ impl Doubt {
             Self::NotInCatalogue => "not_in_catalogue",
             Self::HoldForPurse => "hold_for_purse",
             Self::OutcomeDiffers => "outcome_differs",
+            Self::ForeignOutcome => "foreign_outcome",
+            Self::TacInvalid => "tac_invalid",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use protocols::card::value::ApplicationSerialNumber;
 use protocols::id::GatewayId;
-use protocols::uplink::{AccountState, HoldAnswer, HoldOutcome, HoldRequest, Source};
+use protocols::uplink::{AccountState, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest, Source};
 use protocols::version;
 use serde_json::json;
 use sqlx::Row as _;
@@ -22,59 +22,6 @@ use crate::issuer::{CardVerdict, Issuer, serial_number};
 use crate::news::{Event, News};
 use crate::people;
 use crate::store::{StoreError, Tx};
-
-/// Why a hold is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoldRefusal {
-    /// The request's version, origin or card is none.
-    Malformed,
-    /// The lines do not add up to the amount, or the amount is nothing.
-    Amount,
-    /// The origin belongs to another gateway.
-    ForeignOrigin,
-    /// Sales of this gateway are closed until a person approves its journal.
-    Closed,
-    /// The same origin with another amount, other lines or another card.
-    Conflict,
-    /// A service is not in the catalogue.
-    NotInCatalogue,
-    /// A service has another price or provider in the catalogue.
-    PriceDiffers,
-    /// The sale was refused or cancelled.
-    Cancelled,
-    /// The card did not prove itself.
-    NotGenuine,
-    /// There is no issuer to ask whether the card is genuine.
-    ProofPending,
-    /// No account belongs to the card.
-    NoAccount,
-    /// The card is on the hotlist.
-    CardBlocked,
-    /// Too few points.
-    Insufficient,
-}
-
-impl HoldRefusal {
-    /// The word on the wire.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Amount => "amount",
-            Self::ForeignOrigin => "foreign_origin",
-            Self::Closed => "closed",
-            Self::Conflict => "conflict",
-            Self::NotInCatalogue => "not_in_catalogue",
-            Self::PriceDiffers => "price_differs",
-            Self::Cancelled => "cancelled",
-            Self::NotGenuine => "not_genuine",
-            Self::ProofPending => "proof_pending",
-            Self::NoAccount => "no_account",
-            Self::CardBlocked => "card_blocked",
-            Self::Insufficient => "insufficient",
-        }
-    }
-}
 
 /// A request whose form was checked and whose card was asked for its proof.
 #[derive(Debug)]

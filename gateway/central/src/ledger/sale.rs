@@ -119,7 +119,7 @@ async fn forget_foreign_outcome(tx: &mut Tx, gateway: &GatewayId, origin: &str) 
             .fetch_optional(&mut tx.conn)
             .await?;
     let Some(other) = other.and_then(|other| other.parse().ok()) else { return Ok(()) };
-    keep_doubt(tx, &other, origin, "foreign_outcome").await?;
+    doubt(tx, &other, origin, Doubt::ForeignOutcome).await?;
     sqlx::query("UPDATE sales SET gateway = $2, outcome = NULL, reason = NULL, proof = NULL WHERE origin = $1")
         .bind(origin)
         .bind(gateway.as_str())
@@ -388,7 +388,7 @@ async fn keep_verdict(tx: &mut Tx, gateway: &GatewayId, origin: &str, verdict: V
         .execute(&mut tx.conn)
         .await?;
     if verdict == Verdict::Invalid {
-        keep_doubt(tx, gateway, origin, "tac_invalid").await?;
+        doubt(tx, gateway, origin, Doubt::TacInvalid).await?;
     }
     Ok(())
 }
@@ -430,10 +430,7 @@ fn optional_json<T: serde::de::DeserializeOwned>(text: Option<String>) -> Result
 /// # Errors
 /// The database cannot do it.
 pub async fn doubt(tx: &mut Tx, gateway: &GatewayId, origin: &str, what: Doubt) -> Result<(), StoreError> {
-    keep_doubt(tx, gateway, origin, what.word()).await
-}
-
-async fn keep_doubt(tx: &mut Tx, gateway: &GatewayId, origin: &str, what: &'static str) -> Result<(), StoreError> {
+    let what = what.word();
     let done = sqlx::query(
         "INSERT INTO doubts (what, subject, gateway, at_ms) VALUES ($1, $2, $3, $4)
          ON CONFLICT (what, subject) DO NOTHING",

@@ -6,7 +6,7 @@ use protocols::card::date::CardDate;
 use protocols::card::dialogue::{Cause, Refusal as CardRefusal, Slot};
 use protocols::card::{proof, purchase, settle};
 use protocols::id::ReaderId;
-use protocols::uplink::{SaleOutcome, Tender};
+use protocols::uplink::{OwnAlarm, SaleOutcome, Tender};
 use sha2::Sha256;
 
 use super::tender::Proved;
@@ -311,7 +311,7 @@ impl Core {
                 if let Some(visit) = self.sales.visits.get_mut(reader) {
                     visit.declined = Some(Refusal::CardCounterRegress);
                 }
-                let mut body = crate::raising::own_alarm("card_counter_regress", None);
+                let mut body = crate::raising::own_alarm(OwnAlarm::CardCounterRegress, None);
                 body.urgency = protocols::uplink::Urgency::Urgent;
                 body.detail = Some(format!("sale {id}, counter {}", found.get()));
                 self.raise_or_fold_own(&body, None, now);

@@ -121,7 +121,7 @@ impl Sale {
             reason: self.reason,
             doubt: self.is_unknown().then(|| self.doubt.as_ref().map(|doubt| doubt.why.clone())).flatten(),
             balance: self.balance,
-            purse_offered: self.tender == Tender::Account && self.reason == Some(Refusal::Offline),
+            purse_offered: self.tender == Tender::Account && self.reason.is_some_and(Refusal::offers_purse),
             started_at: self.started_at.clone(),
             origin: self.origin.as_ref().map(ToString::to_string),
         }

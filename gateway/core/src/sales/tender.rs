@@ -11,8 +11,8 @@ use protocols::card::value::CardAmount;
 use protocols::id::Seq;
 use protocols::unit::Points;
 use protocols::uplink::{
-    CardProof, Epoch, HoldAnswer, HoldOutcome, HoldRequest, Origin, PurseIntent, PurseProof, SaleIntentBody,
-    SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, Source, Urgency, kind,
+    CardProof, Epoch, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest, Origin, OwnAlarm, PurseIntent, PurseProof,
+    SaleIntentBody, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, Source, Urgency, kind,
 };
 use protocols::version;
 
@@ -22,6 +22,7 @@ use crate::effect::{Effect, Refusal};
 use crate::input::{DialogueId, OutLane, UplinkFailure};
 use crate::journal::{Draft, Identity, seal_private};
 use crate::limits::HOLD_WAIT_MS;
+use crate::orders::{OrderRefusal, Verdict};
 use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
@@ -225,7 +226,7 @@ impl Core {
             if let Some(sale) = self.sales.by_id.get_mut(id) {
                 sale.mac2_rejected = true;
             }
-            let mut body = own_alarm("card_mac2_rejected", None);
+            let mut body = own_alarm(OwnAlarm::CardMac2Rejected, None);
             body.urgency = Urgency::Urgent;
             body.detail = Some(format!("sale {id}"));
             self.raise_or_fold_own(&body, None, now);
@@ -302,11 +303,11 @@ impl Core {
     }
 
     /// The centre has settled a sale in doubt: by the issuer's verdict on its TAC, or by people.
-    pub(crate) fn settle_by_order(&mut self, order: &SaleSettledOrder, now: &Now) -> Result<bool, &'static str> {
+    pub(crate) fn settle_by_order(&mut self, order: &SaleSettledOrder, now: &Now) -> Verdict {
         let found = self.sales.by_id.values().find(|sale| sale.origin.as_ref() == Some(&order.sale));
-        let sale = found.ok_or("sale_unknown")?;
+        let sale = found.ok_or(OrderRefusal::SaleUnknown)?;
         if !sale.is_unknown() {
-            return if sale.is_settled() { Ok(false) } else { Err("sale_under_way") };
+            return if sale.is_settled() { Ok(false) } else { Err(OrderRefusal::SaleUnderWay) };
         }
         let id = sale.id.clone();
         match order.outcome {
@@ -314,7 +315,7 @@ impl Core {
             SaleOutcome::Cancelled => {
                 self.record_outcome(&id, SaleOutcome::Cancelled, Some(Refusal::NotDebited), Some("centre"), None, now);
             }
-            SaleOutcome::Refused | SaleOutcome::Unknown => return Err("outcome_unfit"),
+            SaleOutcome::Refused | SaleOutcome::Unknown => return Err(OrderRefusal::OutcomeUnfit),
         }
         Ok(true)
     }
@@ -358,14 +359,19 @@ fn reason_word(refusal: Refusal) -> Option<String> {
     }
 }
 
+/// What the elder can do about a hold that the centre refused; a word that is not known here is the general refusal.
 fn hold_refusal(reason: Option<&str>) -> Refusal {
-    match reason {
-        Some("insufficient") => Refusal::Insufficient,
-        Some("no_account") => Refusal::NoAccount,
-        Some("card_blocked") => Refusal::CardBlocked,
-        Some("not_genuine") => Refusal::CardNotGenuine,
-        Some("closed") => Refusal::Closed,
-        Some(_) | None => Refusal::CentreRefused,
+    match reason.and_then(HoldRefusal::from_word) {
+        Some(HoldRefusal::Insufficient) => Refusal::Insufficient,
+        Some(HoldRefusal::NoAccount) => Refusal::NoAccount,
+        Some(HoldRefusal::CardBlocked) => Refusal::CardBlocked,
+        Some(HoldRefusal::NotGenuine) => Refusal::CardNotGenuine,
+        Some(HoldRefusal::ProofPending) => Refusal::CardNotChecked,
+        Some(HoldRefusal::Closed) => Refusal::Closed,
+        Some(HoldRefusal::PriceDiffers) => Refusal::PriceChanged,
+        Some(HoldRefusal::NotInCatalogue) => Refusal::ServiceWithdrawn,
+        Some(HoldRefusal::Cancelled | HoldRefusal::Conflict | HoldRefusal::Amount) => Refusal::OrderNotTaken,
+        Some(HoldRefusal::Malformed | HoldRefusal::ForeignOrigin) | None => Refusal::CentreRefused,
     }
 }
 

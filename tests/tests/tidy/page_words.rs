@@ -1,0 +1,115 @@
+//! Words of the pages: each code that the core, the gateway or the centre can tell a page has words in each language.
+//!
+//! The codes are read from the source where they are given out, so that a code that is added there is missed here.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Finding;
+
+/// The words of the kiosk and the staff page, which share one file for each language.
+const GATEWAY: [&str; 2] = ["gateway/kiosk/text/zh.json", "gateway/kiosk/text/en.json"];
+/// Those of the operator board.
+const BOARD: [&str; 2] = ["gateway/central/board/text/zh.json", "gateway/central/board/text/en.json"];
+
+/// Codes of one type, and the groups of words in which a page looks them up.
+pub struct Codes {
+    /// Where they are given out.
+    pub path: &'static str,
+    /// The first line of what gives them out; it ends with the next `}` that is indented as far.
+    from: &'static str,
+    /// Groups at the gateway's pages.
+    gateway: &'static [&'static str],
+    /// Groups at the board.
+    board: &'static [&'static str],
+}
+
+/// Everything that gives out codes to pages.
+pub const ALL: &[Codes] = &[
+    codes("protocols/src/uplink/own_alarm.rs", "impl OwnAlarm {", &["alarm_kind"], &["alarm_kind"]),
+    codes("protocols/src/device/event.rs", "const NAMES: ", &["alarm_kind"], &["alarm_kind"]),
+    codes("protocols/src/uplink/hold.rs", "impl HoldRefusal {", &[], &["refusal"]),
+    codes("gateway/core/src/effect.rs", "impl Refusal {", &["refusal"], &["refusal"]),
+    codes("protocols/src/card/purchase.rs", "impl Doubt {", &["doubt"], &["refusal"]),
+    codes("protocols/src/card/settle.rs", "impl StillUnknown {", &["doubt"], &["refusal"]),
+    codes("protocols/src/card/dialogue.rs", "impl Refusal {", &["doubt"], &["refusal"]),
+    codes("gateway/core/src/input.rs", "impl LinkRefusal {", &["report_refusal"], &[]),
+    codes("gateway/src/adapter/uplink/answer.rs", "pub(super) const fn word(", &["uplink_failure"], &[]),
+    codes("gateway/src/troubles.rs", "    pub const fn word(", &["part"], &[]),
+    codes("gateway/core/src/orders.rs", "impl OrderRefusal {", &[], &["order_refusal"]),
+    codes("gateway/central/src/intake/shape.rs", "impl Refusal {", &["entry_refusal"], &["entry_refusal"]),
+    codes("gateway/central/src/ledger/decide.rs", "impl Doubt {", &[], &["doubt"]),
+    codes("gateway/central/src/ledger/decide.rs", "impl HoldState {", &[], &["hold"]),
+    codes("gateway/central/src/issuer.rs", "impl Verdict {", &[], &["verdict"]),
+    codes("gateway/central/src/devices.rs", "pub const fn word(", &[], &["trouble"]),
+    codes("gateway/central/src/alarms.rs", "pub const fn urgency_word(", &["urgency"], &["urgency"]),
+];
+
+const fn codes(
+    path: &'static str,
+    from: &'static str,
+    gateway: &'static [&'static str],
+    board: &'static [&'static str],
+) -> Codes {
+    Codes { path, from, gateway, board }
+}
+
+/// The codes in a piece of source: the literals that its arms and rows end with.
+pub fn codes_in(text: &str, from: &str) -> BTreeSet<String> {
+    let indent = from.len() - from.trim_start().len();
+    let end = |line: &str| line.trim_start().starts_with(['}', ']']) && line.len() - line.trim_start().len() == indent;
+    let lines = text.lines().skip_while(|line| !line.starts_with(from)).take_while(|line| !end(line));
+    let code = |line: &str| {
+        let line = line.trim().trim_end_matches([',', ')']).strip_suffix('"')?;
+        let (before, code) = line.rsplit_once('"')?;
+        let is_arm = before.ends_with("=> ") || before.ends_with(", ");
+        (is_arm && !line.starts_with("//")).then(|| code.to_owned())
+    };
+    lines.filter_map(code).collect()
+}
+
+/// Codes without words at a page that looks them up.
+pub fn missing(source: &str, codes: &Codes, words: &dyn Fn(&str) -> Value) -> Vec<Finding> {
+    let given = codes_in(source, codes.from);
+    if given.len() < 2 {
+        return vec![Finding::new(codes.path, 0, format!("`{}` gives out no codes any more", codes.from.trim()))];
+    }
+    let mut found = Vec::new();
+    for (files, groups) in [(GATEWAY, codes.gateway), (BOARD, codes.board)] {
+        for file in files {
+            let words = words(file);
+            for (group, code) in groups.iter().flat_map(|group| given.iter().map(move |code| (group, code))) {
+                if words[*group][code].as_str().is_none_or(|text| text.trim().is_empty()) {
+                    found.push(Finding::new(file, 0, format!("no words for {group}.{code} of {}", codes.path)));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SOURCE: &str = "impl Other {\n    X => \"other\",\n}\nimpl Doubt {\n    match self {\n        // => \"no\",\n        Self::A => \"a\",\n        Self::B(_) => \"b\",\n    }\n}\n";
+
+    #[test]
+    fn codes_are_those_of_the_piece_that_is_named() {
+        assert_eq!(codes_in(SOURCE, "impl Doubt {"), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        let rows = "const NAMES: [(Kind, &str); 2] = [\n    (Kind::Sos, \"sos\"),\n    (Kind::Co, \"co\"),\n];\n";
+        assert_eq!(codes_in(rows, "const NAMES: "), BTreeSet::from(["sos".to_owned(), "co".to_owned()]));
+    }
+
+    #[test]
+    fn a_code_without_words_in_one_language_is_found() {
+        let codes = codes("doubt.rs", "impl Doubt {", &["doubt"], &[]);
+        let words = |path: &str| json!({"doubt": if path.ends_with("zh.json") { json!({"a": "甲", "b": "乙"}) } else { json!({"a": "A"}) }});
+        let found = missing(SOURCE, &codes, &words);
+        assert_eq!(found, [Finding::new(GATEWAY[1], 0, "no words for doubt.b of doubt.rs")]);
+        assert_eq!(missing("", &codes, &words).len(), 1, "a piece that is gone is no silence");
+    }
+}
