@@ -3,8 +3,8 @@
 //! The alarms live in memory, so that staff see them and devices hear how far they have come; each press is an alarm of
 //! its own, as it is at the centre.
 //!
-//! **Invariant:** without a journal no report but an alarm is taken, and no alarm is acknowledged before the centre
-//! accepted it.
+//! **Invariant:** without a journal no report is taken but an alarm and what cannot be read, and none is acknowledged before
+//! the centre accepted its alarm.
 //! **Invariant:** without a journal a person's step counts, and is answered, only when the centre has it.
 
 use protocols::device::{AlarmState, EventReport};
@@ -17,7 +17,9 @@ use crate::core::{Core, Held};
 use crate::effect::{AckCode, DeskAnswer, Effect, Refusal};
 use crate::input::{AckToken, Direct, OutLane, ReplyToken, Ticket, UplinkFailure};
 use crate::journal::{entry_text, fingerprint};
-use crate::limits::{ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX};
+use crate::limits::{
+    ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX, DIRECT_UNREADABLE_MAX, UNREADABLE_ACKS_MAX,
+};
 use crate::reports::alarm_body;
 use crate::time::Now;
 use crate::timers::Timer;
@@ -42,6 +44,8 @@ enum Says {
     Press { device: DeviceId, report: (u32, u64, u64), acks: Vec<AckToken> },
     /// An alarm of the gateway's own.
     Own,
+    /// That a device sends what cannot be read, and who waits.
+    Unreadable { device: DeviceId, acks: Vec<AckToken> },
     /// A person's step.
     Step { step: AlarmStep, reply: ReplyToken },
 }
@@ -54,7 +58,8 @@ impl Core {
         payload: &[u8],
         now: &Now,
     ) {
-        let Some((epoch, origin, body)) = alarm_of(device, payload) else { return };
+        let Some(report) = readable(payload) else { return self.take_unreadable(device, ack, payload, now) };
+        let Some((epoch, origin, body)) = alarm_of(device, &report) else { return };
         let press = (epoch, origin.seq);
         let key = (epoch, origin.seq.get(), fingerprint(payload));
         for known in self.direct.values_mut() {
@@ -64,13 +69,8 @@ impl Core {
             }
             match (known.accepted, ack) {
                 (true, Some(token)) => self.out.push_back(Effect::Ack { token, code: AckCode::Success }),
-                (false, Some(token)) => {
-                    // A resend comes on a newer connection: of the older ones nobody waits any more.
-                    if acks.len() >= DIRECT_ACKS_MAX {
-                        acks.remove(0);
-                    }
-                    acks.push(token);
-                }
+                // A resend comes on a newer connection: of the older ones nobody waits any more.
+                (false, Some(token)) => keep_waiting(acks, token, DIRECT_ACKS_MAX),
                 (_, None) => {}
             }
             return;
@@ -87,6 +87,43 @@ impl Core {
         }
         let Some(origin) = self.origin_without_disk(now) else { return };
         self.raise_without_disk(&origin, about, body, None, Says::Own, now);
+    }
+
+    /// Raises an alarm about what a device sends and nobody can read, or counts it into the one that is open. The device is
+    /// answered when the centre has the alarm.
+    pub(crate) fn take_unreadable_without_disk(
+        &mut self,
+        body: &AlarmBody,
+        device: &DeviceId,
+        ack: Option<AckToken>,
+        now: &Now,
+    ) {
+        for known in self.direct.values_mut() {
+            let Says::Unreadable { device: from, acks } = &mut known.says else { continue };
+            let open = self.alarms.get(&known.alarm).is_none_or(Alarm::is_open);
+            if from != device || !open {
+                continue;
+            }
+            match (known.accepted, ack) {
+                (true, Some(token)) => {
+                    self.out.push_back(Effect::Ack { token, code: AckCode::PayloadFormatInvalid });
+                }
+                (false, Some(token)) => keep_waiting(acks, token, UNREADABLE_ACKS_MAX),
+                (_, None) => {}
+            }
+            if let Some(alarm) = self.alarms.get_mut(&known.alarm) {
+                alarm.fold(None, body.urgency, &now.civil);
+            }
+            return;
+        }
+        let is_one = |entry: &DirectEntry| matches!(entry.says, Says::Unreadable { .. });
+        let full = self.direct.values().filter(|entry| is_one(entry)).count() >= DIRECT_UNREADABLE_MAX;
+        if full && !self.forget_accepted(is_one) {
+            return self.emit(Effect::Count { name: "direct_alarms_waiting_full", label: "unreadable" });
+        }
+        let Some(origin) = self.origin_without_disk(now) else { return };
+        let says = Says::Unreadable { device: device.clone(), acks: ack.into_iter().collect() };
+        self.raise_without_disk(&origin, None, body, None, says, now);
     }
 
     /// Tells the centre, once after the start, that this gateway cannot store anything.
@@ -160,6 +197,12 @@ impl Core {
                 }
                 self.alarm_accepted(&alarm, now);
             }
+            Says::Unreadable { acks, .. } => {
+                for token in std::mem::take(acks) {
+                    self.out.push_back(Effect::Ack { token, code: AckCode::PayloadFormatInvalid });
+                }
+                self.alarm_accepted(&alarm, now);
+            }
             Says::Own => self.alarm_accepted(&alarm, now),
             Says::Step { step, reply } => {
                 let (step, token) = (step.clone(), *reply);
@@ -215,7 +258,12 @@ impl Core {
         if self.direct.len() < DIRECT_ALARMS_MAX {
             return true;
         }
-        let done = self.direct.iter().find(|(_, entry)| entry.accepted).map(|(ticket, _)| *ticket);
+        self.forget_accepted(|_| true)
+    }
+
+    /// Forgets one such entry that the centre has; false when there is none.
+    fn forget_accepted(&mut self, such: impl Fn(&DirectEntry) -> bool) -> bool {
+        let done = self.direct.iter().find(|(_, entry)| entry.accepted && such(entry)).map(|(ticket, _)| *ticket);
         let Some(entry) = done.and_then(|ticket| self.direct.remove(&ticket)) else { return false };
         self.alarms.forget(&entry.alarm);
         true
@@ -231,11 +279,21 @@ impl Core {
     }
 }
 
-/// The alarm that a report raises, if it raises one. What cannot be read is not acknowledged, so the device keeps it.
-fn alarm_of(device: &DeviceId, payload: &[u8]) -> Option<(u32, Origin, AlarmBody)> {
-    let report: EventReport =
-        serde_json::from_slice(payload).ok().filter(|r: &EventReport| version::is_supported(r.v))?;
+/// One more who waits; the oldest waits no longer when there are too many.
+fn keep_waiting(acks: &mut Vec<AckToken>, token: AckToken, at_most: usize) {
+    if acks.len() >= at_most {
+        acks.remove(0);
+    }
+    acks.push(token);
+}
+
+fn readable(payload: &[u8]) -> Option<EventReport> {
+    serde_json::from_slice(payload).ok().filter(|report: &EventReport| version::is_supported(report.v))
+}
+
+/// The alarm that a report raises, if it raises one. Any other is not acknowledged, so its device keeps it.
+fn alarm_of(device: &DeviceId, report: &EventReport) -> Option<(u32, Origin, AlarmBody)> {
     let urgency = crate::reports::urgency_of(&report.kind)?;
     let origin = Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
-    Some((report.epoch, origin, alarm_body(device, &report, urgency)))
+    Some((report.epoch, origin, alarm_body(device, report, urgency)))
 }

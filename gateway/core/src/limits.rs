@@ -86,6 +86,11 @@ pub const DONE_AHEAD_MAX: usize = 4_096;
 /// Entries that may wait for the centre while no disk takes them: every device of a large site at once. Then those that
 /// the centre has are forgotten first, and a further alarm stays with its device, which sends it again.
 pub const DIRECT_ALARMS_MAX: usize = 1_024;
+/// Of these, alarms about what a device sends and nobody can read, one for each device: a fault of many must leave room for
+/// people's alarms. What is refused stays with its device.
+pub const DIRECT_UNREADABLE_MAX: usize = 256;
+/// Acknowledgements that wait for one of those: as many publishes as the links let a connection leave unacknowledged.
+pub const UNREADABLE_ACKS_MAX: usize = 256;
 /// Alarms without an entry of their own that are kept to tell devices their states: see [`DIRECT_ALARMS_MAX`].
 pub const ALARMS_WITHOUT_ENTRY_MAX: usize = 1_024;
 /// Acknowledgements that wait for one alarm without a journal: the newest publish on each link and a resend of each.

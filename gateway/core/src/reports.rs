@@ -314,13 +314,16 @@ impl Core {
         self.acknowledge(taken.ack, AckCode::Success);
     }
 
-    /// An event report or a heartbeat that cannot be read. Without a disk it is not acknowledged: it is kept nowhere.
-    fn take_unreadable(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
+    /// An event report or a heartbeat that cannot be read.
+    pub(crate) fn take_unreadable(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.emit(Effect::Count { name: "reports_refused", label: "unreadable" });
         let body = AlarmBody { detail: Some(sample(payload)), ..own_alarm(OwnAlarm::Unreadable, Some(device)) };
-        self.raise_or_fold_own(&body, None, now);
-        if self.config.storage == Storage::Journal {
-            self.acknowledge(ack, AckCode::PayloadFormatInvalid);
+        match self.config.storage {
+            Storage::Journal => {
+                self.raise_or_fold_own(&body, None, now);
+                self.acknowledge(ack, AckCode::PayloadFormatInvalid);
+            }
+            Storage::Dead => self.take_unreadable_without_disk(&body, device, ack, now),
         }
     }
 

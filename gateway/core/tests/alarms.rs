@@ -465,8 +465,11 @@ fn a_journal_that_cannot_be_asked_neither_doubles_an_alarm_nor_forgets_one() {
     bench.unreadable = true;
     let known = bench.press(101);
     let test = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":102,"kind":"test"}"#);
+    let garbage = bench.publish("btn-0001", "?");
     bench.settle();
     assert!(!bench.acked(known) && !bench.acked(test), "it is not known whether they are recorded");
+    assert!(bench.acked(garbage), "this one has no number to look up");
+    assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "unreadable"), "and people are told");
     assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "journal_unreadable"), "people are told");
     let sent = direct(&bench.take());
     assert_eq!(sent.len(), 1, "the alarm goes straight to the centre, which knows it by its origin");

@@ -6,10 +6,10 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::limits::DIRECT_ALARMS_MAX;
+use gateway_core::limits::{DIRECT_ALARMS_MAX, DIRECT_UNREADABLE_MAX};
 use gateway_core::{
-    DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Refusal, ReplyToken, Storage, Ticket, UplinkFailure,
-    UplinkInput,
+    AckCode, AckToken, DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Refusal, ReplyToken, Storage, Ticket,
+    UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
 use protocols::uplink::{Lane, Order, OrderPage, Outcome, UploadResult};
@@ -198,6 +198,95 @@ fn after_the_disk_is_back_the_states_of_an_alarm_that_only_the_centre_has_still_
     let mut bench = bench.restart();
     bench.connect("btn-0001", 2);
     assert_eq!(take_commands(&mut bench), [(vec![7], AlarmState::Dispatched)], "it is kept from then on");
+}
+
+/// What the device was answered.
+fn code(bench: &Bench, token: AckToken) -> Option<AckCode> {
+    bench.effects.iter().find_map(|effect| match effect {
+        Effect::Ack { token: acked, code } if *acked == token => Some(*code),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_cannot_be_read_is_one_technical_alarm_for_each_device_and_answered_when_the_centre_has_it() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    let garbage = "{\"v\":1,\"seq\":";
+    let first = bench.publish("btn-0001", garbage);
+    let second = bench.publish("btn-0001", "not even JSON");
+    let heartbeat = AckToken { session: Bench::session(1), packet: 900 };
+    let status = |token| LinkInput::Status {
+        device: device("btn-0001"),
+        ack: Some(token),
+        payload: b"[]".to_vec(),
+        retained: false,
+    };
+    bench.input(Input::Link(status(heartbeat)));
+    let other = bench.publish("btn-0002", garbage);
+    let found = sent(&bench);
+    assert_eq!(found.len(), 2, "one for each device: {found:?}");
+    assert!(
+        found.iter().all(|(_, entry)| entry.contains("\"unreadable\"") && entry.contains("technical")),
+        "{found:?}"
+    );
+    for token in [first, second, heartbeat, other] {
+        assert!(!bench.acked(token), "nobody has it yet");
+    }
+    let ticket = found[0].0;
+    let failed = Direct { ticket, result: Err(UplinkFailure::Unreachable) };
+    bench.input(Input::Uplink(UplinkInput::Direct(failed)));
+    bench.take();
+    bench.advance(10_000);
+    assert!(sent(&bench).iter().any(|(again, _)| *again == ticket));
+    accept(&mut bench, ticket);
+    for token in [first, second, heartbeat] {
+        assert_eq!(code(&bench, token), Some(AckCode::PayloadFormatInvalid));
+    }
+    assert!(!bench.acked(other));
+    bench.take();
+    let later = bench.publish("btn-0001", garbage);
+    assert_eq!((sent(&bench), code(&bench, later)), (vec![], Some(AckCode::PayloadFormatInvalid)), "it is open");
+}
+
+#[test]
+fn once_a_person_has_closed_it_what_cannot_be_read_is_an_alarm_anew() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    bench.publish("btn-0001", "?");
+    let (ticket, _) = sent(&bench).remove(0);
+    accept(&mut bench, ticket);
+    let alarm = bench.core.alarms(false).iter().find(|alarm| alarm.kind == "unreadable").expect("open").id.clone();
+    bench.take();
+    bench.input(Input::Desk(DeskInput::StepAlarm {
+        reply: ReplyToken(1),
+        alarm,
+        state: AlarmState::Resolved,
+        by: "nurse-1".parse().expect("a name"),
+        cause: Some("repaired".to_owned()),
+    }));
+    let (step, _) = sent(&bench).remove(0);
+    accept(&mut bench, step);
+    bench.take();
+    let again = bench.publish("btn-0001", "?");
+    let found = sent(&bench);
+    assert!(found.len() == 1 && found[0].0 != ticket, "{found:?}");
+    accept(&mut bench, found[0].0);
+    assert!(bench.acked(again));
+}
+
+#[test]
+fn devices_that_all_send_what_cannot_be_read_leave_room_for_alarms() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.take();
+    for number in 0..2 * DIRECT_ALARMS_MAX {
+        bench.publish(&format!("bad-{number}"), "?");
+    }
+    assert_eq!(sent(&bench).len(), DIRECT_UNREADABLE_MAX);
+    let token = bench.press(1);
+    let (ticket, _) = sent(&bench).pop().expect("it is sent");
+    accept(&mut bench, ticket);
+    assert!(bench.acked(token));
 }
 
 #[test]
