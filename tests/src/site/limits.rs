@@ -34,3 +34,9 @@ pub const RECONNECT: Duration = Duration::from_millis(20);
 
 /// Requests that wait for the client's event loop: a window, subscriptions and room.
 pub const CLIENT_QUEUE: usize = 2 * WINDOW_MAX;
+
+/// Readings of the account at most: a gateway that records something of its own meanwhile is read again.
+pub const READINGS_MAX: u32 = 5;
+
+/// Broken promises that one account names; more say nothing new.
+pub const FINDINGS_MAX: usize = 50;
