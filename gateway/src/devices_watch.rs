@@ -1,4 +1,4 @@
-//! Follows the devices file while the gateway runs: who is added may log in, whoever is taken out or got another secret is
+//! Follows the devices file while the gateway runs: who is added may log in and is listened to at the broker, whoever is taken out or got another secret is
 //! cut off at once.
 //!
 //! **Invariant:** a file with a mistake changes nothing; the last good one stays in use, and people are told.
@@ -33,7 +33,7 @@ pub struct DevicesWatch {
     pub directory: Arc<DeviceDirectory>,
     /// Connections to cut.
     pub link: DeviceLinkHandle,
-    /// A broker whose devices are no longer listened to when they are taken out.
+    /// A broker at which those are listened to that are in the file, and no others.
     pub broker: Option<BrokerHandle>,
     /// Who hears of each new version.
     pub listed: mpsc::Sender<Listed>,
@@ -44,6 +44,8 @@ pub struct DevicesWatch {
 /// What a new version of the file means.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Changes {
+    /// New in the file.
+    added: Vec<DeviceId>,
     /// No longer in the file.
     removed: Vec<DeviceId>,
     /// With another secret.
@@ -55,6 +57,7 @@ fn changes(before: &BTreeMap<DeviceId, Device>, after: &BTreeMap<DeviceId, Devic
         before.get(*id).zip(after.get(*id)).is_some_and(|(before, after)| before.secret_hash != after.secret_hash)
     };
     Changes {
+        added: after.keys().filter(|id| !before.contains_key(*id)).cloned().collect(),
         removed: before.keys().filter(|id| !after.contains_key(*id)).cloned().collect(),
         renewed: before.keys().filter(renewed).cloned().collect(),
     }
@@ -102,13 +105,14 @@ impl DevicesWatch {
         let before = self.directory.devices();
         self.directory.replace(devices);
         let after = self.directory.devices();
-        let Changes { removed, renewed } = changes(&before, &after);
+        let Changes { added, removed, renewed } = changes(&before, &after);
         for device in removed.iter().chain(&renewed) {
             let cut = self.link.cut(device);
             tracing::info!(%device, cut, "the device was taken out or got another secret");
         }
         if let Some(broker) = &self.broker {
-            removed.iter().for_each(|device| broker.withdraw(device.clone()));
+            removed.into_iter().for_each(|device| broker.withdraw(device));
+            added.into_iter().for_each(|device| broker.assign(device));
         }
         if before != after {
             tracing::info!(devices = after.len(), "the devices file has changed");
@@ -145,7 +149,10 @@ mod tests {
         let moved = Device { place: Some("2".to_owned()), ..device("moved", "aa") };
         let after = directory(vec![moved, device("renewed", "bb"), device("fresh", "aa")]);
         let names = |ids: Vec<DeviceId>| ids.iter().map(DeviceId::to_string).collect::<Vec<_>>();
-        let Changes { removed, renewed } = changes(&before, &after);
-        assert_eq!((names(removed), names(renewed)), (vec!["gone".to_owned()], vec!["renewed".to_owned()]));
+        let Changes { added, removed, renewed } = changes(&before, &after);
+        assert_eq!(
+            [added, removed, renewed].map(names),
+            ["fresh", "gone", "renewed"].map(|name| vec![name.to_owned()])
+        );
     }
 }

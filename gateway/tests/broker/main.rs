@@ -254,6 +254,86 @@ async fn a_payload_that_is_too_long_is_refused_and_does_not_stand_in_the_way() {
     rig.stop().await;
 }
 
+#[tokio::test]
+async fn a_device_that_is_assigned_while_the_gateway_runs_is_heard_and_one_that_is_withdrawn_is_not() {
+    let mut broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(6).await;
+    rig.handle.assign("late".parse().unwrap());
+    broker.subscribed(8).await;
+    broker.publish("care/v1/late/event", "heard").await;
+    let LinkInput::Connected { device, session } = rig.input().await else { panic!("the device is heard") };
+    assert_eq!(device.as_str(), "late");
+    let (token, payload) = rig.event().await;
+    assert_eq!(payload, "heard");
+    rig.handle.ack(token, AckCode::Success);
+    // It is told things, too.
+    let subscriber = broker.subscriber("care/v1/late/command", 1).await;
+    rig.handle.command(session, CommandId(1), b"accepted".to_vec());
+    let heard = timeout(DEADLINE, subscriber.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8(heard.stdout).unwrap(), "accepted\n");
+    assert!(matches!(rig.input().await, LinkInput::CommandTaken { .. }));
+
+    // It is heard over a broker that forgets everything, too.
+    broker.kill_and_forget().await;
+    rig.connected(2).await;
+    broker.subscribed(8).await;
+    broker.publish("care/v1/late/event", "again").await;
+    let (token, payload) = rig.event().await;
+    assert_eq!(payload, "again");
+    rig.handle.ack(token, AckCode::Success);
+
+    rig.handle.withdraw("late".parse().unwrap());
+    rig.handle.withdraw("b".parse().unwrap());
+    for device in ["late", "b"] {
+        broker.unsubscribed(device).await;
+        broker.publish(&format!("care/v1/{device}/event"), "not heard").await;
+    }
+    broker.publish("care/v1/a/event", "last").await;
+    // Neither delivered nor refused: the broker does not even pass it on.
+    assert_eq!(rig.event().await.1, "last");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn many_devices_that_are_assigned_at_once_are_all_heard() {
+    let broker = Mosquitto::start().await;
+    let mut rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(6).await;
+    for n in 0..500 {
+        rig.handle.assign(format!("late-{n}").parse().unwrap());
+    }
+    broker.subscribed(1_006).await;
+    for n in [0, 250, 499] {
+        broker.publish(&format!("care/v1/late-{n}/event"), &n.to_string()).await;
+        let (token, payload) = rig.event().await;
+        assert_eq!(payload, n.to_string());
+        rig.handle.ack(token, AckCode::Success);
+    }
+    assert_eq!(rig.handle.stats().connects, 1);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_device_from_the_market_that_is_taken_out_and_put_back_is_heard_again() {
+    let broker = Mosquitto::start().await;
+    let mut settings = settings(broker.port);
+    settings.market = vec![button()];
+    let mut rig = Rig::with(&settings, 64);
+    rig.connected(1).await;
+    broker.subscribed(4).await;
+    rig.handle.withdraw("btn-0100".parse().unwrap());
+    rig.handle.assign("btn-0100".parse().unwrap());
+    rig.handle.assign("late".parse().unwrap());
+    broker.subscribed(6).await;
+    broker.publish("zigbee2mqtt/Room 12 button", r#"{"action":"single","last_seen":7}"#).await;
+    let (_, report) = rig.event().await;
+    assert!(report.contains(r#""seq":7"#), "{report}");
+    rig.stop().await;
+}
+
 fn button() -> MarketDevice {
     toml::from_str(
         r#"

@@ -73,16 +73,27 @@ impl Mosquitto {
 
     /// Waits until the adapter's filters are subscribed, so many.
     pub async fn subscribed(&self, filters: usize) {
+        self.logged("gateway-test 1 care/v1/", filters).await;
+    }
+
+    /// Waits until the adapter has unsubscribed both filters of a device.
+    pub async fn unsubscribed(&self, device: &str) {
+        for channel in ["event", "status"] {
+            self.logged(&format!("gateway-test care/v1/{device}/{channel}"), 1).await;
+        }
+    }
+
+    async fn logged(&self, what: &str, lines: usize) {
         let until = async {
             loop {
                 let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                if log.lines().filter(|line| line.contains("gateway-test 1 care/v1/")).count() >= filters {
+                if log.lines().filter(|line| line.contains(what)).count() >= lines {
                     return;
                 }
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(DEADLINE, until).await.expect("the adapter subscribes in time");
+        timeout(DEADLINE, until).await.expect("the adapter tells the broker in time");
     }
 
     pub async fn publish(&self, topic: &str, payload: &str) {

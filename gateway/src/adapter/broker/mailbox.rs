@@ -11,12 +11,22 @@ use tokio::sync::Notify;
 
 use super::limits;
 
+/// Another word about who is assigned to this gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Assignment {
+    /// This device, too.
+    Assign(DeviceId),
+    /// This device no more.
+    Withdraw(DeviceId),
+}
+
 /// What was taken out.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     pub acks: Vec<AckToken>,
     pub commands: Vec<(SessionId, CommandId, Vec<u8>)>,
-    pub withdrawn: Vec<DeviceId>,
+    /// In the order in which they were made.
+    pub assignments: Vec<Assignment>,
 }
 
 #[derive(Debug, Default)]
@@ -31,9 +41,9 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
-    /// A device that is not listened to any more; no more than the devices that there were.
-    pub fn withdraw(&self, device: DeviceId) {
-        self.lock().withdrawn.push(device);
+    /// One for each device that is put into the devices file or taken out, which is read every few seconds.
+    pub fn assignment(&self, assignment: Assignment) {
+        self.lock().assignments.push(assignment);
         self.wake.notify_one();
     }
 

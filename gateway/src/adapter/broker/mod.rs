@@ -37,8 +37,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use mailbox::Mailbox;
-use relay::{Delivered, Relay};
+use mailbox::{Assignment, Mailbox};
+use relay::{Change, Delivered, Relay};
 use stats::Counters;
 
 pub use market::{MarketDevice, MarketError, MarketRule};
@@ -213,9 +213,16 @@ impl Broker {
                 None => Counters::add(&self.shared.counters.acks_late, 1),
             }
         }
-        for device in mail.withdrawn {
-            let told = self.relay.withdraw(&device);
-            self.pending.extend(told);
+        for assignment in mail.assignments {
+            match assignment {
+                Assignment::Withdraw(device) => self.pending.extend(self.relay.withdraw(&device)),
+                Assignment::Assign(device) => {
+                    if !self.relay.assign(&device) {
+                        Counters::add(&self.shared.counters.subscriptions_refused, 1);
+                        tracing::error!(%device, "broker: too many devices are assigned; this one cannot be heard");
+                    }
+                }
+            }
         }
         for (session, command, payload) in mail.commands {
             if !self.relay.command(session, command, payload)? {
@@ -230,6 +237,16 @@ impl Broker {
             }
             self.acks.pop_front();
             Counters::add(&self.shared.counters.acks, 1);
+        }
+        while let Some(change) = self.relay.next_change() {
+            // There is room for each packet, as for commands; and a new connection begins with all filters.
+            let told = match change {
+                Change::Listen(filters) => client.try_subscribe_many(at_least_once(filters)),
+                Change::Leave(filter) => client.try_unsubscribe(filter),
+            };
+            if told.is_err() {
+                return Err(relay::TooMany);
+            }
         }
         while let Some((topic, payload)) = self.relay.next_command() {
             // There is room: commands in flight are far fewer than the client's places.
@@ -279,9 +296,8 @@ impl Broker {
         }
         tracing::info!(session_present, "broker: connected");
         for filters in self.relay.opened() {
-            let filters = filters.into_iter().map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
             // The request channel is empty at this point and holds more than a gateway's devices need.
-            if client.try_subscribe_many(filters).is_err() {
+            if client.try_subscribe_many(at_least_once(filters)).is_err() {
                 Counters::add(&self.shared.counters.subscriptions_refused, 1);
                 tracing::error!("broker: too many devices are assigned; some cannot be heard");
             }
@@ -309,6 +325,10 @@ impl Broker {
     }
 }
 
+fn at_least_once(filters: Vec<String>) -> impl Iterator<Item = SubscribeFilter> {
+    filters.into_iter().map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce))
+}
+
 async fn goodbye(client: &AsyncClient, events: &mut EventLoop) {
     if client.try_disconnect().is_err() {
         return;
@@ -327,9 +347,14 @@ fn pause(failures: u32) -> Duration {
 }
 
 impl BrokerHandle {
+    /// Listens to a device that is assigned to this gateway now, too.
+    pub fn assign(&self, device: DeviceId) {
+        self.shared.mailbox.assignment(Assignment::Assign(device));
+    }
+
     /// Does not listen to a device any more: what still comes of it is refused.
     pub fn withdraw(&self, device: DeviceId) {
-        self.shared.mailbox.withdraw(device);
+        self.shared.mailbox.assignment(Assignment::Withdraw(device));
     }
 
     /// Acknowledges a publish to the broker; MQTT 3.1.1 knows no reason. Where the connection it came on is gone, nothing

@@ -42,6 +42,15 @@ struct Waiting {
     payload: Vec<u8>,
 }
 
+/// What is told to the broker in one packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Filters to subscribe.
+    Listen(Vec<String>),
+    /// A filter to subscribe no more; the client puts one into a packet.
+    Leave(String),
+}
+
 /// A command with the place in the row of identifiers that it takes.
 #[derive(Debug, Clone)]
 struct Sent {
@@ -56,6 +65,12 @@ pub(super) struct Relay {
     assigned: BTreeSet<DeviceId>,
     /// Devices from the market by their topic.
     market: BTreeMap<String, MarketDevice>,
+    /// All that the settings have, whether they are assigned or not.
+    market_known: BTreeMap<DeviceId, MarketDevice>,
+    /// Whether a connection stands.
+    open: bool,
+    /// What the broker is to be told about the subscriptions of this connection.
+    changes: VecDeque<Change>,
     last_number: u64,
     /// For publishes of devices that hear no commands, and for what was kept.
     nobody: u64,
@@ -77,6 +92,9 @@ impl Relay {
         Self {
             assigned,
             market: market.iter().map(|device| (device.topic.clone(), device.clone())).collect(),
+            market_known: market.iter().map(|device| (device.device.clone(), device.clone())).collect(),
+            open: false,
+            changes: VecDeque::new(),
             last_number: 0,
             nobody: 0,
             sessions: BTreeMap::new(),
@@ -92,26 +110,72 @@ impl Relay {
     /// A connection stands; the filters to subscribe, a list for each packet.
     pub fn opened(&mut self) -> Vec<Vec<String>> {
         self.nobody = self.fresh_number();
-        let own = |device: &DeviceId| {
-            [Channel::Event, Channel::Status].map(|channel| Topic { device: device.clone(), channel }.to_string())
-        };
-        let filters: Vec<String> = self.assigned.iter().flat_map(own).chain(self.market.keys().cloned()).collect();
+        self.open = true;
+        let filters: Vec<String> =
+            self.assigned.iter().flat_map(own_filters).chain(self.market.keys().cloned()).collect();
         let packets: Vec<Vec<String>> = filters.chunks(limits::FILTERS_PER_SUBSCRIBE).map(<[String]>::to_vec).collect();
         // A SUBSCRIBE takes an identifier, too.
         self.places = packets.len() as u64;
         packets
     }
 
+    /// Listens to a device from now on; false when there are too many.
+    pub fn assign(&mut self, device: &DeviceId) -> bool {
+        if self.assigned.len().saturating_add(self.market.len()) >= limits::DEVICES_MAX {
+            return false;
+        }
+        let filters = if let Some(market) = self.market_known.get(device) {
+            self.market.insert(market.topic.clone(), market.clone());
+            vec![market.topic.clone()]
+        } else {
+            self.assigned.insert(device.clone());
+            own_filters(device).to_vec()
+        };
+        self.listen(filters);
+        true
+    }
+
     /// Does not listen to a device any more: what comes of it from now on is refused. What came before is still acknowledged.
     pub fn withdraw(&mut self, device: &DeviceId) -> Option<LinkInput> {
         self.assigned.remove(device);
         self.market.retain(|_, market| market.device != *device);
+        let filters = match self.market_known.get(device) {
+            Some(market) => vec![market.topic.clone()],
+            None => own_filters(device).to_vec(),
+        };
+        // A connection that comes later begins with the filters as they are by then.
+        if self.open {
+            self.changes.extend(filters.into_iter().map(Change::Leave));
+        }
         let number = self.sessions.remove(device)?;
         Some(LinkInput::Disconnected { device: device.clone(), session: session(number) })
     }
 
+    /// Many that come one after the other go in one packet.
+    fn listen(&mut self, filters: Vec<String>) {
+        if !self.open {
+            return;
+        }
+        match self.changes.back_mut() {
+            Some(Change::Listen(last)) if last.len() < limits::FILTERS_PER_SUBSCRIBE => last.extend(filters),
+            Some(Change::Listen(_) | Change::Leave(_)) | None => self.changes.push_back(Change::Listen(filters)),
+        }
+    }
+
+    /// The next change to tell the broker, when an identifier is surely free: it takes one.
+    pub fn next_change(&mut self) -> Option<Change> {
+        if !self.has_identifier() {
+            return None;
+        }
+        let change = self.changes.pop_front()?;
+        self.places = self.places.saturating_add(1);
+        Some(change)
+    }
+
     /// The connection is gone, and all that stood on it; what the core is told.
     pub fn closed(&mut self) -> Vec<LinkInput> {
+        self.open = false;
+        self.changes.clear();
         self.unacked.clear();
         self.waiting.clear();
         self.handed.clear();
@@ -197,11 +261,9 @@ impl Relay {
 
     /// The next command to publish, topic and payload, when an identifier is surely free.
     pub fn next_command(&mut self) -> Option<(String, Vec<u8>)> {
-        let oldest = self.in_flight.values().chain(self.handed.front()).map(|sent| sent.place).min();
         let next = self.places;
-        let round = oldest.map_or(0, |oldest| next.saturating_sub(oldest));
         let open = self.in_flight.len().saturating_add(self.handed.len());
-        if open >= limits::COMMANDS_IN_FLIGHT_MAX || round >= u64::from(limits::IDENTIFIERS) {
+        if open >= limits::COMMANDS_IN_FLIGHT_MAX || !self.has_identifier() {
             return None;
         }
         let Waiting { command, device, payload } = self.waiting.pop_front()?;
@@ -224,6 +286,12 @@ impl Relay {
         Some(LinkInput::CommandTaken { device, command })
     }
 
+    /// Whether the client's next identifier has surely come back.
+    fn has_identifier(&self) -> bool {
+        let oldest = self.in_flight.values().chain(self.handed.front()).map(|sent| sent.place).min();
+        oldest.is_none_or(|oldest| self.places.saturating_sub(oldest) < u64::from(limits::IDENTIFIERS))
+    }
+
     fn fresh_number(&mut self) -> u64 {
         self.last_number = self.last_number.saturating_add(1);
         self.last_number
@@ -232,6 +300,11 @@ impl Relay {
     fn token(&self, number: u64, packet: Option<u16>) -> Option<AckToken> {
         packet.map(|packet| AckToken { session: session(number), packet })
     }
+}
+
+/// What a device that speaks the own protocol publishes on.
+fn own_filters(device: &DeviceId) -> [String; 2] {
+    [Channel::Event, Channel::Status].map(|channel| Topic { device: device.clone(), channel }.to_string())
 }
 
 fn session(number: u64) -> SessionId {
@@ -340,6 +413,32 @@ mod tests {
         assert!(relay.opened().concat().iter().all(|filter| !filter.contains("/a/")));
     }
 
+    #[test]
+    fn a_device_that_is_assigned_later_is_subscribed_on_the_connection_that_stands_and_on_each_later_one() {
+        let mut relay = relay();
+        let late: DeviceId = "c".parse().unwrap();
+        relay.opened();
+        assert!(relay.assign(&late) && relay.assign(&"d".parse().unwrap()));
+        let filters = ["c", "d"].map(|id| [format!("care/v1/{id}/event"), format!("care/v1/{id}/status")]).concat();
+        assert_eq!(relay.next_change(), Some(Change::Listen(filters)));
+        assert_eq!(relay.next_change(), None);
+        let inputs = relay.delivered(Delivered { topic: "care/v1/c/event", ..event(1) });
+        assert!(matches!(inputs[..], [LinkInput::Connected { .. }, LinkInput::Event { .. }]), "{inputs:?}");
+        relay.withdraw(&late);
+        assert_eq!(relay.next_change(), Some(Change::Leave("care/v1/c/event".to_owned())));
+        assert_eq!(relay.next_change(), Some(Change::Leave("care/v1/c/status".to_owned())));
+        relay.closed();
+        assert!(relay.assign(&late));
+        assert_eq!(relay.next_change(), None, "nothing is told to a broker that is not there");
+        assert!(relay.opened().concat().contains(&"care/v1/c/event".to_owned()));
+    }
+
+    #[test]
+    fn more_devices_than_can_be_subscribed_are_not_assigned() {
+        let mut relay = Relay::new((0..limits::DEVICES_MAX).map(|n| format!("d{n}").parse().unwrap()).collect(), &[]);
+        assert!(!relay.assign(&"one-more".parse().unwrap()));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -357,6 +456,15 @@ mod tests {
                 while relay.next_command().is_some() {
                     prop_assert!(open.insert(next), "identifier {} is still open", next);
                     relay.sent(next);
+                    next = if next == limits::IDENTIFIERS { 1 } else { next + 1 };
+                }
+                // Devices come and go meanwhile; each change takes an identifier, too.
+                if step % 5 == 0 {
+                    let device = "c".parse().unwrap();
+                    if step % 2 == 0 { relay.assign(&device); } else { relay.withdraw(&device); }
+                }
+                while relay.next_change().is_some() {
+                    prop_assert!(!open.contains(&next), "identifier {} is still open", next);
                     next = if next == limits::IDENTIFIERS { 1 } else { next + 1 };
                 }
                 if step % 3 != 0 {
