@@ -12,6 +12,7 @@ const CAUSES = [
   "fall", "pain_breath", "toilet_transfer", "fire_gas", "intruder", "anxiety_talk", "service_request",
   "accidental", "device_false", "test", "pet", "visitor", "unknown",
 ];
+const PRESSED = ["sos", "pull_cord", "service"];
 const LOAD_AGAIN_MS = 15_000;
 const LOAD_SOON_MS = 2_000;
 
@@ -125,11 +126,19 @@ function ago(at) {
   return say("staff.hours_minutes", { h: Math.floor(minutes / 60), m: minutes % 60 });
 }
 
+/** How often, and whether the elder says that all is well: what has to be known before anybody walks. */
+function marks(alarm) {
+  const times = PRESSED.includes(alarm.kind) ? "staff.presses" : "staff.times";
+  const found = [
+    alarm.presses > 1 ? element("strong", { class: "presses" }, say(times, { n: alarm.presses })) : null,
+    alarm.taken_back && alarm.state !== "resolved" ? element("strong", { class: "taken-back" }, say("staff.taken_back")) : null,
+  ].filter(Boolean);
+  return found.length ? element("p", { class: "marks" }, ...found) : null;
+}
+
 function alarmCard(alarm) {
   const facts = [
     alarm.happened_at ? say("staff.happened", { ago: ago(alarm.happened_at), time: time(alarm.happened_at) }) : null,
-    alarm.presses > 1 ? say("staff.presses", { n: alarm.presses }) : null,
-    alarm.taken_back ? say("staff.taken_back") : null,
     alarm.detail,
   ].filter(Boolean);
   return element(
@@ -142,6 +151,7 @@ function alarmCard(alarm) {
       element("span", { class: "place" }, alarm.place ?? alarm.device ?? say("staff.this_gateway")),
       element("span", { class: "state" }, word("alarm_state", alarm.state)),
     ),
+    marks(alarm),
     element("p", { class: "facts" }, [say("staff.raised_at", { time: time(alarm.raised_at) }), word("urgency", alarm.urgency), alarm.id, ...facts].join(" · ")),
     history(alarm),
     alarmSteps(alarm),
@@ -263,9 +273,15 @@ function salesSection(sales, catalogue) {
 }
 
 function quarantineSection(entries) {
-  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), one.kind, word("outcome", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
+  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), word("entry_kind", one.kind), word("outcome", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
   const heads = ["staff.number_in_journal", "staff.time", "staff.kind", "staff.state", "staff.reason", "staff.origin"];
   return section("staff.quarantine", table(heads, entries.map(row), "staff.no_quarantine"));
+}
+
+/** A refusal of the interface itself, or of what it asked. */
+function refusedAtPage(code) {
+  const said = word("page_fault", code);
+  return said === code ? word("refusal", code) : said;
 }
 
 function refusalsSection(refusals) {
@@ -274,7 +290,7 @@ function refusalsSection(refusals) {
     if (one.from === "device") {
       return { cells: [when, one.device ?? say("staff.unknown_device"), one.sample, word("report_refusal", one.code)] };
     }
-    return { cells: [when, say("staff.this_page"), `${one.method} ${one.route}`, one.code] };
+    return { cells: [when, say("staff.this_page"), `${one.method} ${one.route}`, refusedAtPage(one.code)] };
   };
   const heads = ["staff.time_utc", "staff.origin", "staff.what", "staff.reason"];
   return section("staff.refusals", table(heads, refusals.map(row), "staff.no_refusals"));

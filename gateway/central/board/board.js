@@ -347,10 +347,10 @@ function conflictsView() {
   const { entries = [], sales = [], orders = [] } = page.data.conflicts ?? {};
   const aside = (one) => ({
     kind: "warn",
-    cells: [time(one.received_at), one.gateway, String(one.n ?? "—"), one.kind, word("set_aside", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin],
+    cells: [time(one.received_at), one.gateway, String(one.n ?? "—"), one.kind ? word("entry_kind", one.kind) : null, word("set_aside", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin],
   });
   const doubt = (one) => ({ kind: "bad", cells: [time(one.at), one.gateway, word("doubt", one.what), one.origin] });
-  const refused = (one) => ({ kind: "warn", cells: [time(one.received_at), one.gateway, one.kind, one.reason ? word("order_refusal", one.reason) : null, one.order] });
+  const refused = (one) => ({ kind: "warn", cells: [time(one.received_at), one.gateway, word("order_kind", one.kind), one.reason ? word("order_refusal", one.reason) : null, one.order] });
   return [
     element("h2", {}, say("board.doubts")),
     table(["time", "gateway", "reason", "origin"], sales.map(doubt), "board.no_doubts"),

@@ -221,6 +221,9 @@ async fn staff_take_an_alarm_through_its_steps_and_resolve_it_with_a_cause() {
     let rig = Rig::start().await;
     log_in(&mut page, &rig).await;
     page.sees("3号楼 201 卧室").await;
+    page.sees("按了 2 次").await;
+    page.sees("共 2 次").await;
+    page.sees("已说取消，请仍然确认").await;
     page.draw("staff-2-overview").await;
     rig.core.state().alarms.retain(|alarm| alarm.id.starts_with("btn-0001"));
     rig.kiosk.notify(Notice::Device { device: "btn-0003".parse().expect("a name") });
@@ -270,7 +273,9 @@ async fn staff_see_sales_quarantine_refusals_and_log_out() {
     log_in(&mut page, &rig).await;
     page.sees("午餐 × 1").await;
     page.sees("内容冲突").await;
-    page.sees("method_not_allowed").await;
+    page.sees("地址不支持该操作").await;
+    page.sees("付款结果").await;
+    page.sees("同一编号，内容不同").await;
     page.sees("消息过长").await;
     page.sees("btn-4711").await;
     page.draw("staff-4-more").await;

@@ -367,7 +367,7 @@ fn quarantine() -> Vec<QuarantineView> {
         kind: "sale.outcome".to_owned(),
         origin: "gateway:gw-xihu-01/7b1c0f5e/977".to_owned(),
         outcome: "conflict".to_owned(),
-        reason: Some("another_body".to_owned()),
+        reason: Some("other_body".to_owned()),
         recorded_at: "2026-11-24T08:11:00+08:00".to_owned(),
     }]
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use gateway::adapter::kiosk::{FAULTS, fault_told};
 use serde_json::Value;
 
 use crate::desk_rig::Rig;
@@ -51,6 +52,16 @@ fn every_text_that_a_page_asks_for_is_there() {
             let group = format!("/{}/", piece.split('"').next().unwrap_or(""));
             assert!(known.iter().any(|key| key.starts_with(&group)), "{name} asks for words of {group}");
         }
+    }
+}
+
+/// What the staff see of refusals at a page; what the core refuses has its words looked up beside those of the centre.
+#[test]
+fn every_fault_of_the_interface_has_its_words() {
+    let known = keys(&file("text/zh.json"));
+    for fault in FAULTS {
+        let code = fault_told(*fault).code;
+        assert!(known.contains(&format!("/page_fault/{code}")), "{code}");
     }
 }
 

@@ -39,6 +39,9 @@ pub const ALL: &[Codes] = &[
     codes("gateway/src/troubles.rs", "    pub const fn word(", &["part"], &[]),
     codes("gateway/core/src/orders.rs", "impl OrderRefusal {", &[], &["order_refusal"]),
     codes("gateway/central/src/intake/shape.rs", "impl Refusal {", &["entry_refusal"], &["entry_refusal"]),
+    codes("gateway/central/src/intake/mod.rs", "const OTHER_BODY: ", &["entry_refusal"], &["entry_refusal"]),
+    codes("protocols/src/uplink/entry.rs", "pub mod kind {", &["entry_kind"], &["entry_kind"]),
+    codes("protocols/src/uplink/order.rs", "pub mod order_kind {", &[], &["order_kind"]),
     codes("gateway/central/src/ledger/decide.rs", "impl Doubt {", &[], &["doubt"]),
     codes("gateway/central/src/ledger/decide.rs", "impl HoldState {", &[], &["hold"]),
     codes("gateway/central/src/issuer.rs", "impl Verdict {", &[], &["verdict"]),
@@ -55,15 +58,15 @@ const fn codes(
     Codes { path, from, gateway, board }
 }
 
-/// The codes in a piece of source: the literals that its arms and rows end with.
+/// The codes in a piece of source: the literals that its arms, rows and constants end with.
 pub fn codes_in(text: &str, from: &str) -> BTreeSet<String> {
     let indent = from.len() - from.trim_start().len();
     let end = |line: &str| line.trim_start().starts_with(['}', ']']) && line.len() - line.trim_start().len() == indent;
     let lines = text.lines().skip_while(|line| !line.starts_with(from)).take_while(|line| !end(line));
     let code = |line: &str| {
-        let line = line.trim().trim_end_matches([',', ')']).strip_suffix('"')?;
+        let line = line.trim().trim_end_matches([',', ')', ';']).strip_suffix('"')?;
         let (before, code) = line.rsplit_once('"')?;
-        let is_arm = before.ends_with("=> ") || before.ends_with(", ");
+        let is_arm = before.ends_with("=> ") || before.ends_with(", ") || before.ends_with(": &str = ");
         (is_arm && !line.starts_with("//")).then(|| code.to_owned())
     };
     lines.filter_map(code).collect()
@@ -72,7 +75,7 @@ pub fn codes_in(text: &str, from: &str) -> BTreeSet<String> {
 /// Codes without words at a page that looks them up.
 pub fn missing(source: &str, codes: &Codes, words: &dyn Fn(&str) -> Value) -> Vec<Finding> {
     let given = codes_in(source, codes.from);
-    if given.len() < 2 {
+    if given.is_empty() {
         return vec![Finding::new(codes.path, 0, format!("`{}` gives out no codes any more", codes.from.trim()))];
     }
     let mut found = Vec::new();
@@ -102,6 +105,8 @@ mod tests {
         assert_eq!(codes_in(SOURCE, "impl Doubt {"), BTreeSet::from(["a".to_owned(), "b".to_owned()]));
         let rows = "const NAMES: [(Kind, &str); 2] = [\n    (Kind::Sos, \"sos\"),\n    (Kind::Co, \"co\"),\n];\n";
         assert_eq!(codes_in(rows, "const NAMES: "), BTreeSet::from(["sos".to_owned(), "co".to_owned()]));
+        let constants = "pub mod kind {\n    pub const A: &str = \"alarm.raised\";\n}\n";
+        assert_eq!(codes_in(constants, "pub mod kind {"), BTreeSet::from(["alarm.raised".to_owned()]));
     }
 
     #[test]

@@ -221,6 +221,7 @@ async fn an_operator_sees_devices_and_what_was_not_taken() {
     page.sees("cord-0001").await;
     page.press("待核查").await;
     page.sees("内容冲突").await;
+    page.sees("同一编号，内容不同").await;
     page.draw("board-6-conflicts").await;
     page.press("English").await;
     page.sees("Entries that were not taken").await;
