@@ -164,7 +164,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let source = JournalSource::new(reader.clone(), store_events.clone());
     let credentials = checked.credentials.clone().with_time(time.tls_time());
     let (uplink, uplink_handle) = Uplink::new(&config.uplink, credentials, identity, source, uplink_inputs.clone())?;
-    let broker = start_broker(&checked, &mut adapters, link_inputs, &stopped)?;
+    let broker = start_broker(&checked, &mut adapters, link_inputs, &troubles, &stopped)?;
     let readers = start_readers(&config, &card_inputs, &troubles);
     spawn_adapters(&mut adapters, link, server, uplink, &stopped);
 
@@ -272,13 +272,14 @@ fn start_broker(
     checked: &Checked,
     adapters: &mut Adapters,
     inputs: mpsc::Sender<LinkInput>,
+    troubles: &Troubles,
     stopped: &watch::Receiver<bool>,
 ) -> anyhow::Result<Option<BrokerHandle>> {
     let Some(settings) = &checked.file.config.broker else { return Ok(None) };
     let devices: Vec<_> = checked.directory.devices().keys().cloned().collect();
     let broker = Broker::new(settings, devices, inputs)?;
     let handle = broker.handle();
-    adapters.spawn("broker", broker.run(until_stopped(stopped.clone())));
+    adapters.spawn("broker", broker.run(troubles.clone(), until_stopped(stopped.clone())));
     Ok(Some(handle))
 }
 

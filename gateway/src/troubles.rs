@@ -1,7 +1,7 @@
 //! What does not work just now although the gateway runs: who notices it writes it here, people and monitoring read it.
 //!
 //! ```text
-//!   listeners, journal, devices file ── begin, end ──> Troubles ──> status, /readyz, metric, log, service manager
+//!   listeners, broker, journal, devices file ── begin, end ──> Troubles ──> status, /readyz, metric, log, service manager
 //!                                                         └───────> the core, which raises a technical alarm
 //! ```
 //!
@@ -24,6 +24,8 @@ pub enum Part {
     DeviceLinkPlain,
     /// The device link's listener with TLS.
     DeviceLinkTls,
+    /// The connection to an existing broker.
+    Broker,
     /// The local interface's listener.
     Kiosk,
     /// The threads of the card readers.
@@ -41,6 +43,7 @@ impl Part {
             Self::JournalRows => "journal_rows",
             Self::DeviceLinkPlain => "device_link_plain",
             Self::DeviceLinkTls => "device_link_tls",
+            Self::Broker => "broker",
             Self::Kiosk => "kiosk",
             Self::CardReaders => "card_readers",
             Self::DevicesFile => "devices_file",
@@ -52,7 +55,7 @@ impl Part {
     #[must_use]
     pub const fn concerns_alarms(self) -> bool {
         match self {
-            Self::Journal | Self::DeviceLinkPlain | Self::DeviceLinkTls => true,
+            Self::Journal | Self::DeviceLinkPlain | Self::DeviceLinkTls | Self::Broker => true,
             Self::JournalRows | Self::Kiosk | Self::CardReaders | Self::DevicesFile => false,
         }
     }
@@ -63,6 +66,7 @@ impl Part {
             Self::Journal => None,
             Self::JournalRows => Some(OwnAlarm::JournalDamaged),
             Self::DeviceLinkPlain | Self::DeviceLinkTls => Some(OwnAlarm::DeviceLinkDown),
+            Self::Broker => Some(OwnAlarm::BrokerDown),
             Self::Kiosk => Some(OwnAlarm::KioskDown),
             Self::CardReaders => Some(OwnAlarm::CardReadersDown),
             Self::DevicesFile => Some(OwnAlarm::DevicesFileWrong),

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gateway::adapter::broker::{Broker, BrokerHandle, BrokerSettings, BrokerSettingsError, MarketDevice};
+use gateway::troubles::{Part, Troubles};
 use gateway_core::{AckCode, AckToken, CommandId, LinkInput, LinkRefusal};
 use protocols::id::DeviceId;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,7 @@ use mosquitto::{DEADLINE, Mosquitto};
 
 struct Rig {
     handle: BrokerHandle,
+    troubles: Troubles,
     inputs: mpsc::Receiver<LinkInput>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -51,8 +53,9 @@ impl Rig {
         let adapter = Broker::new(settings, devices(), sender).unwrap();
         let handle = adapter.handle();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(adapter.run(async { stopped.await.unwrap_or(()) }));
-        Self { handle, inputs, stop, task }
+        let troubles = Troubles::default();
+        let task = tokio::spawn(adapter.run(troubles.clone(), async { stopped.await.unwrap_or(()) }));
+        Self { handle, troubles, inputs, stop, task }
     }
 
     async fn input(&mut self) -> LinkInput {
@@ -331,6 +334,31 @@ async fn a_device_from_the_market_that_is_taken_out_and_put_back_is_heard_again(
     broker.publish("zigbee2mqtt/Room 12 button", r#"{"action":"single","last_seen":7}"#).await;
     let (_, report) = rig.event().await;
     assert!(report.contains(r#""seq":7"#), "{report}");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_stays_away_is_a_trouble_of_the_gateway_until_it_is_back() {
+    let mut broker = Mosquitto::start().await;
+    let rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.restart().await;
+    rig.connected(2).await;
+    assert_eq!(rig.troubles.take_news(), [], "one that is only started anew is none");
+    broker.stop().await;
+    let troubles = rig.troubles.clone();
+    let until = async |there: bool| {
+        while troubles.now().iter().any(|(part, _)| *part == Part::Broker) != there {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, until(true)).await.expect("it is told");
+    assert!(Part::Broker.concerns_alarms());
+    let (_, detail) = rig.troubles.now().remove(0);
+    assert!(detail.contains(&broker.port.to_string()), "{detail}");
+    assert_eq!(rig.troubles.take_news().len(), 1, "a technical alarm");
+    broker.begin().await;
+    timeout(DEADLINE, until(false)).await.expect("it is told");
     rig.stop().await;
 }
 

@@ -42,7 +42,17 @@ impl Mosquitto {
 
     /// Stops it as an administrator would, so that it saves its state, and starts it again.
     pub async fn restart(&mut self) {
+        self.stop().await;
+        self.begin().await;
+    }
+
+    /// Stops it as an administrator would.
+    pub async fn stop(&mut self) {
         self.signal("TERM").await;
+    }
+
+    /// Starts it again.
+    pub async fn begin(&mut self) {
         self.child = spawn(&self.folder);
         self.listening().await;
     }

@@ -44,6 +44,8 @@ pub enum OwnAlarm {
     CardMac2Rejected,
     /// A listener for devices is not there.
     DeviceLinkDown,
+    /// The gateway has no connection to the broker that devices report to.
+    BrokerDown,
     /// The kiosk's pages are not served.
     KioskDown,
     /// The threads of the card readers did not start.
@@ -78,6 +80,7 @@ impl OwnAlarm {
             Self::CardCounterRegress => "card_counter_regress",
             Self::CardMac2Rejected => "card_mac2_rejected",
             Self::DeviceLinkDown => "device_link_down",
+            Self::BrokerDown => "broker_down",
             Self::KioskDown => "kiosk_down",
             Self::CardReadersDown => "card_readers_down",
             Self::DevicesFileWrong => "devices_file_wrong",

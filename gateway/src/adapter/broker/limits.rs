@@ -37,6 +37,8 @@ pub const CONNECT_TIMEOUT_S: u64 = 5;
 pub const RECONNECT_MS_MIN: u64 = 250;
 /// See [`RECONNECT_MS_MIN`]. Alarms may wait behind it.
 pub const RECONNECT_MS_MAX: u64 = 10_000;
+/// How long there may be no connection before people are told: a broker that is started anew is back sooner.
+pub const TOLD_AFTER: Duration = Duration::from_secs(3);
 /// How long acknowledgements that are under way may take at shutdown: a group commit on a slow disk.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the goodbye may take.

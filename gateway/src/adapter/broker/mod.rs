@@ -37,6 +37,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::troubles::{Part, Troubles};
+
 use mailbox::{Assignment, Mailbox};
 use relay::{Change, Delivered, Relay};
 use stats::Counters;
@@ -53,6 +55,7 @@ pub struct Broker {
     pending: VecDeque<LinkInput>,
     acks: VecDeque<u16>,
     shared: Arc<Shared>,
+    troubles: Troubles,
 }
 
 #[derive(Default)]
@@ -102,6 +105,7 @@ impl Broker {
             pending: VecDeque::new(),
             acks: VecDeque::new(),
             shared: Arc::default(),
+            troubles: Troubles::default(),
         })
     }
 
@@ -111,11 +115,13 @@ impl Broker {
         BrokerHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Stays connected until `shutdown` is ready; then it takes nothing more, passes on the acknowledgements that are
+    /// Stays connected until `shutdown` is ready, and tells `troubles` while it is not for long; then it takes nothing more, passes on the acknowledgements that are
     /// still under way for at most a few seconds, and says goodbye.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
+    pub async fn run(mut self, troubles: Troubles, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut failures = 0_u32;
+        let mut without_since = Instant::now();
+        self.troubles = troubles;
         loop {
             let (client, mut events) = AsyncClient::new(self.options.clone(), limits::REQUESTS_MAX);
             let mut network = events.network_options();
@@ -124,13 +130,20 @@ impl Broker {
             let before = Counters::get(&self.shared.counters.connects);
             let ended = self.converse(&client, &mut events, shutdown.as_mut()).await;
             let was_connected = Counters::get(&self.shared.counters.connects) != before;
-            failures = if was_connected { 0 } else { failures.saturating_add(1) };
+            if was_connected {
+                (failures, without_since) = (0, Instant::now());
+            } else {
+                failures = failures.saturating_add(1);
+            }
             match ended {
                 // The core hears nothing more of its sessions: it is on its way out itself.
                 Ended::Shutdown | Ended::CoreGone => return,
                 Ended::CommandsPiledUp => tracing::error!("broker: commands pile up unacknowledged; connecting anew"),
                 Ended::Lost(error) if failures <= 1 => tracing::warn!(%error, "broker: not connected"),
                 Ended::Lost(error) => tracing::debug!(%error, failures, "broker: still not connected"),
+            }
+            if without_since.elapsed() >= limits::TOLD_AFTER {
+                self.troubles.begin(Part::Broker, &format!("{} is not reached", self.address()));
             }
             if self.tell_closed().await.is_err() {
                 return;
@@ -295,6 +308,7 @@ impl Broker {
             Counters::add(&self.shared.counters.sessions_fresh, 1);
         }
         tracing::info!(session_present, "broker: connected");
+        self.troubles.end(Part::Broker);
         for filters in self.relay.opened() {
             // The request channel is empty at this point and holds more than a gateway's devices need.
             if client.try_subscribe_many(at_least_once(filters)).is_err() {
@@ -302,6 +316,11 @@ impl Broker {
                 tracing::error!("broker: too many devices are assigned; some cannot be heard");
             }
         }
+    }
+
+    fn address(&self) -> String {
+        let (host, port) = self.options.broker_address();
+        format!("{host}:{port}")
     }
 
     /// Hands over what the core has room for.
