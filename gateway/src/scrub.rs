@@ -25,7 +25,7 @@ pub mod limits {
     pub const FIRST_AFTER: Duration = Duration::from_secs(15 * 60);
     /// From the end of a pass to the next: daily, so that damage is found while the centre still has its copy.
     pub const EVERY: Duration = Duration::from_secs(24 * 3_600);
-    /// Entries in one slice: one pack, half a megabyte, some milliseconds.
+    /// Entries, or state records, in one slice: one pack, half a megabyte, some milliseconds.
     pub const SLICE_ROWS: u64 = 1_000;
     /// The shortest rest between two slices.
     pub const REST_MIN: Duration = Duration::from_millis(20);
@@ -70,6 +70,16 @@ pub struct Pass {
     pub damaged: u64,
     /// The first of them.
     pub first_damaged: Option<u64>,
+    /// State records whose sums do not fit, counted up to [`limits::DAMAGED_MAX`].
+    pub state_damaged: u64,
+}
+
+/// What is wrong, for people.
+#[derive(Debug, Default)]
+struct Found {
+    entry: Option<DamagedRow>,
+    /// The key of the first state record.
+    state: Option<String>,
 }
 
 /// Where the last pass is told; cheap to clone, all clones are one.
@@ -96,7 +106,7 @@ pub async fn run(reader: Reader, pace: Pace, seen: Scrubbed, troubles: Troubles,
         tokio::time::sleep(pace.first_after).await;
         loop {
             match pass(&reader, pace).await {
-                Ok((pass, first)) => tell(&seen, &troubles, pass, first),
+                Ok((pass, found)) => tell(&seen, &troubles, pass, &found),
                 Err(failure) => troubles.begin(Part::JournalRows, &format!("the journal cannot be read: {failure}")),
             }
             tokio::time::sleep(pace.every).await;
@@ -108,12 +118,13 @@ pub async fn run(reader: Reader, pace: Pace, seen: Scrubbed, troubles: Troubles,
     }
 }
 
-fn tell(seen: &Scrubbed, troubles: &Troubles, pass: Pass, first: Option<DamagedRow>) {
+fn tell(seen: &Scrubbed, troubles: &Troubles, pass: Pass, found: &Found) {
     gauge!("journal_scrub_entries").set(pass.entries as f64);
     gauge!("journal_scrub_damaged").set(pass.damaged as f64);
+    gauge!("journal_scrub_state_damaged").set(pass.state_damaged as f64);
     gauge!("journal_scrub_ended_seconds").set(pass.ended_at.0 as f64 / 1_000.0);
-    match first {
-        Some(first) => troubles.begin(
+    match (found.entry, &found.state) {
+        (Some(first), _) => troubles.begin(
             Part::JournalRows,
             &format!(
                 "{first} ({} damaged in all); look with `gateway journal verify`, compare with the centre's copy, and have the \
@@ -122,14 +133,23 @@ fn tell(seen: &Scrubbed, troubles: &Troubles, pass: Pass, first: Option<DamagedR
                 pass.damaged
             ),
         ),
-        None => troubles.end(Part::JournalRows),
+        (None, Some(key)) => troubles.begin(
+            Part::JournalRows,
+            &format!(
+                "the state record {key} does not fit its sum ({} damaged in all); have the disk checked. The gateway goes on \
+                 with what it has in memory; the next start leaves these records out",
+                pass.state_damaged
+            ),
+        ),
+        (None, None) => troubles.end(Part::JournalRows),
     }
     *seen.lock() = Some(pass);
-    tracing::info!(entries = pass.entries, damaged = pass.damaged, "the journal was looked through");
+    let (damaged, state_damaged) = (pass.damaged, pass.state_damaged);
+    tracing::info!(entries = pass.entries, damaged, state_damaged, "the journal was looked through");
 }
 
-/// Looks at every entry that is there when it begins.
-async fn pass(reader: &Reader, pace: Pace) -> Result<(Pass, Option<DamagedRow>), StoreFailure> {
+/// Looks at every entry that is there when it begins, and at the state.
+async fn pass(reader: &Reader, pace: Pace) -> Result<(Pass, Found), StoreFailure> {
     let (mut next, last) = reader.bounds().await?;
     let (mut entries, mut damaged, mut first) = (0_u64, 0_u64, None);
     while next <= last && damaged < limits::DAMAGED_MAX {
@@ -146,6 +166,26 @@ async fn pass(reader: &Reader, pace: Pace) -> Result<(Pass, Option<DamagedRow>),
         next = reached.saturating_add(1);
         tokio::time::sleep(began.elapsed().saturating_mul(limits::REST_FACTOR).max(pace.rest_min)).await;
     }
+    let (state_damaged, state) = state_pass(reader, pace).await?;
     let ended_at = UnixMs(Timestamp::now().as_millisecond());
-    Ok((Pass { ended_at, entries, damaged, first_damaged: first.map(|bad| bad.n) }, first))
+    let first_damaged = first.map(|bad| bad.n);
+    Ok((Pass { ended_at, entries, damaged, first_damaged, state_damaged }, Found { entry: first, state }))
+}
+
+/// Looks at every state record; how many are damaged, and the key of the first.
+async fn state_pass(reader: &Reader, pace: Pace) -> Result<(u64, Option<String>), StoreFailure> {
+    let (mut after, mut damaged, mut first) = (String::new(), 0_u64, None);
+    while damaged < limits::DAMAGED_MAX {
+        let began = Instant::now();
+        let scrubbed = reader.scrub_state(&after, pace.slice_rows).await?;
+        for key in scrubbed.damaged {
+            tracing::error!(key, "a state record of the journal is damaged");
+            damaged = damaged.saturating_add(1);
+            first.get_or_insert(key);
+        }
+        let Some(last) = scrubbed.last else { break };
+        after = last;
+        tokio::time::sleep(began.elapsed().saturating_mul(limits::REST_FACTOR).max(pace.rest_min)).await;
+    }
+    Ok((damaged, first))
 }

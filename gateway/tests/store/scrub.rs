@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway::scrub::{Pace, Scrubbed, run};
 use gateway::troubles::{Part, Troubles};
 
-use crate::rows::{Chain, DEADLINE, Dir, alter_all, start};
+use crate::rows::{Chain, DEADLINE, Dir, alter_all, put, start};
 
 const PACE: Pace = Pace {
     first_after: Duration::ZERO,
@@ -51,6 +51,36 @@ async fn a12_a_flipped_byte_is_found_in_the_background_and_told_while_the_gatewa
 
     alter_all(&dir.db(), "UPDATE entry SET bytes = replace(bytes, 'tesT', 'test') WHERE n IN (17, 60)", 2).await;
     passed(&seen, 0).await;
+    assert_eq!(troubles.now(), []);
+    task.abort();
+    running.close().await;
+}
+
+#[tokio::test]
+async fn a_damaged_state_record_is_found_in_the_background_and_told_until_it_is_written_anew() {
+    let dir = Dir::new();
+    let (mut running, _) = start(&dir).await;
+    let mut chain = Chain::default();
+    let state = (0..35).map(|n| put(&format!("key-{n:02}"), "1")).collect();
+    running.commit(vec![chain.report("btn-0001", 1)], state).await;
+    let (seen, troubles) = (Scrubbed::default(), Troubles::default());
+    let task = tokio::spawn(run(running.reader.clone(), PACE, seen.clone(), troubles.clone(), std::future::pending()));
+    let state_passed = async |damaged: u64| {
+        let wait = async {
+            while seen.last().is_none_or(|pass| pass.state_damaged != damaged) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, wait).await.expect("a pass ends in time");
+    };
+    state_passed(0).await;
+    assert_eq!(troubles.now(), []);
+    alter_all(&dir.db(), "UPDATE state SET value = '2' WHERE key IN ('key-09', 'key-34')", 2).await;
+    state_passed(2).await;
+    let told = troubles.now();
+    assert!(told[0].0 == Part::JournalRows && told[0].1.contains("key-09"), "{told:?}");
+    running.commit(vec![chain.report("btn-0001", 2)], vec![put("key-09", "3"), put("key-34", "3")]).await;
+    state_passed(0).await;
     assert_eq!(troubles.now(), []);
     task.abort();
     running.close().await;

@@ -42,7 +42,7 @@ pub use error::OpenError;
 pub use failure::{FailureClass, StoreFailure};
 pub use open::{Begun, Journal, Storage};
 pub use place::journal_path;
-pub use reader::{DamagedRow, LaneBatch, LaneQuery, Reader};
+pub use reader::{DamagedRow, LaneBatch, LaneQuery, Reader, ScrubbedState};
 pub use restore::Restored;
 pub use show::{ShowError, ShowFilter, show};
 pub use space::Space;

@@ -14,6 +14,7 @@ use super::chain::{Fault, Hash, link};
 use super::commit::lane_number;
 use super::failure::StoreFailure;
 use super::limits::{READER_WAIT_MS, READERS_MAX};
+use super::restore::{StateRecord, state_record};
 use super::walk::{Check, walk};
 
 /// A row that is not given out.
@@ -156,6 +157,30 @@ impl Reader {
         Ok(walk(&mut connection, first, last, Check::Entry).await?.bad)
     }
 
+    /// Checks the sums of the next state records behind a key, `max` of them at most, for the same look.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn scrub_state(&self, after: &str, max: u64) -> Result<ScrubbedState, StoreFailure> {
+        let rows = sqlx::query("SELECT key, value, sum FROM state WHERE key > ? ORDER BY key LIMIT ?")
+            .bind(after)
+            .bind(i64::try_from(max).unwrap_or(i64::MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        let mut scrubbed = ScrubbedState::default();
+        for row in rows {
+            let key = match state_record(&row)? {
+                StateRecord::Good { key, .. } => key,
+                StateRecord::Damaged { key } => {
+                    scrubbed.damaged.push(key.clone());
+                    key
+                }
+            };
+            scrubbed.last = Some(key);
+        }
+        Ok(scrubbed)
+    }
+
     /// What everything is read by.
     pub(super) const fn pool(&self) -> &SqlitePool {
         &self.pool
@@ -165,6 +190,15 @@ impl Reader {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// What [`Reader::scrub_state`] looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScrubbedState {
+    /// The last key; none behind the last record.
+    pub last: Option<String>,
+    /// Keys of records whose sums do not fit.
+    pub damaged: Vec<String>,
 }
 
 /// One row as it is sent, or what is wrong with it.
