@@ -2,7 +2,8 @@
 //!
 //! Prices are checked against the catalogue in force, and against those that it replaced a short while ago
 //! ([`limits::CATALOGUE_GRACE`]): a sale that was begun before the change, or whose gateway has not heard of it yet, is
-//! sold as it was shown. All lines of a sale must be in one version.
+//! sold as it was shown. All lines of a sale must be in one version. What a purse paid without the line is checked against
+//! the version that its gateway sold by.
 //!
 //! **Invariant:** a version number is given here, once; it grows.
 
@@ -11,10 +12,11 @@ use protocols::uplink::{CatalogueOrder, CatalogueService, PolicyOrder, SaleItem}
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::ledger::book;
 use crate::limits;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, insert_rows};
 use crate::versions;
 
 /// Rules as a person writes them; the version is given here.
@@ -42,6 +44,19 @@ pub async fn publish(tx: &mut Tx, services: Vec<CatalogueService>, by: &str) -> 
         .bind(tx.now.ms)
         .execute(&mut tx.conn)
         .await?;
+    insert_rows(
+        &mut tx.conn,
+        "INSERT INTO catalogue_lines (version, service, provider, price)",
+        "ON CONFLICT (version, service) DO NOTHING",
+        &order.services,
+        |row, service| {
+            row.push_bind(i64::from(version))
+                .push_bind(service.id.as_str().to_owned())
+                .push_bind(service.provider.as_str().to_owned())
+                .push_bind(book::fen(service.price));
+        },
+    )
+    .await?;
     orders::add_for_all(tx, &What::Catalogue(&order)).await?;
     tx.news.push(News::Event(Event { name: "catalogue.changed", data: json!({"version": version}) }));
     Ok(version)
@@ -83,8 +98,8 @@ pub enum PriceAnswer {
 /// The database cannot answer.
 pub async fn price(tx: &mut Tx, items: &[SaleItem]) -> Result<PriceAnswer, StoreError> {
     let grace_ms = i64::try_from(limits::CATALOGUE_GRACE.as_millis()).unwrap_or(i64::MAX);
-    let bodies: Vec<String> = sqlx::query_scalar(
-        "SELECT body FROM catalogues
+    let versions: Vec<i64> = sqlx::query_scalar(
+        "SELECT version FROM catalogues
          WHERE version >= (SELECT COALESCE(MAX(version), 0) FROM catalogues WHERE at_ms <= $1)
          ORDER BY version DESC LIMIT $2",
     )
@@ -93,10 +108,8 @@ pub async fn price(tx: &mut Tx, items: &[SaleItem]) -> Result<PriceAnswer, Store
     .fetch_all(&mut tx.conn)
     .await?;
     let mut answer = PriceAnswer::NoService;
-    for (at, body) in bodies.iter().enumerate() {
-        let CatalogueOrder { services, .. } =
-            serde_json::from_str(body).map_err(|_| StoreError::Row { table: "catalogues" })?;
-        match in_services(&services, items) {
+    for (at, version) in versions.into_iter().enumerate() {
+        match in_version(tx, version, items).await? {
             PriceAnswer::Right => return Ok(PriceAnswer::Right),
             other @ (PriceAnswer::Differs | PriceAnswer::NoService) => {
                 if at == 0 {
@@ -108,16 +121,39 @@ pub async fn price(tx: &mut Tx, items: &[SaleItem]) -> Result<PriceAnswer, Store
     Ok(answer)
 }
 
-fn in_services(services: &[CatalogueService], items: &[SaleItem]) -> PriceAnswer {
+/// Whether the lines of a sale that was made without asking the centre are as the catalogue has them that set its
+/// prices, however long ago it was replaced; one that is not known here is answered by those in force.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn price_then(tx: &mut Tx, version: i64, items: &[SaleItem]) -> Result<PriceAnswer, StoreError> {
+    let known: Option<i64> = sqlx::query_scalar("SELECT version FROM catalogues WHERE version = $1")
+        .bind(version)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    match known {
+        Some(version) => in_version(tx, version, items).await,
+        None => price(tx, items).await,
+    }
+}
+
+async fn in_version(tx: &mut Tx, version: i64, items: &[SaleItem]) -> Result<PriceAnswer, StoreError> {
     let mut answer = PriceAnswer::Right;
     for item in items {
-        match services.iter().find(|service| service.id == item.service) {
-            None => return PriceAnswer::NoService,
-            Some(service) if service.provider == item.provider && service.price == item.unit_price => {}
+        let line: Option<(String, i64)> =
+            sqlx::query_as("SELECT provider, price FROM catalogue_lines WHERE version = $1 AND service = $2")
+                .bind(version)
+                .bind(item.service.as_str())
+                .fetch_optional(&mut tx.conn)
+                .await?;
+        match line {
+            None => return Ok(PriceAnswer::NoService),
+            Some((provider, price))
+                if provider == item.provider.as_str() && u64::try_from(price) == Ok(item.unit_price.fen()) => {}
             Some(_) => answer = PriceAnswer::Differs,
         }
     }
-    answer
+    Ok(answer)
 }
 
 async fn next_version(tx: &mut Tx, query: &'static str, table: &'static str) -> Result<u32, StoreError> {

@@ -127,6 +127,10 @@ pub enum Doubt {
     OutcomeDiffers,
     /// Another gateway than the one that began the sale told its outcome.
     ForeignOutcome,
+    /// A purse has paid at prices that the catalogue it was sold by does not have.
+    PursePriceDiffers,
+    /// A purse has paid for a service that the catalogue it was sold by does not have.
+    PurseNotInCatalogue,
     /// What proves the debit of a purse is not of this debit.
     TacInvalid,
 }
@@ -146,6 +150,8 @@ impl Doubt {
             Self::HoldForPurse => "hold_for_purse",
             Self::OutcomeDiffers => "outcome_differs",
             Self::ForeignOutcome => "foreign_outcome",
+            Self::PursePriceDiffers => "purse_price_differs",
+            Self::PurseNotInCatalogue => "purse_not_in_catalogue",
             Self::TacInvalid => "tac_invalid",
         }
     }

@@ -15,6 +15,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::book::{self, Account, Kind, PostError, Posting};
 use super::decide::{self, Doubt, Due, Facts, HoldState, Merge, Terms};
+use crate::catalogue::{self, PriceAnswer};
 use crate::intake::shape::Readable;
 use crate::issuer::{Issuer, Verdict, serial_number};
 use crate::limits;
@@ -82,10 +83,12 @@ pub async fn intent(
         .map(|purse| serde_json::to_string(purse).expect("a purse intent has only texts and numbers"));
     forget_foreign_outcome(tx, gateway, &entry.origin_key).await?;
     sqlx::query(
-        "INSERT INTO sales (origin, gateway, sale, tender, amount, items, card, purse, intended_at, settled, received_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)
+        "INSERT INTO sales (origin, gateway, sale, tender, amount, items, card, purse, intended_at, settled, received_ms,
+         catalogue)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)
          ON CONFLICT (origin) DO UPDATE SET sale = excluded.sale, tender = excluded.tender, amount = excluded.amount,
-         items = excluded.items, card = excluded.card, purse = excluded.purse, intended_at = excluded.intended_at",
+         items = excluded.items, card = excluded.card, purse = excluded.purse, intended_at = excluded.intended_at,
+         catalogue = excluded.catalogue",
     )
     .bind(&entry.origin_key)
     .bind(gateway.as_str())
@@ -97,6 +100,7 @@ pub async fn intent(
     .bind(purse)
     .bind(&entry.recorded_at)
     .bind(tx.now.ms)
+    .bind(i64::from(intent.catalogue))
     .execute(&mut tx.conn)
     .await?;
     tx.news.push(News::Event(Event {
@@ -259,7 +263,10 @@ pub async fn settle(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, orig
         Due::Close => {}
         Due::Post => end_hold(tx, gateway.as_str(), origin, HoldState::Posted).await?,
         Due::Void => end_hold(tx, gateway.as_str(), origin, HoldState::Voided).await?,
-        Due::Purse => debit_purse(tx, issuer, gateway, origin).await?,
+        Due::Purse => {
+            debit_purse(tx, issuer, gateway, origin).await?;
+            check_prices(tx, gateway, origin).await?;
+        }
         Due::Doubt(what) => return doubt(tx, gateway, origin, what).await,
     }
     sqlx::query("UPDATE sales SET settled = 1 WHERE origin = $1").bind(origin).execute(&mut tx.conn).await?;
@@ -306,6 +313,21 @@ async fn debit_purse(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, ori
     }));
     write(tx, Kind::Purse, origin, gateway.as_str(), &postings).await?;
     keep_verdict(tx, gateway, origin, verdict).await
+}
+
+/// Lets people see a purse that paid other prices than its catalogue has. The money has left the card, so the sale stands.
+async fn check_prices(tx: &mut Tx, gateway: &GatewayId, origin: &str) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT catalogue, items FROM sales WHERE origin = $1")
+        .bind(origin)
+        .fetch_one(&mut tx.conn)
+        .await?;
+    let Some(version) = row.try_get::<Option<i64>, _>(0)? else { return Ok(()) };
+    let items = items_of(&row.try_get::<String, _>(1)?)?;
+    match catalogue::price_then(tx, version, &items).await? {
+        PriceAnswer::Right => Ok(()),
+        PriceAnswer::Differs => doubt(tx, gateway, origin, Doubt::PursePriceDiffers).await,
+        PriceAnswer::NoService => doubt(tx, gateway, origin, Doubt::PurseNotInCatalogue).await,
+    }
 }
 
 /// Asks the issuer again about a debit whose proof was pending; what is proved goes to its provider.

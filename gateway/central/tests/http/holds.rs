@@ -9,7 +9,7 @@ use crate::support::{Centre, Journal, hold_request, outcomes};
 
 const START: u64 = 50_000;
 
-fn private() -> (PrivateRecord, String) {
+pub fn private() -> (PrivateRecord, String) {
     let salt = [7_u8; 32];
     let bytes = r#"{"card":"00003100000012345678"}"#;
     let mac = Hmac::<Sha256>::new_from_slice(&salt).expect("any key will do").chain_update(bytes.as_bytes());
@@ -170,14 +170,14 @@ async fn g1_an_amount_that_is_no_whole_fen_is_no_request() {
     }
 }
 
-async fn doubts(centre: &Centre) -> Vec<String> {
+pub async fn doubts(centre: &Centre) -> Vec<String> {
     let (status, conflicts) = centre.get("/api/v1/conflicts").await;
     assert_eq!(status, 200, "{conflicts}");
     let sales = conflicts["sales"].as_array().expect("sales");
     sales.iter().map(|sale| sale["what"].as_str().expect("a word").to_owned()).collect()
 }
 
-async fn publish(centre: &Centre, price: u64) {
+pub async fn publish(centre: &Centre, price: u64) {
     let service = json!({"id": "meal-lunch", "provider": "canteen-01", "category": "meal", "name_zh": "午餐",
         "name_en": "Lunch", "price": price});
     let url = format!("{}/api/v1/catalogue", centre.url);

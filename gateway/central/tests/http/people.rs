@@ -259,6 +259,7 @@ fn today() -> String {
 async fn a_purse_that_paid_is_owed_to_its_provider_once_its_tac_is_valid() {
     for (tac, verdict, total, without_proof) in [("5f169176", "valid", 1000, 0), ("00000000", "invalid", 0, 1000)] {
         let centre = Centre::start().await;
+        crate::holds::publish(&centre, 1000).await;
         let mut journal = Journal::new("j0000000000000001");
         purse_sale(&mut journal, tac);
         // The outcome overtakes the intent.
