@@ -17,7 +17,7 @@ use crate::enrolment;
 use crate::identity::Token;
 use crate::issuer::{Issuer, KeysError};
 use crate::ledger::audit::{self, Finding};
-use crate::ledger::sale;
+use crate::ledger::{sale, settle};
 use crate::limits;
 use crate::listener::{Listener, Peer, TlsError};
 use crate::orders;
@@ -149,7 +149,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         seen: Mutex::new(BTreeMap::new()),
         stop: stopped.clone(),
     });
-    tokio::spawn(prove_pending(Arc::clone(&app)));
+    tokio::spawn(ask_issuer(Arc::clone(&app)));
     tokio::spawn(supervision::run(Arc::clone(&app), config.gateway_silent_after));
     let router = api::router(Arc::clone(&app));
     let mut signal = stopped;
@@ -221,28 +221,43 @@ pub async fn facts(store: &Store) -> Result<String, StartError> {
     Ok(stream)
 }
 
-/// Asks the issuer, beside everything else, about debits that waited for its keys or for their proof.
-async fn prove_pending(app: App) {
+/// What waits for the issuer's word.
+#[derive(Debug, Clone, Copy)]
+enum Waiting {
+    /// Debits whose proof is pending.
+    Debits,
+    /// Sales that their gateway left as unknown, with a proof.
+    Unknown,
+}
+
+/// Asks the issuer, beside everything else, about what waited for its keys or for a proof.
+async fn ask_issuer(app: App) {
     if !app.issuer.has_keys() {
         return;
     }
-    let mut after = String::new();
-    loop {
-        let (issuer, last) = (Arc::clone(&app.issuer), after.clone());
-        let asked = app
-            .store
-            .writer
-            .run(Priority::Bulk, 1, move |tx| Box::pin(async move { sale::prove_pending(tx, &issuer, &last).await }));
-        let asked = tokio::select! {
-            asked = asked => asked,
-            () = app.stopping() => return,
-        };
-        match asked {
-            Ok(Some(last)) => after = last,
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(error = %error, "pending debits were not all asked about; the next start goes on");
-                return;
+    for waiting in [Waiting::Debits, Waiting::Unknown] {
+        let mut after = String::new();
+        loop {
+            let (issuer, last) = (Arc::clone(&app.issuer), after.clone());
+            let asked = app.store.writer.run(Priority::Bulk, 1, move |tx| {
+                Box::pin(async move {
+                    match waiting {
+                        Waiting::Debits => sale::prove_pending(tx, &issuer, &last).await,
+                        Waiting::Unknown => settle::judge_unknown(tx, &issuer, &last).await,
+                    }
+                })
+            });
+            let asked = tokio::select! {
+                asked = asked => asked,
+                () = app.stopping() => return,
+            };
+            match asked {
+                Ok(Some(last)) => after = last,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(error = %error, "the issuer was not asked about all that waits; the next start goes on");
+                    return;
+                }
             }
         }
     }

@@ -76,11 +76,11 @@ impl What<'_> {
             Self::Alarm(order) => format!("alarm:{}", order.alarm),
             Self::Hotlist(_) => "hotlist".to_owned(),
             Self::Catalogue(_) => "catalogue".to_owned(),
-            Self::Policy(order) => format!("policy:{}", order.from),
+            Self::Policy(order) => policy_subject(&order.from),
             Self::Assign(order) => device(&order.device),
             Self::Unassign(order) => device(&order.device),
             Self::Settings(order) => format!("settings:{}", order.device),
-            Self::SaleSettled(order) => format!("sale:{}", order.sale),
+            Self::SaleSettled(order) => sale_subject(&order.sale.to_string()),
         }
     }
 
@@ -242,6 +242,44 @@ async fn drop_answered(tx: &mut Tx, gateway: &GatewayId, lane: &GatewayId, about
         .execute(&mut tx.conn)
         .await?;
     Ok(())
+}
+
+/// Drops orders of rules whose first day is before `from`: later ones hold, and no gateway needs those.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn drop_policies_before(tx: &mut Tx, from: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM orders WHERE lane = $1 AND kind = $2 AND subject < $3")
+        .bind(Lane::Other.name())
+        .bind(order_kind::POLICY)
+        .bind(policy_subject(from))
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
+fn sale_subject(origin: &str) -> String {
+    format!("sale:{origin}")
+}
+
+/// Whether an order that says what became of a sale waits for its gateway's answer.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn is_settling(tx: &mut Tx, gateway: &GatewayId, sale: &str) -> Result<bool, StoreError> {
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT k FROM orders WHERE gateway = $1 AND lane = $2 AND subject = $3")
+            .bind(gateway.as_str())
+            .bind(Lane::Other.name())
+            .bind(sale_subject(sale))
+            .fetch_optional(&mut tx.conn)
+            .await?;
+    Ok(known.is_some())
+}
+
+/// Of rules for one first day only the newest matter; those for another day hold before or after them.
+fn policy_subject(from: &str) -> String {
+    format!("policy:{from}")
 }
 
 /// Drops orders about alarms that were resolved so long ago that no gateway needs them.

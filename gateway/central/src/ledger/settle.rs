@@ -14,6 +14,7 @@ use sqlx::Row as _;
 
 use super::sale;
 use crate::issuer::{Issuer, Verdict};
+use crate::limits;
 use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::origin_key;
@@ -51,6 +52,31 @@ pub async fn judge(tx: &mut Tx, issuer: &Arc<Issuer>, gateway: &GatewayId, origi
         order(tx, gateway.as_str(), origin, SaleOutcome::Paid).await?;
     }
     Ok(())
+}
+
+/// Asks the issuer about unknown sales whose proof came while it could not be asked, some at a time in the order of their
+/// origins. Gives back the last origin asked about; `None` at the end.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn judge_unknown(tx: &mut Tx, issuer: &Arc<Issuer>, after: &str) -> Result<Option<String>, StoreError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT origin, gateway FROM sales WHERE outcome = 'unknown' AND proof IS NOT NULL AND origin > $1
+         ORDER BY origin LIMIT $2",
+    )
+    .bind(after)
+    .bind(limits::PROOFS_PER_COMMIT)
+    .fetch_all(&mut tx.conn)
+    .await?;
+    let mut last = None;
+    for (origin, gateway) in rows {
+        let gateway = gateway.parse().map_err(|_| StoreError::Row { table: "sales" })?;
+        if !orders::is_settling(tx, &gateway, &origin).await? {
+            judge(tx, issuer, &gateway, &origin).await?;
+        }
+        last = Some(origin);
+    }
+    Ok(last)
 }
 
 /// A person says what became of an unknown sale.

@@ -10,17 +10,22 @@ const ORIGIN: &str = "terminal:310000000042/00003100000000000042/42";
 /// A purse sale of 10.00 with the published intent, left unknown with this TAC.
 async fn unknown_sale(centre: &Centre, tac: Option<&str>) -> Journal {
     let mut journal = Journal::new("j0000000000000001");
-    let origin = json!({"source": "terminal:310000000042", "epoch": "00003100000000000042", "seq": 42});
+    left_unknown(centre, &mut journal, 42, tac).await;
+    journal
+}
+
+/// The same under another number of the terminal.
+async fn left_unknown(centre: &Centre, journal: &mut Journal, seq: u64, tac: Option<&str>) {
+    let origin = json!({"source": "terminal:310000000042", "epoch": "00003100000000000042", "seq": seq});
     let purse = json!({"counter": 7, "old_balance": 5000, "transaction_type": 6, "terminal": "310000000042",
         "psam": "00003100000000000042", "terminal_seq": 42, "date": "20261123", "time": "093000", "mac1": "7518df38",
         "key_version": 1, "algorithm": 0});
-    intent(&mut journal, &origin, "purse", 1000, &purse);
+    let first = intent(journal, &origin, "purse", 1000, &purse);
     let proof = tac.map(
         |tac| json!({"tac": tac, "mac2": null, "transaction_proof": null, "log_record": null, "new_balance": null}),
     );
-    outcome(&mut journal, &origin, "unknown", &proof.unwrap_or(Value::Null));
-    assert_eq!(outcomes(&centre.upload(&journal, 1..=2).await), ["accepted"; 2]);
-    journal
+    let last = outcome(journal, &origin, "unknown", &proof.unwrap_or(Value::Null));
+    assert_eq!(outcomes(&centre.upload(journal, first..=last).await), ["accepted"; 2]);
 }
 
 /// The orders about the sale that wait for the gateway.
@@ -88,4 +93,63 @@ async fn take_over(centre: &Centre, mut journal: Journal) {
     let to = json!({"source": "centre:other", "epoch": page["stream"], "seq": k});
     journal.push(&own, "order.result", &to, &json!({"kind": "sale.settled", "verdict": "done", "reason": null}));
     assert_eq!(outcomes(&centre.upload(&journal, 3..=4).await), ["accepted"; 2]);
+}
+
+/// Starts the centre again, with or without the issuer's keys.
+async fn restart_with_keys(centre: &mut Centre, keys: bool) {
+    let issuer = if keys { "[issuer]\nkeys = \"issuer-keys.toml\"\n" } else { "" };
+    let text = format!("listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n{issuer}");
+    centre.directory.write("central.toml", &text);
+    centre.restart().await;
+}
+
+/// The answer of a poll that waits until there is an order after `after`.
+async fn settled_after(centre: &Centre, after: u64) -> Vec<Value> {
+    let stream = centre.orders("other", "", 0, 0).await["stream"].as_str().expect("a stream").to_owned();
+    let page = centre.orders("other", &stream, after, 20).await;
+    let orders = page["orders"].as_array().expect("orders");
+    orders.iter().map(|order| json!([order["kind"], order["body"]["outcome"]])).collect()
+}
+
+/// The number of the newest order.
+async fn newest_order(centre: &Centre) -> u64 {
+    let page = centre.orders("other", "", 0, 0).await;
+    page["orders"].as_array().and_then(|orders| orders.last()?["k"].as_u64()).expect("orders")
+}
+
+#[tokio::test]
+async fn an_unknown_sale_whose_proof_came_without_the_issuers_keys_is_judged_once_they_are_there() {
+    let mut centre = Centre::start().await;
+    restart_with_keys(&mut centre, false).await;
+    let mut journal = unknown_sale(&centre, Some("5f169176")).await;
+    assert_eq!(settled_orders(&centre).await, [] as [Value; 0]);
+    let before = newest_order(&centre).await;
+    restart_with_keys(&mut centre, true).await;
+    assert_eq!(settled_after(&centre, before).await, [json!(["sale.settled", "paid"])]);
+    assert_eq!(settled_orders(&centre).await[0]["sale"]["seq"], 42);
+    // The gateway takes it over, and only now the ledger moves.
+    let about = json!({"source": "terminal:310000000042", "epoch": "00003100000000000042", "seq": 42});
+    let proof = json!({"tac": "5f169176", "mac2": null, "transaction_proof": null, "log_record": null,
+        "new_balance": null});
+    outcome(&mut journal, &about, "paid", &proof);
+    assert_eq!(outcomes(&centre.upload(&journal, 3..=3).await), ["accepted"]);
+    let sale = centre.get("/api/v1/sales").await.1["sales"][0].clone();
+    assert_eq!((sale["outcome"].as_str(), sale["verdict"].as_str()), (Some("paid"), Some("valid")), "{sale}");
+}
+
+#[tokio::test]
+async fn a_start_guesses_nothing_of_unknown_sales_and_orders_nothing_twice() {
+    let mut centre = Centre::start().await;
+    restart_with_keys(&mut centre, false).await;
+    let mut journal = unknown_sale(&centre, Some("00000000")).await;
+    left_unknown(&centre, &mut journal, 43, Some("5f169176")).await;
+    for seq in [43, 44] {
+        let before = newest_order(&centre).await;
+        restart_with_keys(&mut centre, true).await;
+        assert_eq!(settled_after(&centre, before).await, [json!(["sale.settled", "paid"])], "of {seq} alone");
+        restart_with_keys(&mut centre, false).await;
+        left_unknown(&centre, &mut journal, seq + 1, Some("5f169176")).await;
+    }
+    let settled: Vec<Value> = settled_orders(&centre).await.iter().map(|order| order["sale"]["seq"].clone()).collect();
+    assert_eq!(settled, [43, 44]);
 }
