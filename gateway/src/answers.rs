@@ -92,6 +92,7 @@ impl Answers {
                 .map(|(reader, state)| ReaderView { reader: reader.clone(), state: *state, psam: Some(seen.psam) })
                 .collect(),
             sales_closed: sales_closed(&seen),
+            policy: core.policy(now).clone(),
             devices: count(&devices),
             open_alarms: u32::try_from(seen.open_alarms).unwrap_or(u32::MAX),
             lanes: seen

@@ -1,16 +1,22 @@
-//! What can be ordered and by which rules; each version is kept, and the newest is ordered from every gateway.
+//! What can be ordered and by which rules; each version is kept, and ordered from every gateway.
 //!
 //! Prices are checked against the catalogue in force, and against those that it replaced a short while ago
 //! ([`limits::CATALOGUE_GRACE`]): a sale that was begun before the change, or whose gateway has not heard of it yet, is
 //! sold as it was shown. All lines of a sale must be in one version. What a purse paid without the line is checked against
 //! the version that its gateway sold by.
 //!
+//! Rules hold from their first day until the next ones do. Those that wait for their day are ordered at once, beside
+//! those that hold: each gateway keeps them, and lets them hold at its own midnight, with the line down, too.
+//!
 //! **Invariant:** a version number is given here, once; it grows.
+
+use std::collections::BTreeMap;
 
 use protocols::unit::Points;
 use protocols::uplink::{CatalogueOrder, CatalogueService, PolicyOrder, SaleItem};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::SqliteConnection;
 
 use crate::ledger::book;
 use crate::limits;
@@ -62,11 +68,39 @@ pub async fn publish(tx: &mut Tx, services: Vec<CatalogueService>, by: &str) -> 
     Ok(version)
 }
 
-/// Puts rules in force from their day on. Gives back their version.
+/// What became of rules that a person wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyAnswer {
+    /// They hold from their day on, as this version.
+    Published(u32),
+    /// Rules from a later day hold already: these never would.
+    Over,
+    /// As many wait for their day as a gateway keeps.
+    TooMany,
+}
+
+/// Rules that hold, and those that wait for their day.
+#[derive(Debug, Default)]
+pub struct Policies {
+    /// What holds today, where anything does.
+    pub holds: Option<PolicyOrder>,
+    /// What waits, the next first.
+    pub waiting: Vec<PolicyOrder>,
+}
+
+/// Puts rules in force from their day on.
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<u32, StoreError> {
+pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<PolicyAnswer, StoreError> {
+    let known = policies(&mut tx.conn, &tx.now.day).await?;
+    if known.holds.is_some_and(|holds| policy.from < holds.from) {
+        return Ok(PolicyAnswer::Over);
+    }
+    let waits = policy.from > tx.now.day && known.waiting.iter().all(|known| known.from != policy.from);
+    if waits && known.waiting.len() >= limits::POLICIES_WAITING_MAX {
+        return Ok(PolicyAnswer::TooMany);
+    }
     let version = next_version(tx, "SELECT COALESCE(MAX(version), 0) FROM policies", "policies").await?;
     let order = PolicyOrder { version, from: policy.from.clone(), sale_max: policy.sale_max };
     let body = serde_json::to_string(&order).expect("a policy has only texts and numbers, which always are JSON");
@@ -78,7 +112,33 @@ pub async fn publish_policy(tx: &mut Tx, policy: &Policy, by: &str) -> Result<u3
         .execute(&mut tx.conn)
         .await?;
     orders::add_for_all(tx, &What::Policy(&order)).await?;
-    Ok(version)
+    if let Some(holds) = policies(&mut tx.conn, &tx.now.day).await?.holds {
+        orders::drop_policies_before(tx, &holds.from).await?;
+    }
+    Ok(PolicyAnswer::Published(version))
+}
+
+/// The rules that hold on a day `YYYY-MM-DD`, and those that wait: of one first day the highest version.
+///
+/// # Errors
+/// The database cannot answer.
+pub async fn policies(conn: &mut SqliteConnection, today: &str) -> Result<Policies, StoreError> {
+    let bodies: Vec<String> = sqlx::query_scalar("SELECT body FROM policies ORDER BY version").fetch_all(conn).await?;
+    let mut by_day = BTreeMap::new();
+    for body in bodies {
+        let order: PolicyOrder = serde_json::from_str(&body).map_err(|_| StoreError::Row { table: "policies" })?;
+        by_day.insert(order.from.clone(), order);
+    }
+    let waiting = by_day.split_off(today);
+    let mut known = Policies { holds: by_day.pop_last().map(|(_, order)| order), waiting: Vec::new() };
+    for (day, order) in waiting {
+        if day == today {
+            known.holds = Some(order);
+        } else {
+            known.waiting.push(order);
+        }
+    }
+    Ok(known)
 }
 
 /// What the catalogue says to the lines of a sale.
@@ -161,7 +221,7 @@ async fn next_version(tx: &mut Tx, query: &'static str, table: &'static str) -> 
     versions::after(last, &tx.now).ok_or(StoreError::Row { table })
 }
 
-/// Orders what is in force from one gateway.
+/// Orders what is in force, or waits to be, from one gateway.
 ///
 /// # Errors
 /// The database cannot do it.
@@ -173,11 +233,9 @@ pub async fn tell(tx: &mut Tx, gateway: &str) -> Result<(), StoreError> {
         let order: CatalogueOrder = serde_json::from_str(&body).map_err(|_| StoreError::Row { table: "catalogues" })?;
         orders::add(tx, gateway, &What::Catalogue(&order)).await?;
     }
-    let policies: Vec<String> =
-        sqlx::query_scalar("SELECT body FROM policies ORDER BY version").fetch_all(&mut tx.conn).await?;
-    for body in policies {
-        let order: PolicyOrder = serde_json::from_str(&body).map_err(|_| StoreError::Row { table: "policies" })?;
-        orders::add(tx, gateway, &What::Policy(&order)).await?;
+    let policies = policies(&mut tx.conn, &tx.now.day).await?;
+    for order in policies.holds.iter().chain(&policies.waiting) {
+        orders::add(tx, gateway, &What::Policy(order)).await?;
     }
     Ok(())
 }

@@ -24,6 +24,8 @@ pub const BODY_TIME: Duration = Duration::from_secs(40);
 pub const IDLE_TIME: Duration = Duration::from_secs(120);
 /// Bytes of a catalogue. Some thousand services.
 pub const CATALOGUE_BYTES_MAX: usize = 1024 * 1024;
+/// Rules that may wait for their first day: as many as a gateway keeps.
+pub const POLICIES_WAITING_MAX: usize = 24;
 /// Services in a catalogue.
 pub const SERVICES_MAX: usize = 4_000;
 /// How long a catalogue still sets prices after another one replaced it. A hold needs the line, over which a gateway

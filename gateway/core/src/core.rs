@@ -17,6 +17,7 @@ use crate::limits::RETRY_MS_MIN;
 use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::OrdersLane;
 use crate::outbox::OutboxLane;
+use crate::policies::Policies;
 use crate::sales::Sales;
 use crate::time::{Mono, Now};
 use crate::timers::{Timer, Timers};
@@ -34,7 +35,7 @@ pub struct CoreConfig {
     pub catalogue: CatalogueOrder,
     /// How old the catalogue may be.
     pub catalogue_age: CatalogueAge,
-    /// The policy until the centre sends a newer one.
+    /// The policy where none of the centre's holds.
     pub policy: PolicyOrder,
     /// Below this a battery counts as low, millivolts.
     pub battery_low_mv: u16,
@@ -104,7 +105,7 @@ pub struct Core {
     pub(crate) orders: [OrdersLane; 2],
     pub(crate) quarantine: BTreeMap<u64, Quarantined>,
     pub(crate) catalogue: CatalogueOrder,
-    pub(crate) policy: PolicyOrder,
+    pub(crate) policies: Policies,
     pub(crate) hotlist: Option<HotlistOrder>,
     pub(crate) readers: BTreeMap<ReaderId, ReaderState>,
     pub(crate) online: bool,
@@ -129,6 +130,7 @@ impl Core {
     /// Takes one input. Effects come out by [`Core::poll_effect`].
     pub fn handle(&mut self, input: Input, now: &Now) {
         self.listening.see(now.mono);
+        self.policies.see(now);
         match input {
             Input::Link(input) => self.take_in(input, now),
             Input::Store(StoreInput::Committed { group }) => self.handle_committed(group, now),
@@ -173,6 +175,7 @@ impl Core {
         }
         let listened = self.listening.ms();
         self.journal.put(LISTENED_KEY.to_owned(), &listened);
+        self.keep_policies();
         Some(Effect::Commit(self.journal.start_group()))
     }
 

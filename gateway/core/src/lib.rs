@@ -25,6 +25,7 @@ mod listening;
 mod orders;
 mod outbox;
 mod parting;
+mod policies;
 mod raising;
 mod refusals;
 mod reports;

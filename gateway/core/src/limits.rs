@@ -50,6 +50,8 @@ pub const CATALOGUE_CONFIRMED_KEPT_EVERY_MS: u64 = 3_600_000;
 /// Days after which prices that the centre has not confirmed are too old, unless configured: a line may be down for a
 /// week, but after a month nobody vouches for them.
 pub const CATALOGUE_AGE_DAYS_MAX: u32 = 30;
+/// Rules that may wait for their first day: a year of months, and as many corrections again.
+pub const POLICIES_WAITING_MAX: usize = 24;
 /// Steps that an alarm's history keeps in memory; all of them stay in the journal.
 pub const ALARM_HISTORY_MAX: usize = 64;
 /// Closed alarms that the local interface can still show.

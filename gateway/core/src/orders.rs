@@ -64,6 +64,8 @@ pub(crate) enum OrderRefusal {
     SaleUnderWay,
     /// A sale cannot be settled as that.
     OutcomeUnfit,
+    /// More rules wait for their day than are kept.
+    TooManyPolicies,
 }
 
 impl OrderRefusal {
@@ -76,6 +78,7 @@ impl OrderRefusal {
             Self::SaleUnknown => "sale_unknown",
             Self::SaleUnderWay => "sale_under_way",
             Self::OutcomeUnfit => "outcome_unfit",
+            Self::TooManyPolicies => "too_many_policies",
         }
     }
 }
@@ -187,7 +190,7 @@ impl Core {
             }
             order_kind::POLICY => {
                 let body: PolicyOrder = read(order)?;
-                Ok(self.take_policy(body))
+                self.take_policy(body)
             }
             order_kind::DEVICE_ASSIGN => {
                 let body: DeviceAssignOrder = read(order)?;
@@ -224,15 +227,6 @@ impl Core {
         }
         self.journal.put("hotlist".to_owned(), &order);
         self.hotlist = Some(order);
-        true
-    }
-
-    fn take_policy(&mut self, order: PolicyOrder) -> bool {
-        if order.version <= self.policy.version {
-            return false;
-        }
-        self.journal.put("policy".to_owned(), &order);
-        self.policy = order;
         true
     }
 

@@ -19,6 +19,7 @@ use crate::limits::{REPEATS_TOLD_AFTER_MS, RETRY_MS_MAX_ALARMS};
 use crate::listening::{LISTENED_KEY, Listening};
 use crate::orders::{OrdersLane, OrdersRecord};
 use crate::outbox::{LaneRecord, OutboxLane};
+use crate::policies::{ONE_POLICY_KEY, POLICIES_KEY, Policies, PoliciesRecord};
 use crate::sales::{Sale, Sales};
 use crate::time::Now;
 use crate::timers::{Timer, Timers};
@@ -54,7 +55,8 @@ struct Parts {
     orders: BTreeMap<Lane, OrdersRecord>,
     quarantine: BTreeMap<u64, Quarantined>,
     catalogue: Option<CatalogueOrder>,
-    policy: Option<PolicyOrder>,
+    policies: Option<PoliciesRecord>,
+    one_policy: Option<PolicyOrder>,
     hotlist: Option<HotlistOrder>,
     listened_ms: u64,
     catalogue_confirmed: Option<Confirmed>,
@@ -96,7 +98,8 @@ impl Parts {
             Some(_) => return Err(unknown()),
             None => match key {
                 "catalogue" => self.catalogue = Some(read(key, value)?),
-                "policy" => self.policy = Some(read(key, value)?),
+                POLICIES_KEY => self.policies = Some(read(key, value)?),
+                ONE_POLICY_KEY => self.one_policy = Some(read(key, value)?),
                 "hotlist" => self.hotlist = Some(read(key, value)?),
                 LISTENED_KEY => self.listened_ms = read(key, value)?,
                 CONFIRMED_KEY => self.catalogue_confirmed = Some(read(key, value)?),
@@ -163,7 +166,7 @@ impl Core {
             orders,
             quarantine: parts.quarantine,
             catalogue: newer(config.catalogue.clone(), parts.catalogue),
-            policy: parts.policy.unwrap_or_else(|| config.policy.clone()),
+            policies: Policies::new(config.policy.clone(), parts.policies, parts.one_policy),
             hotlist: parts.hotlist,
             readers: BTreeMap::new(),
             online: false,

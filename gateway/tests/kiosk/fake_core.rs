@@ -12,7 +12,7 @@ use gateway_core::{AlarmEvent, DeskAnswer, DeskInput, Notice, OutLane, ReaderSta
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, ServiceId};
 use protocols::unit::Points;
-use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, SaleItem, Tender, Urgency};
+use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, PolicyOrder, SaleItem, Tender, Urgency};
 use tokio::sync::mpsc;
 
 pub const READER: &str = "desk-1";
@@ -314,6 +314,7 @@ fn status(state: &State) -> StatusView {
             psam: Some(true),
         }],
         sales_closed: state.closed,
+        policy: PolicyOrder { version: 3, from: "2026-11-01".to_owned(), sale_max: fen(20_000) },
         devices: DeviceCounts { total: 3, well: 1, silent: 1, never: 1 },
         open_alarms: u32::try_from(open).expect("a few alarms"),
         lanes: vec![lane(OutLane::Alarms, 0), lane(OutLane::Sales, 2), lane(OutLane::Rest, 17)],

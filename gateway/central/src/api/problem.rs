@@ -65,6 +65,10 @@ pub enum Problem {
     MoreThanPaid,
     /// The catalogue names a service twice, or one without a name.
     Catalogue,
+    /// Rules from a later day hold already.
+    PolicyOver,
+    /// Too many rules wait for their day.
+    TooManyPolicies,
     /// Too much at once.
     Busy,
     /// The disk is full.
@@ -97,7 +101,9 @@ impl Problem {
             | Self::KeyUsed
             | Self::NothingToApprove
             | Self::HoldEnded
-            | Self::CardTaken => StatusCode::CONFLICT,
+            | Self::CardTaken
+            | Self::PolicyOver
+            | Self::TooManyPolicies => StatusCode::CONFLICT,
             Self::Busy | Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -132,6 +138,8 @@ impl Problem {
             Self::NotRefundable => "not_refundable",
             Self::MoreThanPaid => "more_than_paid",
             Self::Catalogue => "catalogue",
+            Self::PolicyOver => "policy_over",
+            Self::TooManyPolicies => "too_many_policies",
             Self::Busy => "busy",
             Self::Full => "disk_full",
             Self::Internal => "internal",
@@ -167,6 +175,8 @@ impl Problem {
             Self::MoreThanPaid => "退款超过了该笔交易中尚可退回的数量,请核对服务和数量。",
             Self::CardTaken => "该卡已登记在其他人名下,请先核实。",
             Self::Catalogue => "服务目录中有重复的编号或空的名称,请修改后重新提交。",
+            Self::PolicyOver => "已有更晚日期的规则生效,此规则不会生效;请填写不早于现行规则的生效日期。",
+            Self::TooManyPolicies => "等待生效的规则过多,请修改其中一条的内容,或等其生效后再提交。",
             Self::Busy => "系统繁忙,请稍后重试。",
             Self::Full => "中心磁盘已满,请立即联系维护人员;请求未被记录,可重发。",
             Self::Internal => "内部错误,请重发同一请求;如仍失败请联系维护人员。",
@@ -210,6 +220,10 @@ impl Problem {
             Self::Catalogue => {
                 "The catalogue names a service twice, or one without a name: correct it and send it again."
             }
+            Self::PolicyOver => {
+                "Rules from a later day hold already, so these never would: give a day that is not before theirs."
+            }
+            Self::TooManyPolicies => "Too many rules wait for their day: change one of them, or wait for the next.",
             Self::Busy => "Too much waits at the moment: try again shortly.",
             Self::Full => "The centre's disk is full: call maintenance now. Nothing was recorded; send it again later.",
             Self::Internal => "Something broke: send the same request again, and call maintenance if it still fails.",

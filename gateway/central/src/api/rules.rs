@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::civil::Date;
-use protocols::uplink::CatalogueService;
+use protocols::uplink::{CatalogueService, PolicyOrder};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::Row as _;
@@ -13,26 +13,35 @@ use super::caller::{CallingActor, CallingReader};
 use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
-use crate::catalogue::{self, Policy};
+use crate::catalogue::{self, Policies, Policy, PolicyAnswer};
 use crate::hotlist::{self, HotlistAnswer};
 use crate::limits;
 use crate::orders::time_text;
-use crate::store::{Priority, StoreError};
+use crate::store::{Now, Priority, StoreError};
 
 /// `GET /api/v1/catalogue`
 pub async fn catalogue(State(app): State<App>, _: CallingReader) -> Result<Json<Box<RawValue>>, Problem> {
-    newest(&app, "SELECT body FROM catalogues ORDER BY version DESC LIMIT 1", "catalogues").await
+    let newest: Option<String> = sqlx::query_scalar("SELECT body FROM catalogues ORDER BY version DESC LIMIT 1")
+        .fetch_optional(&app.store.readers)
+        .await?;
+    let body = RawValue::from_string(newest.ok_or(Problem::NotFound)?);
+    Ok(Json(body.map_err(|_| StoreError::Row { table: "catalogues" })?))
+}
+
+/// The rules that hold, and those to come.
+#[derive(Debug, Serialize)]
+pub struct PolicyView {
+    #[serde(flatten)]
+    holds: PolicyOrder,
+    /// Those that wait for their first day, the next first.
+    waiting: Vec<PolicyOrder>,
 }
 
 /// `GET /api/v1/policy`
-pub async fn policy(State(app): State<App>, _: CallingReader) -> Result<Json<Box<RawValue>>, Problem> {
-    newest(&app, "SELECT body FROM policies ORDER BY version DESC LIMIT 1", "policies").await
-}
-
-async fn newest(app: &App, query: &'static str, table: &'static str) -> Result<Json<Box<RawValue>>, Problem> {
-    let body: Option<String> = sqlx::query_scalar(query).fetch_optional(&app.store.readers).await?;
-    let body = RawValue::from_string(body.ok_or(Problem::NotFound)?).map_err(|_| StoreError::Row { table })?;
-    Ok(Json(body))
+pub async fn policy(State(app): State<App>, _: CallingReader) -> Result<Json<PolicyView>, Problem> {
+    let mut reader = app.store.readers.acquire().await?;
+    let Policies { holds, waiting } = catalogue::policies(&mut reader, &Now::read().day).await?;
+    Ok(Json(PolicyView { holds: holds.ok_or(Problem::NotFound)?, waiting }))
 }
 
 #[derive(Deserialize)]
@@ -89,17 +98,22 @@ pub async fn put_policy(
 ) -> Result<Json<Published>, Problem> {
     let policy: Policy = body.json()?;
     let day: Date = policy.from.parse().map_err(|_| Problem::BadParameter)?;
-    if day.to_string() != policy.from {
+    // A gateway keeps days as `YYYY-MM-DD`.
+    if day.to_string() != policy.from || day.year() < 0 {
         return Err(Problem::BadParameter);
     }
-    let version = app
+    let answer = app
         .store
         .writer
         .run(Priority::Person, 1, move |tx| {
             Box::pin(async move { catalogue::publish_policy(tx, &policy, actor.as_str()).await })
         })
         .await?;
-    Ok(Json(Published { version }))
+    match answer {
+        PolicyAnswer::Published(version) => Ok(Json(Published { version })),
+        PolicyAnswer::Over => Err(Problem::PolicyOver),
+        PolicyAnswer::TooMany => Err(Problem::TooManyPolicies),
+    }
 }
 
 /// A card that must not pay.

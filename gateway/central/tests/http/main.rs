@@ -7,6 +7,7 @@ mod entries;
 mod holds;
 mod orders;
 mod people;
+mod policies;
 mod purse_prices;
 mod refunds;
 mod secure;

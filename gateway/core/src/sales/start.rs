@@ -61,7 +61,7 @@ impl Core {
                 Err(Refusal::KeyReused)
             };
         }
-        let (items, amount) = self.price(&wish.items)?;
+        let (items, amount) = self.price(&wish.items, now)?;
         self.check_site(&wish, amount, now)?;
         let sale = Sale {
             id: wish.sale,
@@ -94,7 +94,7 @@ impl Core {
     }
 
     /// Prices by the catalogue; a browser never sends one.
-    fn price(&self, wanted: &[(ServiceId, u32)]) -> Result<(Vec<SaleItem>, Points), Refusal> {
+    fn price(&self, wanted: &[(ServiceId, u32)], now: &Now) -> Result<(Vec<SaleItem>, Points), Refusal> {
         if wanted.is_empty() || wanted.len() > SALE_ITEMS_MAX {
             return Err(Refusal::ItemsInvalid);
         }
@@ -122,7 +122,7 @@ impl Core {
         if total == Points::ZERO {
             return Err(Refusal::ItemsInvalid);
         }
-        if total > self.policy.sale_max {
+        if total > self.policy(now).sale_max {
             return Err(Refusal::AmountTooHigh);
         }
         Ok((items, total))

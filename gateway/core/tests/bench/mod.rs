@@ -43,6 +43,8 @@ pub struct Bench {
     pub uploads: BTreeMap<OutLane, u64>,
     /// The journal cannot be read.
     pub unreadable: bool,
+    /// Whether the wall clock is trusted.
+    pub clock: Clock,
     packet: u16,
     reply: u64,
 }
@@ -84,7 +86,8 @@ impl Bench {
     pub fn with(storage: Storage) -> Self {
         let restored = Restored { head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] }, state: Vec::new() };
         let config = config(storage);
-        let core = Core::restore(config.clone(), restored, &now_at(0)).expect("an empty state restores");
+        let core =
+            Core::restore(config.clone(), restored, &now_at(0, Clock::Trusted)).expect("an empty state restores");
         let mut bench = Self {
             core,
             ms: 0,
@@ -95,6 +98,7 @@ impl Bench {
             config,
             uploads: BTreeMap::new(),
             unreadable: false,
+            clock: Clock::Trusted,
             packet: 0,
             reply: 0,
         };
@@ -110,14 +114,14 @@ impl Bench {
             hash: row.hash,
         });
         let restored = Restored { head, state: self.state.clone().into_iter().collect() };
-        let core = Core::restore(self.config.clone(), restored, &now_at(self.ms)).expect("its own state restores");
+        let core = Core::restore(self.config.clone(), restored, &self.now()).expect("its own state restores");
         let mut bench = Self { core, waiting: None, effects: Vec::new(), ..self };
         bench.drain();
         bench
     }
 
     pub fn now(&self) -> Now {
-        now_at(self.ms)
+        now_at(self.ms, self.clock)
     }
 
     /// Handles an input and collects effects. Journal look-ups are answered at once; commits wait for [`Bench::commit`].
@@ -301,17 +305,18 @@ pub fn today() -> CardDate {
     CardDate::new(2026, 11, 24).expect("a date")
 }
 
-fn now_at(ms: u64) -> Now {
-    Now {
-        mono: Mono(ms),
-        wall: UnixMs(1_790_000_000_000 + i64::try_from(ms).unwrap_or(0)),
-        civil: civil_at(ms),
-        clock: Clock::Trusted,
-    }
+fn now_at(ms: u64, clock: Clock) -> Now {
+    Now { mono: Mono(ms), wall: UnixMs(1_790_000_000_000 + i64::try_from(ms).unwrap_or(0)), civil: civil_at(ms), clock }
 }
 
-/// Civil time `ms` after 09:30, within the day.
+/// Civil time `ms` after 09:30 of the first day, 24 November 2026; no later than that winter.
 fn civil_at(ms: u64) -> Arc<str> {
     let (s, ms) = (ms / 1_000 + 34_200, ms % 1_000);
-    format!("2026-11-24T{:02}:{:02}:{:02}.{ms:03}+08:00", s / 3_600 % 24, s / 60 % 60, s % 60).into()
+    let (mut month, mut day) = (0, 24 + s / 86_400);
+    let months = [("2026-11", 30), ("2026-12", 31), ("2027-01", 31), ("2027-02", 28), ("2027-03", u64::MAX)];
+    while day > months[month].1 {
+        day -= months[month].1;
+        month += 1;
+    }
+    format!("{}-{day:02}T{:02}:{:02}:{:02}.{ms:03}+08:00", months[month].0, s / 3_600 % 24, s / 60 % 60, s % 60).into()
 }

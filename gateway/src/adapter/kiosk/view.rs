@@ -9,7 +9,7 @@ use std::time::Duration;
 use gateway_core::{AlarmEvent, OutLane, ReaderState, Refusal, SaleId, SaleView};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceId, GatewayId, ReaderId};
-use protocols::uplink::{CatalogueOrder, Clock, Urgency};
+use protocols::uplink::{CatalogueOrder, Clock, PolicyOrder, Urgency};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +36,8 @@ pub struct StatusView {
     pub readers: Vec<ReaderView>,
     /// Why no sale can begin just now; absent when sales are open.
     pub sales_closed: Option<Refusal>,
+    /// The rules that hold now; others may wait for their first day.
+    pub policy: PolicyOrder,
     /// How many devices there are, and how they are.
     pub devices: DeviceCounts,
     /// Alarms that nobody has resolved.
