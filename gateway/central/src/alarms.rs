@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, GatewayId, Seq};
 use protocols::uplink::{
-    AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency,
+    AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Epoch, Origin, OwnAlarm, Source,
+    Urgency,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -245,12 +246,13 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
             by: row.try_get::<String, _>(2)?.parse().map_err(|_| StoreError::Row { table: "alarm_events" })?,
             cause: row.try_get(3)?,
             at: row.try_get(4)?,
+            presses: Vec::new(),
         };
         highest.insert(origin, order);
     }
     for (origin, order) in highest {
         raise_state(tx, &origin, 0, order.state).await?;
-        orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await?;
+        add_order(tx, gateway.as_str(), order).await?;
     }
     Ok(())
 }
@@ -426,6 +428,7 @@ async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Resul
         by: BY_THE_CENTRE.parse().expect("it is a name"),
         at: tx.now.text.clone(),
         cause: None,
+        presses: Vec::new(),
     };
     orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await
 }
@@ -511,13 +514,15 @@ async fn note(
     entry: &Readable,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO alarm_events (alarm, variant, what, source, at, received_ms) VALUES ($1, 0, $2, $3, $4, $5)",
+        "INSERT INTO alarm_events (alarm, variant, what, source, at, received_ms, entry)
+         VALUES ($1, 0, $2, $3, $4, $5, $6)",
     )
     .bind(origin)
     .bind(what)
     .bind(gateway.as_str())
     .bind(&entry.recorded_at)
     .bind(tx.now.ms)
+    .bind(&entry.origin_key)
     .execute(&mut tx.conn)
     .await?;
     Ok(())
@@ -547,6 +552,7 @@ pub async fn step_from_gateway(
         by: step.by.clone(),
         at: entry.recorded_at.clone(),
         cause: step.cause.clone(),
+        presses: Vec::new(),
     };
     keep_step(tx, variant, &order, gateway.as_str()).await?;
     if raise_state(tx, &origin, variant, step.state).await? {
@@ -600,7 +606,7 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
             .await?
     };
     for gateway in gateways.iter().filter(|gateway| Some(gateway.as_str()) != except) {
-        orders::add(tx, gateway, &What::Alarm(step)).await?;
+        add_order(tx, gateway, step.clone()).await?;
     }
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM alarms WHERE origin = $1 AND variant = $2")
         .bind(&origin)
@@ -610,6 +616,24 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
     tx.news
         .push(News::Event(Event { name: "alarm.step", data: json!({"id": id, "state": step.state, "by": step.by}) }));
     Ok(())
+}
+
+/// Orders a step at a gateway. The end of an alarm names the presses that it ended with: an answer about them may be lost,
+/// and the gateway would take them for alarms of their own.
+async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
+    if order.state == AlarmState::Resolved {
+        let entries: Vec<String> = sqlx::query_scalar(
+            "SELECT entry FROM alarm_events WHERE alarm = $1 AND variant = 0 AND what = 'repeated' AND source = $2
+             AND entry IS NOT NULL ORDER BY id DESC LIMIT $3",
+        )
+        .bind(order.alarm.to_string())
+        .bind(gateway)
+        .bind(i64::try_from(ENDED_PRESSES_MAX).unwrap_or(i64::MAX))
+        .fetch_all(&mut tx.conn)
+        .await?;
+        order.presses = entries.iter().filter_map(|entry| origin_key::parse(entry)).collect();
+    }
+    orders::add(tx, gateway, &What::Alarm(&order)).await
 }
 
 /// What became of a step that a person at the centre asked for.
@@ -669,6 +693,7 @@ pub async fn step_by_person(
         by: by.clone(),
         at: tx.now.text.clone(),
         cause,
+        presses: Vec::new(),
     };
     keep_step(tx, variant, &step, "centre").await?;
     raise_state(tx, &origin, variant, state).await?;

@@ -47,10 +47,12 @@ impl Core {
         true
     }
 
-    /// The centre resolves an alarm: what it may not have of it parts, from the first such press on.
-    pub(crate) fn part_presses_on_their_way(&mut self, id: &str, now: &Now) {
+    /// The centre resolves an alarm: what it did not have of it parts, from the first such press on. `ended`: entries that
+    /// it had, though its answer may not have come here.
+    pub(crate) fn part_presses_on_their_way(&mut self, id: &str, ended: &[Origin], now: &Now) {
         let Some(alarm) = self.alarms.get(id).filter(|alarm| alarm.is_open()) else { return };
-        let first = alarm.on_their_way.iter().find(|(n, way)| !self.has_centre(**n, way.lane));
+        let first =
+            alarm.on_their_way.iter().find(|(n, way)| !ended.contains(&way.origin) && !self.has_centre(**n, way.lane));
         if let Some(n) = first.map(|(n, _)| *n) {
             self.part_from_entry(id, n, now);
         }

@@ -62,11 +62,11 @@ impl Core {
         if self.alarms.get(&id).is_none() && !self.part_named_press(&order, now) && !self.adopt_alarm(&order) {
             return None;
         }
-        let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
         if order.state == AlarmState::Resolved {
             self.tell_unrecorded(&id, now);
-            self.part_presses_on_their_way(&id, now);
+            self.part_presses_on_their_way(&id, &order.presses, now);
         }
+        let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
         Some(self.advance_alarm(&id, step))
     }
 

@@ -310,6 +310,23 @@ fn a_press_that_the_centre_has_ends_with_its_alarm() {
 }
 
 #[test]
+fn a_press_that_the_centre_had_when_it_resolved_ends_with_its_alarm_although_the_answer_about_it_was_lost() {
+    let mut bench = pressed_again();
+    let press = |seq| serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
+    let body = serde_json::json!({"alarm": press(1), "state": "resolved", "by": "operator-1",
+        "at": "2026-11-24T09:31:00+08:00", "cause": "fall", "presses": [press(2)]});
+    let body = RawValue::from_string(body.to_string()).expect("JSON");
+    let orders = vec![Order { k: 1, kind: "alarm.state".to_owned(), body }];
+    let page = OrderPage { v: 1, stream: "s1".to_owned(), orders };
+    bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }));
+    bench.settle();
+    assert_eq!(states(&bench, false), [("btn-0001.1.3".to_owned(), AlarmState::Raised)], "only the press it had not");
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(told.contains(&(1, vec![1, 2], AlarmState::Resolved)), "{told:?}");
+}
+
+#[test]
 fn presses_that_were_only_counted_stay_open_too_when_the_centre_resolves_their_alarm() {
     let mut bench = Bench::new();
     bench.press(1);

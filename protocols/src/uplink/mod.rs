@@ -20,8 +20,9 @@ pub use entry::{
 };
 pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest};
 pub use order::{
-    AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, HotlistOrder, Lane,
-    Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, order_kind,
+    AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, ENDED_PRESSES_MAX,
+    HotlistOrder, Lane, Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder,
+    order_kind,
 };
 pub use origin::{Epoch, Origin, Source, SourceError};
 pub use own_alarm::OwnAlarm;

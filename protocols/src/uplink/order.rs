@@ -92,7 +92,14 @@ pub struct AlarmStateOrder {
     pub at: String,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
+    /// When it was resolved: the further presses of this gateway that it ended with, by the origins of their entries; the
+    /// newest [`ENDED_PRESSES_MAX`]. Any other that the gateway folded into it is an alarm of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub presses: Vec<Origin>,
 }
+
+/// Further presses that an order names at most: as many as a gateway keeps of one alarm.
+pub const ENDED_PRESSES_MAX: usize = 32;
 
 /// What became of a sale that the gateway left as unknown: the issuer has proved it, or people at the centre have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -508,8 +508,20 @@ fn orders() {
             by: "operator-1".parse().unwrap(),
             at: "2026-11-24T09:30:05+08:00".into(),
             cause: None,
+            presses: Vec::new(),
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"acknowledged","by":"operator-1","at":"2026-11-24T09:30:05+08:00","cause":null}"#,
+    );
+    uplink(
+        &AlarmStateOrder {
+            alarm: press(),
+            state: AlarmState::Resolved,
+            by: "operator-1".parse().unwrap(),
+            at: "2026-11-24T09:31:00+08:00".into(),
+            cause: Some("helped".into()),
+            presses: vec![press()],
+        },
+        r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"resolved","by":"operator-1","at":"2026-11-24T09:31:00+08:00","cause":"helped","presses":[{"source":"device:btn-0001","epoch":1,"seq":42}]}"#,
     );
     uplink(
         &HotlistOrder { version: 4, cards: vec!["aa".into()], salt: "5a".into() },
