@@ -3,5 +3,6 @@
 pub mod bench;
 pub mod demo;
 pub mod pcscd;
+pub mod simulation;
 pub mod site;
 pub mod virtual_card;

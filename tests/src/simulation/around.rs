@@ -1,0 +1,251 @@
+//! What a core's effects do in the simulated world, and what buttons and people do of themselves.
+
+use gateway_core::{
+    CommandId, DeskAnswer, DeskInput, Effect, Input, LinkInput, Notice, ReplyToken, StoreInput, UplinkFailure,
+    UplinkInput,
+};
+use protocols::device::{AlarmState, Command};
+use protocols::uplink::{Lane, OrderPage, Results};
+
+use super::button::Connection;
+use super::event::{Event, Request};
+use super::gateway::session_id;
+use super::limits::{DEADLINE_MS, FAULTY_MS, LATENCY_MS, LOOK_UP_MS, PERSON_MS, POLL_MS, PRESS_MS, RECONNECT_MS};
+use super::promise::{acknowledged, shown};
+use super::world::World;
+
+/// How far people take an alarm.
+const STEPS: [AlarmState; 4] =
+    [AlarmState::Acknowledged, AlarmState::Dispatched, AlarmState::OnSite, AlarmState::Resolved];
+
+impl World {
+    pub(super) fn carry_out(&mut self, gateway: usize, effect: Effect) {
+        let Some(found) = self.gateways.get_mut(gateway) else { return };
+        let life = found.life;
+        match effect {
+            Effect::Commit(group) => {
+                if let Some(process) = found.process.as_mut() {
+                    process.group = Some(group);
+                }
+                self.plan_commit(gateway);
+            }
+            Effect::FindOrigin { ticket, source, epoch, seq } => {
+                let body = Ok(found.disk.find(&source, &epoch, seq));
+                let input = Box::new(Input::Store(StoreInput::OriginFound { ticket, body }));
+                self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
+            }
+            Effect::LoadReports { ticket, device, limit } => {
+                let found = Ok(found.disk.newest_reports(&device, limit));
+                let input = Box::new(Input::Store(StoreInput::ReportsLoaded { ticket, found }));
+                self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
+            }
+            Effect::Ack { token, .. } => self.acknowledge(gateway, token.session.number, token.packet),
+            Effect::Command { device, session, command, mut payload } => {
+                if let Some(mutant) = self.mutant {
+                    mutant.break_command(&mut payload);
+                }
+                let session = session.number;
+                let button = self.buttons.iter().position(|button| button.id == device);
+                if let Some(button) = button {
+                    self.plan_in(LATENCY_MS, Event::Command { button, session, command, payload });
+                }
+            }
+            Effect::Upload { lane, after, except, max } => {
+                let entries = found.disk.waiting(lane, after, &except, max);
+                self.request(gateway, Request::Upload { lane, after, entries });
+            }
+            Effect::PollOrders { lane, stream, after } => {
+                self.request(gateway, Request::Orders { lane, stream, after });
+            }
+            Effect::Reply { answer: DeskAnswer::Alarm { id, state }, .. } => {
+                shown::to_people(&found.disk, &id, state, &mut self.findings);
+            }
+            Effect::Notify(Notice::Alarm { alarm, state }) => {
+                shown::to_people(&found.disk, &alarm, state, &mut self.findings);
+            }
+            Effect::Notify(
+                Notice::Reader { .. } | Notice::Sale { .. } | Notice::Device { .. } | Notice::Uplink { .. },
+            )
+            | Effect::Reply { answer: DeskAnswer::Sale(_) | DeskAnswer::Refused(_), .. }
+            | Effect::Count { .. }
+            // No device is taken away, no disk is dead and no card is laid on in these runs.
+            | Effect::Close { .. }
+            | Effect::UploadDirect { .. }
+            | Effect::Hold { .. }
+            | Effect::RunDialogue { .. }
+            | Effect::CardVerdict { .. }
+            | Effect::Proceed { .. } => {}
+        }
+    }
+
+    fn acknowledge(&mut self, gateway: usize, session: u64, packet: u16) {
+        let Some((button, epoch, seq)) = self.published.get(&(session, packet)).copied() else { return };
+        let Some(device) = self.buttons.get(button).map(|button| button.id.clone()) else { return };
+        if let Some(found) = self.gateways.get(gateway) {
+            acknowledged::now(&found.disk, device.as_str(), epoch, seq, &mut self.findings);
+        }
+        self.plan_in(LATENCY_MS, Event::Acknowledged { button, session, packet });
+    }
+
+    fn request(&mut self, gateway: usize, request: Request) {
+        let number = self.next_request;
+        self.next_request = number.saturating_add(1);
+        let life = self.gateways.get(gateway).map_or(0, |found| found.life);
+        let (sent, failed, deadline) = match &request {
+            Request::Upload { lane, after, entries } => {
+                let (lane, after) = (*lane, *after);
+                if entries.is_empty() {
+                    let result = Ok(Results { v: 1, results: Vec::new(), head: None });
+                    let input = UplinkInput::Uploaded { lane, after, sent: Vec::new(), result };
+                    let input = Box::new(Input::Uplink(input));
+                    return self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
+                }
+                let result = Err(UplinkFailure::Unreachable);
+                let failed = UplinkInput::Uploaded { lane, after, sent: Vec::new(), result };
+                (entries.iter().map(|(n, _)| *n).collect(), failed, DEADLINE_MS)
+            }
+            Request::Orders { lane, .. } => {
+                let failed = UplinkInput::Orders { lane: *lane, result: Err(UplinkFailure::Unreachable) };
+                (Vec::new(), failed, DEADLINE_MS.saturating_add(POLL_MS))
+            }
+        };
+        self.requests.insert(number, sent);
+        let deadline = self.now.saturating_add(deadline);
+        self.queue.plan(deadline, Event::Answered { gateway, life, number, input: Box::new(failed) });
+        if self.is_cut(gateway) || self.breaks(12) {
+            return;
+        }
+        if self.breaks(12) {
+            self.plan_in(LATENCY_MS, Event::AtCentre { gateway, life, request: request.clone(), number });
+        }
+        self.plan_in(LATENCY_MS, Event::AtCentre { gateway, life, request, number });
+    }
+
+    fn is_cut(&self, gateway: usize) -> bool {
+        self.cut_until.get(gateway).is_some_and(|until| *until > self.now)
+    }
+
+    pub(super) fn at_centre(&mut self, gateway: usize, life: u64, request: Request, number: u64) {
+        let (input, waits) = match request {
+            Request::Upload { lane, after, entries } => {
+                let results = self.centre.take(gateway, &entries);
+                let sent = entries.into_iter().map(|(n, _)| n).collect();
+                (UplinkInput::Uploaded { lane, after, sent, result: Ok(results) }, false)
+            }
+            Request::Orders { lane: Lane::Alarms, stream, after } => {
+                let page = self.centre.page(gateway, &stream, after);
+                let waits = page.orders.is_empty();
+                (UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }, waits)
+            }
+            Request::Orders { lane: Lane::Other, .. } => {
+                let page = OrderPage { v: 1, stream: format!("stream-{gateway}"), orders: Vec::new() };
+                (UplinkInput::Orders { lane: Lane::Other, result: Ok(page) }, true)
+            }
+        };
+        if self.is_cut(gateway) || self.breaks(12) {
+            return;
+        }
+        let wait = if waits { POLL_MS } else { 0 };
+        let at = self.now.saturating_add(wait).saturating_add(self.draw(LATENCY_MS));
+        self.queue.plan(at, Event::Answered { gateway, life, number, input: Box::new(input) });
+    }
+
+    pub(super) fn command(&mut self, button: usize, session: u64, command: CommandId, payload: &[u8]) {
+        let Some(found) = self.buttons.get_mut(button) else { return };
+        let Some(connection) = found.connection.filter(|connection| connection.session == session) else { return };
+        let device = found.id.clone();
+        let gateway = connection.gateway;
+        if let Ok(Command { alarm: Some(told), .. }) = serde_json::from_slice::<Command>(payload) {
+            let seqs: Vec<u64> = told.seqs.iter().map(|seq| seq.get()).collect();
+            for seq in &seqs {
+                let highest = found.told.entry((told.epoch, *seq)).or_insert(told.state);
+                *highest = (*highest).max(told.state);
+            }
+            if let Some(gateway) = self.gateways.get(gateway) {
+                shown::to_device(&gateway.disk, device.as_str(), told.epoch, &seqs, told.state, &mut self.findings);
+            }
+        }
+        let life = self.gateways.get(gateway).map_or(0, |found| found.life);
+        let input = Box::new(Input::Link(LinkInput::CommandTaken { device, command }));
+        self.plan_in(LATENCY_MS, Event::Input { gateway, life, input });
+    }
+
+    pub(super) fn use_button(&mut self, button: usize) {
+        if self.now >= FAULTY_MS {
+            return;
+        }
+        let chosen = self.dice.below(10);
+        let Some(found) = self.buttons.get_mut(button) else { return };
+        let before = found.next_seq.saturating_sub(1);
+        let report = match chosen {
+            0 if before > 0 => found.report("cancel", Some(before)),
+            1 => found.report("test", None),
+            2 => found.report("fall", None),
+            3 => found.report("low_battery", None),
+            _ => found.report("sos", None),
+        };
+        self.publish(button, report.seq, &report.payload);
+        // A frightened person presses in a hurry, now and then.
+        let pause = if self.dice.below(4) == 0 { PRESS_MS.start..PRESS_MS.start.saturating_add(200) } else { PRESS_MS };
+        self.plan_in(pause, Event::Use { button });
+    }
+
+    pub(super) fn connect(&mut self, button: usize) {
+        let away = self.dice.below(4) == 0;
+        let other = self.some_gateway();
+        let gateway = if away { other } else { button.checked_rem(self.gateways.len()).unwrap_or(0) };
+        let Some(life) = self.gateways.get(gateway).filter(|found| found.process.is_some()).map(|found| found.life)
+        else {
+            return self.plan_in(RECONNECT_MS, Event::Connect { button });
+        };
+        let session = self.next_session;
+        self.next_session = session.saturating_add(1);
+        let arrives = self.now.saturating_add(self.draw(LATENCY_MS));
+        let Some(found) = self.buttons.get_mut(button).filter(|found| found.connection.is_none()) else { return };
+        found.connection = Some(Connection { gateway, session, arrives_from: arrives });
+        found.packets.clear();
+        let (device, waiting) = (found.id.clone(), found.waiting.clone());
+        let input = Box::new(Input::Link(LinkInput::Connected { device, session: session_id(session) }));
+        self.queue.plan(arrives, Event::Input { gateway, life, input });
+        for report in waiting {
+            self.publish(button, report.seq, &report.payload);
+        }
+    }
+
+    pub(super) fn person(&mut self) {
+        if self.now >= FAULTY_MS {
+            return;
+        }
+        let state = self.dice.pick(&STEPS).copied().unwrap_or(AlarmState::Resolved);
+        if self.dice.below(2) == 0 {
+            let open: Vec<String> = self
+                .centre
+                .alarms
+                .iter()
+                .filter(|(_, alarm)| alarm.state < AlarmState::Resolved)
+                .map(|(id, _)| id.clone())
+                .collect();
+            if let Some(id) = self.dice.pick(&open) {
+                self.centre.step(id, state);
+            }
+        } else {
+            self.nurse(state);
+        }
+        self.plan_in(PERSON_MS, Event::Person);
+    }
+
+    fn nurse(&mut self, state: AlarmState) {
+        let gateway = self.some_gateway();
+        let Some(process) = self.gateways.get(gateway).and_then(|found| found.process.as_ref()) else { return };
+        let open: Vec<String> = process.core.alarms(false).into_iter().map(|alarm| alarm.id).collect();
+        let Some(alarm) = self.dice.pick(&open).cloned() else { return };
+        let input = Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(self.now),
+            alarm,
+            state,
+            by: "nurse-1".parse().expect("a name of an actor"),
+            cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
+        });
+        self.input(gateway, input, &[]);
+    }
+}

@@ -1,0 +1,216 @@
+//! A model of the centre, written from the contract: facts by identity and kind, alarms whose state is the highest step known, and orders
+//! to each gateway that told of an alarm.
+//!
+//! **Invariant:** what was answered as accepted is never forgotten; the centre of the model does not crash.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocols::device::AlarmState;
+use protocols::id::ActorId;
+use protocols::uplink::{
+    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, Order, OrderPage, Origin, Outcome, OwnAlarmBody, Results,
+    UploadResult, kind, order_kind,
+};
+use serde_json::value::RawValue;
+
+/// An alarm as the centre knows it.
+#[derive(Debug)]
+pub struct CentreAlarm {
+    /// The fact that raised it.
+    pub origin: Origin,
+    /// The highest step known.
+    pub state: AlarmState,
+    /// Gateways that told of it, by index.
+    pub gateways: BTreeSet<usize>,
+    /// The elder took it back after its last press.
+    pub taken_back: bool,
+    /// Further presses on it: which gateway told of each, by which entry.
+    pub presses: Vec<(usize, Origin)>,
+    /// The ended alarm that its first press was about.
+    pub follows: Option<String>,
+}
+
+/// The centre.
+#[derive(Debug, Default)]
+pub struct Centre {
+    /// Each fact's body by origin and kind.
+    pub facts: BTreeMap<(String, String), String>,
+    /// Alarms by the origin of the fact that raised each.
+    pub alarms: BTreeMap<String, CentreAlarm>,
+    /// Presses that were told by number and not by a fact of their own: device, epoch, first, last.
+    pub folded: Vec<(String, u32, u64, u64)>,
+    /// Facts about an alarm that the centre does not know yet.
+    early: Vec<(usize, Entry)>,
+    orders: BTreeMap<usize, Vec<Order>>,
+}
+
+impl Centre {
+    /// Takes entries of a gateway and answers each.
+    pub fn take(&mut self, gateway: usize, entries: &[(u64, String)]) -> Results {
+        let results = entries
+            .iter()
+            .map(|(n, bytes)| match serde_json::from_str::<Entry>(bytes) {
+                Ok(entry) => UploadResult { n: Some(*n), outcome: self.take_one(gateway, entry), reason: None },
+                Err(_) => UploadResult { n: Some(*n), outcome: Outcome::Refused, reason: Some("form".to_owned()) },
+            })
+            .collect();
+        Results { v: 1, results, head: None }
+    }
+
+    fn take_one(&mut self, gateway: usize, entry: Entry) -> Outcome {
+        let key = (entry.origin.to_string(), entry.kind.clone());
+        let outcome = match self.facts.get(&key) {
+            Some(body) if body == entry.body.get() => Outcome::Duplicate,
+            Some(_) => return Outcome::Conflict,
+            None => {
+                self.facts.insert(key, entry.body.get().to_owned());
+                Outcome::Accepted
+            }
+        };
+        self.apply(gateway, entry, outcome == Outcome::Accepted);
+        outcome
+    }
+
+    fn apply(&mut self, gateway: usize, entry: Entry, is_new: bool) {
+        match entry.kind.as_str() {
+            kind::ALARM_RAISED => {
+                self.raise(gateway, entry.origin, None);
+            }
+            kind::ALARM_REPEATED | kind::ALARM_CANCELLED | kind::ALARM_STATE => {
+                self.apply_about(gateway, entry, is_new)
+            }
+            _ => {}
+        }
+    }
+
+    fn raise(&mut self, gateway: usize, origin: Origin, follows: Option<String>) {
+        let id = origin.to_string();
+        let alarm = self.alarms.entry(id.clone()).or_insert_with(|| CentreAlarm {
+            origin,
+            state: AlarmState::Accepted,
+            gateways: BTreeSet::new(),
+            taken_back: false,
+            presses: Vec::new(),
+            follows: follows.clone(),
+        });
+        let state = alarm.state;
+        let is_news = state > AlarmState::Accepted || follows.is_some();
+        if alarm.gateways.insert(gateway) && is_news {
+            self.order(gateway, &id, state);
+        }
+        for (gateway, entry) in std::mem::take(&mut self.early) {
+            self.apply_about(gateway, entry, true);
+        }
+    }
+
+    fn apply_about(&mut self, gateway: usize, entry: Entry, is_new: bool) {
+        let Some(about) = entry.about.clone() else { return };
+        let id = about.to_string();
+        if entry.kind == kind::ALARM_REPEATED && !self.alarms.contains_key(&id) {
+            // It overtook the press that it goes on from.
+            self.raise(gateway, about, None);
+        }
+        if !self.alarms.contains_key(&id) {
+            return self.early.push((gateway, entry));
+        }
+        if !is_new {
+            return;
+        }
+        match entry.kind.as_str() {
+            kind::ALARM_REPEATED => self.repeat(gateway, &id, &entry),
+            kind::ALARM_CANCELLED => {
+                if let Some(alarm) = self.alarms.get_mut(&id) {
+                    alarm.taken_back = true;
+                }
+            }
+            _ => {
+                if let Ok(step) = entry.body_as::<AlarmStepBody>() {
+                    self.step(&id, step.state);
+                }
+            }
+        }
+    }
+
+    /// A further press: on an alarm that has ended it begins a new one, or goes on from the one that another press began.
+    fn repeat(&mut self, gateway: usize, id: &str, entry: &Entry) {
+        if let Ok(body) = entry.body_as::<OwnAlarmBody>() {
+            let device = body.alarm.device.as_ref().map(ToString::to_string).unwrap_or_default();
+            let runs = body.folded_seqs.iter();
+            self.folded.extend(runs.map(|run| (device.clone(), run.epoch, run.from.get(), run.to.get())));
+        }
+        let is_open = |alarm: &CentreAlarm| alarm.state < AlarmState::Resolved;
+        let open = match self.alarms.get(id) {
+            Some(alarm) if is_open(alarm) => Some(id.to_owned()),
+            _ => self
+                .alarms
+                .iter()
+                .find(|(_, alarm)| alarm.follows.as_deref() == Some(id) && is_open(alarm))
+                .map(|(follower, _)| follower.clone()),
+        };
+        match open.and_then(|open| self.alarms.get_mut(&open)) {
+            Some(alarm) => {
+                alarm.taken_back = false;
+                alarm.gateways.insert(gateway);
+                alarm.presses.push((gateway, entry.origin.clone()));
+            }
+            None => self.raise(gateway, entry.origin.clone(), Some(id.to_owned())),
+        }
+    }
+
+    /// A person takes an alarm further; every gateway that told of it hears of it.
+    pub fn step(&mut self, id: &str, state: AlarmState) {
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        if state <= alarm.state {
+            return;
+        }
+        alarm.state = state;
+        for gateway in alarm.gateways.clone() {
+            self.order(gateway, id, state);
+        }
+    }
+
+    fn order(&mut self, gateway: usize, id: &str, state: AlarmState) {
+        let Some(alarm) = self.alarms.get(id) else { return };
+        let body = AlarmStateOrder {
+            alarm: alarm.origin.clone(),
+            state,
+            by: operator(),
+            at: "2026-11-24T09:30:00+08:00".to_owned(),
+            cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
+            presses: match state {
+                AlarmState::Resolved => alarm
+                    .presses
+                    .iter()
+                    .rev()
+                    .filter(|(of, _)| *of == gateway)
+                    .map(|(_, entry)| entry.clone())
+                    .take(ENDED_PRESSES_MAX)
+                    .collect(),
+                AlarmState::Raised
+                | AlarmState::Accepted
+                | AlarmState::Acknowledged
+                | AlarmState::Dispatched
+                | AlarmState::OnSite => Vec::new(),
+            },
+        };
+        let body = serde_json::to_string(&body).and_then(RawValue::from_string).expect("an order is JSON");
+        let orders = self.orders.entry(gateway).or_default();
+        let k = u64::try_from(orders.len()).unwrap_or(u64::MAX).saturating_add(1);
+        orders.push(Order { k, kind: order_kind::ALARM_STATE.to_owned(), body });
+    }
+
+    /// The orders about alarms after `after`; all of them where the gateway knows another stream.
+    #[must_use]
+    pub fn page(&self, gateway: usize, stream: &str, after: u64) -> OrderPage {
+        let own = format!("stream-{gateway}");
+        let after = if stream == own { after } else { 0 };
+        let orders = self.orders.get(&gateway).map(Vec::as_slice).unwrap_or_default();
+        let orders = orders.iter().filter(|order| order.k > after).cloned().collect();
+        OrderPage { v: 1, stream: own, orders }
+    }
+}
+
+/// Who acts at the centre.
+fn operator() -> ActorId {
+    "operator-1".parse().expect("a name of an actor")
+}

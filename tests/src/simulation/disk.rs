@@ -1,0 +1,78 @@
+//! A gateway's disk: what is durable, and nothing else.
+//!
+//! **Invariant:** a group is there wholly or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_core::{Group, Head, NewestReports, OutLane, Restored, Row, StateChange};
+use protocols::id::DeviceId;
+
+/// The journal's id in every run.
+const JOURNAL: &str = "simulated";
+
+/// What is durable.
+#[derive(Debug, Default)]
+pub struct Disk {
+    /// The journal, ascending by `n`.
+    pub rows: Vec<Row>,
+    /// State by key, JSON.
+    pub state: BTreeMap<String, String>,
+}
+
+impl Disk {
+    /// Makes a group durable.
+    pub fn take(&mut self, group: Group) {
+        self.rows.extend(group.rows);
+        for change in group.state {
+            match change {
+                StateChange::Put { key, value } => drop(self.state.insert(key, value)),
+                StateChange::Delete { key } => drop(self.state.remove(&key)),
+            }
+        }
+    }
+
+    /// What a process that starts finds.
+    #[must_use]
+    pub fn restored(&self) -> Restored {
+        let (n, hash) = self.rows.last().map_or((0, [0; 32]), |row| (row.n, row.hash));
+        let state = self.state.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Restored { head: Head { journal: JOURNAL.to_owned(), n, hash }, state }
+    }
+
+    /// The newest reports of a device, at most `limit`.
+    #[must_use]
+    pub fn newest_reports(&self, device: &DeviceId, limit: usize) -> Option<NewestReports> {
+        let source = format!("device:{device}");
+        let of_device = || self.rows.iter().filter(|row| row.source == source);
+        let epoch = of_device().filter_map(|row| row.epoch.parse::<u32>().ok()).max()?;
+        let text = epoch.to_string();
+        let mut recent: Vec<_> = of_device().filter(|row| row.epoch == text).map(|row| (row.seq, row.body)).collect();
+        recent.sort_unstable();
+        let recent = recent.split_off(recent.len().saturating_sub(limit));
+        Some(NewestReports { epoch, recent })
+    }
+
+    /// The fingerprint of the report with this identity.
+    #[must_use]
+    pub fn find(&self, source: &str, epoch: &str, seq: u64) -> Option<u64> {
+        self.rows.iter().find(|row| row.seq == seq && row.source == source && row.epoch == epoch).map(|row| row.body)
+    }
+
+    /// Entries of a lane above `after`, but for `except`, at most `max`.
+    #[must_use]
+    pub fn waiting(&self, lane: OutLane, after: u64, except: &[u64], max: usize) -> Vec<(u64, String)> {
+        let except: BTreeSet<u64> = except.iter().copied().collect();
+        self.rows
+            .iter()
+            .filter(|row| row.lane == lane && row.n > after && !except.contains(&row.n))
+            .take(max)
+            .map(|row| (row.n, row.bytes.clone()))
+            .collect()
+    }
+
+    /// An alarm as it is kept, by its id.
+    #[must_use]
+    pub fn alarm(&self, id: &str) -> Option<gateway_core::Alarm> {
+        serde_json::from_str(self.state.get(&format!("alarm/{id}"))?).ok()
+    }
+}

@@ -1,0 +1,118 @@
+//! A gateway: a disk, and a process with the real core while it runs.
+
+use std::sync::Arc;
+
+use gateway_core::{
+    AckToken, CatalogueAge, Core, CoreConfig, Group, LinkId, Mono, Now, RestoreError, SessionId, Storage, WhenOld,
+};
+use jiff::SignedDuration;
+use jiff::civil::{DateTime, date};
+use protocols::id::DeviceId;
+use protocols::unit::{Points, UnixMs};
+use protocols::uplink::{CatalogueOrder, Clock, PolicyOrder};
+
+use super::disk::Disk;
+
+/// Milliseconds after which a button counts as silent: longer than a run.
+const SILENT_AFTER_MS: u64 = 3_600_000;
+/// The wall clock at the beginning of a run, Unix milliseconds.
+const WALL_MS: i64 = 1_790_000_000_000;
+/// The same as civil time of the site.
+const CIVIL: DateTime = date(2026, 9, 21).at(21, 33, 20, 0);
+
+/// A gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    /// What is durable.
+    pub disk: Disk,
+    /// The process, while one runs.
+    pub process: Option<Process>,
+    /// How many processes there have been.
+    pub life: u64,
+    config: CoreConfig,
+}
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    /// The real core.
+    pub core: Core,
+    /// The group under way.
+    pub group: Option<Group>,
+    /// When the next wake-up is planned.
+    pub wake_at: Option<u64>,
+    began: u64,
+}
+
+impl Gateway {
+    /// The gateway with this index, with an empty disk and no process.
+    #[must_use]
+    pub fn new(index: usize, devices: &[DeviceId]) -> Self {
+        let config = CoreConfig {
+            gateway: format!("gw-{index}").parse().expect("a name"),
+            readers: Vec::new(),
+            devices: devices.iter().map(|device| (device.clone(), SILENT_AFTER_MS)).collect(),
+            catalogue: CatalogueOrder { version: 1, services: Vec::new() },
+            catalogue_age: CatalogueAge { days_max: 30, when_old: WhenOld::Close },
+            policy: PolicyOrder {
+                version: 1,
+                from: "2026-01-01".to_owned(),
+                sale_max: Points::from_fen(50_000).expect("an amount"),
+            },
+            battery_low_mv: 2_600,
+            jitter_seed: 0,
+            storage: Storage::Journal,
+        };
+        Self { disk: Disk::default(), process: None, life: 0, config }
+    }
+
+    /// Starts a process on what the disk has.
+    ///
+    /// # Errors
+    /// The core does not understand its own state.
+    pub fn start(&mut self, at: u64) -> Result<(), RestoreError> {
+        self.life = self.life.saturating_add(1);
+        self.config.jitter_seed = self.life;
+        let core = Core::restore(self.config.clone(), self.disk.restored(), &moment(at, at))?;
+        self.process = Some(Process { core, group: None, wake_at: None, began: at });
+        Ok(())
+    }
+}
+
+impl Process {
+    /// The time as this process sees it.
+    #[must_use]
+    pub fn now(&self, at: u64) -> Now {
+        moment(at, self.began)
+    }
+
+    /// The virtual moment at which the core wants to be woken.
+    #[must_use]
+    pub fn wants_waking(&self) -> Option<u64> {
+        let (Mono(ms), _) = self.core.poll_timeout()?;
+        Some(self.began.saturating_add(ms))
+    }
+}
+
+fn moment(at: u64, began: u64) -> Now {
+    let passed = i64::try_from(at).unwrap_or(i64::MAX);
+    let civil = CIVIL.saturating_add(SignedDuration::from_millis(passed));
+    Now {
+        mono: Mono(at.saturating_sub(began)),
+        wall: UnixMs(WALL_MS.saturating_add(passed)),
+        civil: Arc::from(civil.strftime("%Y-%m-%dT%H:%M:%S%.3f+08:00").to_string()),
+        clock: Clock::Trusted,
+    }
+}
+
+/// How a publish on a connection is acknowledged.
+#[must_use]
+pub const fn token(session: u64, packet: u16) -> AckToken {
+    AckToken { session: session_id(session), packet }
+}
+
+/// A connection's name at its gateway.
+#[must_use]
+pub const fn session_id(number: u64) -> SessionId {
+    SessionId { link: LinkId::Device, number }
+}

@@ -1,0 +1,25 @@
+//! At rest every gateway knows of each alarm the highest step that anybody took, and every step is at the centre.
+
+use gateway_core::Alarm;
+
+use super::Findings;
+use crate::simulation::centre::Centre;
+use crate::simulation::disk::Disk;
+
+const NAME: &str = "the state is the highest step known";
+
+/// At rest.
+pub fn at_rest(gateway: usize, disk: &Disk, centre: &Centre, findings: &mut Findings) {
+    let alarms = disk.state.iter().filter(|(key, _)| key.starts_with("alarm/"));
+    for alarm in alarms.filter_map(|(_, value)| serde_json::from_str::<Alarm>(value).ok()) {
+        let origin = alarm.origin.to_string();
+        match centre.alarms.get(&origin) {
+            None => findings.note(NAME, &format!("gateway {gateway} has {origin}, the centre has not")),
+            Some(known) if known.state != alarm.state => {
+                let (here, there) = (alarm.state.name(), known.state.name());
+                findings.note(NAME, &format!("{origin} is {here} at gateway {gateway} and {there} at the centre"));
+            }
+            Some(_) => {}
+        }
+    }
+}
