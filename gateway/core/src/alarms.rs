@@ -121,6 +121,9 @@ pub struct Alarm {
     /// Which those are, where the device numbered them.
     #[serde(default)]
     pub unrecorded_seqs: Vec<FoldedSeqs>,
+    /// The newest presses that have no entry of their own, with the fingerprint of each: no journal finds them by number.
+    #[serde(default)]
+    pub counted: Vec<(DeviceEpoch, Seq, u64)>,
     /// Civil time of recording, RFC 3339.
     pub opened_at: String,
     /// How far it has come.
@@ -161,6 +164,7 @@ impl Alarm {
             press_lane: lane_of(body.urgency),
             unrecorded: 0,
             unrecorded_seqs: Vec::new(),
+            counted: Vec::new(),
             other_epochs: BTreeMap::new(),
             on_their_way: BTreeMap::new(),
             presses: 1,
@@ -250,9 +254,13 @@ impl Alarm {
     }
 
     /// Counts a press that gets no entry of its own. False when no more can be named: the entry for all of them is due.
-    pub(crate) fn count_unrecorded(&mut self, press: Option<(DeviceEpoch, Seq)>) -> bool {
+    pub(crate) fn count_unrecorded(&mut self, press: Option<(DeviceEpoch, Seq)>, fingerprint: u64) -> bool {
         self.unrecorded = self.unrecorded.saturating_add(1);
         let Some((epoch, seq)) = press else { return true };
+        if self.counted.len() >= ALARM_PRESSES_MAX {
+            self.counted.remove(0);
+        }
+        self.counted.push((epoch, seq, fingerprint));
         match self.unrecorded_seqs.last_mut() {
             Some(last) if last.epoch == epoch && last.to.get().checked_add(1) == Some(seq.get()) => last.to = seq,
             Some(_) | None => self.unrecorded_seqs.push(FoldedSeqs { epoch, from: seq, to: seq }),
@@ -386,6 +394,17 @@ impl Alarms {
             .filter(|alarm| alarm.has_press(epoch, seq))
             .max_by_key(|alarm| alarm.n)
             .map(|alarm| alarm.id.as_str())
+    }
+
+    /// The presses that were only counted, with the fingerprint of each.
+    pub fn counted(&self) -> BTreeMap<(DeviceId, DeviceEpoch, u64), u64> {
+        self.by_id
+            .values()
+            .filter_map(|alarm| Some((alarm.device.as_ref()?, &alarm.counted)))
+            .flat_map(|(device, counted)| {
+                counted.iter().map(|(epoch, seq, body)| ((device.clone(), *epoch, seq.get()), *body))
+            })
+            .collect()
     }
 
     /// The alarm that an entry raised.

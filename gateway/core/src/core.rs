@@ -118,6 +118,8 @@ pub struct Core {
     pub(crate) storage_low: bool,
     pub(crate) look_ups: BTreeMap<Ticket, LookUp>,
     pub(crate) old_reports: OldReports,
+    /// Presses that were only counted before this start: the journal does not find them.
+    pub(crate) counted_before: OldReports,
     /// What devices sent that waits for the disk.
     pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,

@@ -28,6 +28,8 @@ impl Core {
     pub(crate) fn part_named_press(&mut self, order: &AlarmStateOrder, now: &Now) -> bool {
         if let Some((of, n)) = self.alarms.with_entry_on_its_way(&order.alarm) {
             let of = of.to_owned();
+            // What was only counted since goes with it.
+            self.tell_unrecorded(&of, now);
             return self.part_from_entry(&of, n, now);
         }
         let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
@@ -36,6 +38,7 @@ impl Core {
         let Some(of) = self.alarms.last_with_press(device, *epoch, order.alarm.seq).map(str::to_owned) else {
             return false;
         };
+        self.tell_unrecorded(&of, now);
         let Some(old) = self.alarms.get_mut(&of) else { return false };
         // Its own entry is at the centre, those behind it may not be.
         let entries = old.on_their_way.keys().next().copied().unwrap_or(u64::MAX);

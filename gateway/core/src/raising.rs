@@ -68,7 +68,7 @@ impl Core {
         alarm.fold(press, body.alarm.urgency, &now.civil);
         let (state, about, device) = (alarm.state, alarm.origin.clone(), alarm.device.clone());
         if !more_urgent && device.is_some_and(|device| !self.device_mut(&device).may_repeat(now.mono)) {
-            return self.fold_without_entry(id, press, now);
+            return self.fold_without_entry(id, press, fingerprint, now);
         }
         let lane = if more_urgent { lane_of(body.alarm.urgency) } else { OutLane::AlarmNotes };
         let recorded = self.journal.record(
@@ -91,9 +91,9 @@ impl Core {
 
     /// A press that came too fast: it is counted with the alarm, durable before it is acknowledged, and told to the
     /// centre together with others.
-    fn fold_without_entry(&mut self, id: &str, press: Option<(u32, Seq)>, now: &Now) {
+    fn fold_without_entry(&mut self, id: &str, press: Option<(u32, Seq)>, fingerprint: u64, now: &Now) {
         let Some(alarm) = self.alarms.get_mut(id) else { return };
-        let room = alarm.count_unrecorded(press);
+        let room = alarm.count_unrecorded(press, fingerprint);
         let (state, alarm) = (alarm.state, alarm.clone());
         self.save_alarm(&alarm);
         self.emit(Effect::Count { name: "alarm_repeats_counted", label: "device" });

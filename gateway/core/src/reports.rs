@@ -142,7 +142,7 @@ impl Core {
         };
         let body = fingerprint(&payload);
         let key = (device.clone(), report.epoch, report.seq.get());
-        let known = match self.old_reports.get(&key) {
+        let known = match self.old_reports.get(&key).or_else(|| self.counted_before.get(&key)) {
             Some(seen) if *seen == body => Known::Same,
             Some(_) => Known::Other,
             None => self.device_mut(&device).marks.look_up(report.epoch, report.seq.get(), body),
@@ -230,8 +230,6 @@ impl Core {
         let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));
         match open {
-            // A press that was only counted has no entry by which it is known, but its alarm knows it.
-            Some(id) if self.alarms.get(&id).is_some_and(|alarm| alarm.has_press(report.epoch, report.seq)) => {}
             Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
             None => self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now),
         }

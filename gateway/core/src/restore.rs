@@ -160,6 +160,7 @@ impl Core {
             out: VecDeque::new(),
             timers: Timers::default(),
             devices,
+            counted_before: parts.alarms.counted(),
             alarms: parts.alarms,
             sales: parts.sales,
             lanes,

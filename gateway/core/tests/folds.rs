@@ -177,19 +177,29 @@ fn presses_that_were_only_counted_are_still_told_after_a_restart_and_before_the_
 
 #[test]
 fn a_press_that_was_only_counted_and_is_sent_again_after_a_restart_counts_once() {
-    let mut bench = Bench::new();
-    for seq in 1..=20 {
-        bench.press(seq);
+    for resolved in [false, true] {
+        let mut bench = Bench::new();
+        for seq in 1..=20 {
+            bench.press(seq);
+        }
+        bench.settle();
+        if resolved {
+            step(&mut bench, "btn-0001.1.1", AlarmState::Resolved, Some("accidental"));
+        }
+        let mut bench = bench.restart();
+        let token = bench.press(20);
+        bench.settle();
+        assert!(bench.acked(token), "the device need not send it again");
+        let alarms = bench.core.alarms(true);
+        assert_eq!((alarms.len(), alarms[0].presses), (1, 20));
+        bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":19,"kind":"fall"}"#);
+        bench.settle();
+        assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "conflict"), "its number was used twice");
+        bench.press(21);
+        bench.settle();
+        let presses: u64 = bench.core.alarms(true).iter().filter(|a| a.kind == "sos").map(|a| a.presses).sum();
+        assert_eq!(presses, 21, "a new one counts");
     }
-    bench.settle();
-    let mut bench = bench.restart();
-    let token = bench.press(20);
-    bench.settle();
-    assert!(bench.acked(token), "the device need not send it again");
-    assert_eq!(bench.core.alarms(false)[0].presses, 20);
-    bench.press(21);
-    bench.settle();
-    assert_eq!(bench.core.alarms(false)[0].presses, 21, "a new one counts");
 }
 
 #[test]
