@@ -100,6 +100,8 @@ impl Core {
         new.seqs = parted.seqs;
         (new.press_n, new.press_lane) = (parted.press_n, old.press_lane);
         new.on_their_way = parted.on_their_way;
+        // Its own first entry is no further press on it.
+        new.on_their_way.remove(&n);
         new.state = if at_centre { AlarmState::Accepted } else { AlarmState::Raised };
         let (id, state) = (new.id.clone(), new.state);
         self.save_alarm(&old);

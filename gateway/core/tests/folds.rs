@@ -337,6 +337,18 @@ fn a_press_that_the_centre_had_when_it_resolved_ends_with_its_alarm_although_the
 }
 
 #[test]
+fn an_alarm_that_parted_ends_whole_by_the_order_about_itself_before_the_centre_answered_about_its_press() {
+    let mut bench = pressed_again();
+    order(&mut bench, 0, &[(1, "resolved")]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Raised)]);
+    order(&mut bench, 1, &[(2, "resolved")]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.3".to_owned(), AlarmState::Raised)], "the centre did not name it");
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(told.contains(&(1, vec![2], AlarmState::Resolved)), "{told:?}");
+}
+
+#[test]
 fn presses_that_were_only_counted_stay_open_too_when_the_centre_resolves_their_alarm() {
     let mut bench = Bench::new();
     bench.press(1);
