@@ -21,7 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::OutLane;
 use crate::lateness::Undated;
-use crate::limits::{ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX, REPEATS_RANGES_MAX};
+use crate::limits::{
+    ALARM_EPOCHS_MAX, ALARM_HISTORY_MAX, ALARM_PRESSES_MAX, CLOSED_ALARMS_MAX, DELIVERED_PRESSES_KEPT,
+    REPEATS_RANGES_MAX,
+};
 
 /// What a line of an alarm's history tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -110,7 +113,8 @@ pub struct Alarm {
     /// The lane on which that entry leaves.
     #[serde(default = "first_lane")]
     pub press_lane: OutLane,
-    /// The newest entries of further presses and findings that the centre may not have yet, by number.
+    /// The newest entries of further presses and findings, by number, that the centre may not have yet or has not yet said
+    /// the end of the alarm about.
     #[serde(default)]
     pub on_their_way: BTreeMap<u64, OnItsWay>,
     /// All presses, repeats included.
@@ -211,9 +215,13 @@ impl Alarm {
         self.note(AlarmStep { what: AlarmEvent::Pressed, state: self.state, by: None, at: at.to_owned(), cause: None });
     }
 
-    /// Notes the entry of a further press or finding. `has`: whether the centre has an entry.
+    /// Notes the entry of a further press or finding. `has`: whether the centre has an entry. The newest of those are kept,
+    /// too: the centre may have ended the alarm before they came, and its word about that be under way.
     pub(crate) fn sent(&mut self, n: u64, way: OnItsWay, has: impl Fn(u64, &OnItsWay) -> bool) {
-        self.on_their_way.retain(|n, way| !has(*n, way));
+        let delivered: Vec<u64> = self.on_their_way.iter().filter(|(n, way)| has(**n, way)).map(|(n, _)| *n).collect();
+        for n in delivered.iter().rev().skip(DELIVERED_PRESSES_KEPT) {
+            self.on_their_way.remove(n);
+        }
         if self.on_their_way.len() >= ALARM_PRESSES_MAX {
             self.on_their_way.pop_first();
         }

@@ -50,12 +50,11 @@ impl Core {
         true
     }
 
-    /// The centre resolves an alarm: what it did not have of it parts, from the first such press on. `ended`: entries that
-    /// it had, though its answer may not have come here.
+    /// The centre resolves an alarm: what it had not of it then parts, from the first such press on. `ended`: the entries that
+    /// it had. Whether it has one now says nothing: it may have come since.
     pub(crate) fn part_presses_on_their_way(&mut self, id: &str, ended: &[Origin], now: &Now) {
         let Some(alarm) = self.alarms.get(id).filter(|alarm| alarm.is_open()) else { return };
-        let first =
-            alarm.on_their_way.iter().find(|(n, way)| !ended.contains(&way.origin) && !self.has_centre(**n, way.lane));
+        let first = alarm.on_their_way.iter().find(|(_, way)| !ended.contains(&way.origin));
         if let Some(n) = first.map(|(n, _)| *n) {
             self.part_from_entry(id, n, now);
         }

@@ -308,32 +308,43 @@ fn a_press_of_which_the_centre_made_an_alarm_parts_from_the_one_it_was_folded_in
     assert_eq!(refused_orders(&bench), 0);
 }
 
-#[test]
-fn a_press_that_the_centre_has_ends_with_its_alarm() {
-    let mut bench = pressed_again();
-    bench.uploaded(OutLane::AlarmNotes, &[2, 3], Outcome::Accepted);
-    bench.settle();
-    order(&mut bench, 0, &[(1, "resolved")]);
-    assert_eq!(states(&bench, false), []);
-    bench.connect("btn-0001", 1);
-    assert!(told_about(&bench.take()).contains(&(1, vec![1, 2, 3], AlarmState::Resolved)));
-}
-
-#[test]
-fn a_press_that_the_centre_had_when_it_resolved_ends_with_its_alarm_although_the_answer_about_it_was_lost() {
-    let mut bench = pressed_again();
+/// The centre resolves the alarm of press 1, with the presses that it had.
+fn resolve_with(bench: &mut Bench, presses: &[u64]) {
     let press = |seq| serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
-    let body = serde_json::json!({"alarm": press(1), "state": "resolved", "by": "operator-1",
-        "at": "2026-11-24T09:31:00+08:00", "cause": "fall", "presses": [press(2)]});
+    let presses: Vec<_> = presses.iter().map(press).collect();
+    let body = serde_json::json!({"alarm": press(&1), "state": "resolved", "by": "operator-1",
+        "at": "2026-11-24T09:31:00+08:00", "cause": "fall", "presses": presses});
     let body = RawValue::from_string(body.to_string()).expect("JSON");
     let orders = vec![Order { k: 1, kind: "alarm.state".to_owned(), body }];
     let page = OrderPage { v: 1, stream: "s1".to_owned(), orders };
     bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Ok(page) }));
     bench.settle();
+}
+
+#[test]
+fn presses_that_the_centre_had_when_it_resolved_end_with_their_alarm_although_the_answer_about_them_was_lost() {
+    let mut bench = pressed_again();
+    resolve_with(&mut bench, &[2]);
     assert_eq!(states(&bench, false), [("btn-0001.1.3".to_owned(), AlarmState::Raised)], "only the press it had not");
     bench.connect("btn-0001", 1);
     let told = told_about(&bench.take());
     assert!(told.contains(&(1, vec![1, 2], AlarmState::Resolved)), "{told:?}");
+}
+
+#[test]
+fn presses_that_the_centre_got_after_it_had_resolved_do_not_end_with_their_alarm() {
+    let mut bench = pressed_again();
+    bench.uploaded(OutLane::AlarmNotes, &[2], Outcome::Accepted);
+    bench.press(4);
+    bench.settle();
+    bench.take();
+    resolve_with(&mut bench, &[]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Accepted)]);
+    assert_eq!(bench.core.alarms(false)[0].presses, 3);
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(told.contains(&(1, vec![2, 3, 4], AlarmState::Accepted)), "{told:?}");
+    assert!(told.contains(&(1, vec![1], AlarmState::Resolved)), "{told:?}");
 }
 
 #[test]
@@ -361,7 +372,7 @@ fn presses_that_were_only_counted_stay_open_too_when_the_centre_resolves_their_a
     let sent: Vec<u64> = bench.rows.iter().filter(|row| row.lane == OutLane::AlarmNotes).map(|row| row.n).collect();
     bench.uploaded(OutLane::AlarmNotes, &sent, Outcome::Accepted);
     bench.settle();
-    order(&mut bench, 0, &[(1, "resolved")]);
+    resolve_with(&mut bench, &[2, 3, 4, 5, 6, 7]);
     let told = bench.rows.iter().rfind(|row| row.kind == "alarm.repeated").expect("the rest is told");
     let id = format!("gw-test.j1.{}", told.n);
     assert_eq!(states(&bench, false), [(id.clone(), AlarmState::Raised)]);
