@@ -140,6 +140,17 @@ fn the_sample_keeps_its_journal_where_the_unit_lets_it_write() {
 }
 
 #[test]
+fn the_units_start_the_services_anew_however_often_they_ended() {
+    for name in ["gateway.service", "central.service"] {
+        let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config").join(name);
+        let unit = std::fs::read_to_string(unit).expect("the unit");
+        let head = unit.split("[Service]").next().unwrap_or_default();
+        assert!(head.lines().any(|line| line == "StartLimitIntervalSec=0"), "{name}");
+        assert!(unit.lines().any(|line| line == "Restart=always"), "{name}");
+    }
+}
+
+#[test]
 fn g7_the_age_of_prices_is_configured_with_the_catalogue() {
     let file = |text: &str| ConfigFile::parse(Path::new("gateway.toml"), format!("{GOOD}{text}")).expect("good");
     let default = file("").config.catalogue.age();

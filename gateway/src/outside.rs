@@ -245,8 +245,8 @@ impl Outside for Daemon {
                 let taken = self.uplink.hold(sale, request);
                 self.or_return(taken);
             }
-            Effect::PollOrders { lane, stream, after } => {
-                let taken = self.uplink.poll_orders(lane, stream, after);
+            Effect::PollOrders { lane, stream, after, wait } => {
+                let taken = self.uplink.poll_orders(lane, stream, after, wait);
                 self.or_return(taken);
             }
             Effect::Reply { token, answer } => self.kiosk.reply(token, answer),

@@ -220,8 +220,8 @@ async fn devices(tx: &mut Tx, gateway: &GatewayId) -> Result<(), StoreError> {
             place: place.to_owned(),
             person: person.map(str::to_owned),
             gateway: Some(gateway.clone()),
-            silent_after_s: 180,
-            heartbeat_s: 60,
+            silent_after_s: 3 * 3_600,
+            heartbeat_s: 3_600,
         };
         enrolment::device(tx, &device).await?;
     }

@@ -417,6 +417,8 @@ pub enum Effect {
         stream: String,
         /// The last order that was carried out.
         after: u64,
+        /// Whether the centre may wait for the next order; false while it is not known whether it answers at all.
+        wait: bool,
     },
     /// Answer a person.
     Reply {

@@ -88,7 +88,7 @@ impl Core {
     pub(crate) fn poll_orders(&mut self, lane: Lane) {
         if let Some(found) = self.orders.iter().find(|orders| orders.lane == lane) {
             let (stream, after) = (found.record.stream.clone(), found.record.after);
-            self.emit_durable(Effect::PollOrders { lane, stream, after });
+            self.emit_durable(Effect::PollOrders { lane, stream, after, wait: self.online });
         }
     }
 

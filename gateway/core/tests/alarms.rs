@@ -626,6 +626,25 @@ fn c2_a_new_alarm_ends_the_pause_of_its_lane_soon_unless_the_centre_asked_for_it
 }
 
 #[test]
+fn a_poll_waits_for_orders_only_while_the_centre_is_known_to_answer() {
+    let mut bench = Bench::new();
+    bench.settle();
+    let waits = |bench: &mut Bench| -> Vec<bool> {
+        let polls = bench.take();
+        polls
+            .iter()
+            .filter_map(|effect| if let Effect::PollOrders { wait, .. } = effect { Some(*wait) } else { None })
+            .collect()
+    };
+    assert_eq!(waits(&mut bench), [false, false], "it may be that nobody is there: sales wait for an answer");
+    bench.online();
+    assert_eq!(waits(&mut bench), [true]);
+    bench.offline();
+    bench.advance(30_000);
+    assert_eq!(waits(&mut bench), [false]);
+}
+
+#[test]
 fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
     let mut bench = Bench::new();
     bench.press(1);

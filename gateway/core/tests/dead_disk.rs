@@ -46,7 +46,7 @@ fn polls(effects: &[Effect]) -> Vec<(Lane, String, u64)> {
     effects
         .iter()
         .filter_map(|effect| match effect {
-            Effect::PollOrders { lane, stream, after } => Some((*lane, stream.clone(), *after)),
+            Effect::PollOrders { lane, stream, after, .. } => Some((*lane, stream.clone(), *after)),
             _ => None,
         })
         .collect()

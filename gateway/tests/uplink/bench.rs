@@ -127,7 +127,7 @@ pub struct Bench {
     inputs: mpsc::Receiver<UplinkInput>,
     stop: watch::Sender<bool>,
     task: JoinHandle<Stopped>,
-    _directory: Arc<Directory>,
+    pub directory: Arc<Directory>,
 }
 
 impl Bench {
@@ -156,7 +156,7 @@ impl Bench {
         let (uplink, handle) = Uplink::new(settings, credentials, who, journal, sender).unwrap();
         let (stop, signal) = watch::channel(false);
         let task = tokio::spawn(uplink.run(signal));
-        Self { handle, inputs, stop, task, _directory: directory }
+        Self { handle, inputs, stop, task, directory }
     }
 
     /// The next answer.

@@ -31,7 +31,7 @@ async fn every_failure(act: Act) -> Vec<UplinkFailure> {
     let mut failures = vec![upload(&mut bench).await.unwrap_err()];
     bench.handle.upload_direct(Ticket(1), String::from("{}")).unwrap();
     bench.handle.hold(String::from("sale"), hold_request()).unwrap();
-    bench.handle.poll_orders(Lane::Other, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Other, String::new(), 0, true).unwrap();
     for _ in 0..3 {
         failures.push(match bench.answer().await {
             UplinkInput::Uploaded { result, .. } => result.unwrap_err(),
@@ -148,6 +148,24 @@ async fn c9_an_identity_trouble_is_told_apart() {
     for status in [401, 403] {
         assert_eq!(every_failure(say_text(status, Vec::new(), "")).await, [UplinkFailure::Identity; 4]);
     }
+}
+
+#[tokio::test]
+async fn c9_a_token_that_was_renewed_is_read_when_the_old_one_is_not_taken() {
+    let centre = Centre::start().await;
+    let mut bench = Bench::start(&[&centre.url], rest(2));
+    let sent = |centre: &Centre| {
+        let seen = centre.seen().last().expect("a request came").headers["authorization"].clone();
+        seen.to_str().expect("text").to_owned()
+    };
+    bench.directory.secret("token", "made-up-token-9876543210");
+    assert!(upload(&mut bench).await.is_ok());
+    assert_eq!(sent(&centre), format!("Bearer {}", super::bench::TOKEN), "it is read when it is needed");
+    centre.act(say_text(401, Vec::new(), ""));
+    assert_eq!(upload(&mut bench).await, Err(UplinkFailure::Identity));
+    centre.act(Act::Good);
+    assert!(upload(&mut bench).await.is_ok());
+    assert_eq!(sent(&centre), "Bearer made-up-token-9876543210");
 }
 
 #[tokio::test]

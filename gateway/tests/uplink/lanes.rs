@@ -101,7 +101,7 @@ async fn a_long_poll_is_woken_by_an_order() {
     let mut slow = deadlines();
     slow.order_wait_s = 15;
     let mut bench = Bench::with(&[&centre.url], Journal::default(), slow);
-    bench.handle.poll_orders(Lane::Alarms, String::from("c9"), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::from("c9"), 0, true).unwrap();
     centre.wait_seen(1).await;
     let ordered = Instant::now();
     centre.order(json!({"k": 1, "kind": "alarm.state", "body": {"state": "acknowledged"}}));
@@ -110,13 +110,17 @@ async fn a_long_poll_is_woken_by_an_order() {
     assert_eq!((page.stream.as_str(), page.orders.len(), page.orders[0].k), ("c9", 1, 1));
     assert!(ordered.elapsed() < Duration::from_secs(1));
     assert_eq!(centre.seen()[0].uri.query(), Some("lane=alarms&stream=c9&after=0&wait_s=15"));
+    bench.handle.poll_orders(Lane::Alarms, String::from("c9"), 0, false).unwrap();
+    bench.answer().await;
+    let last = centre.seen().last().expect("a poll came").uri.query().map(str::to_owned);
+    assert_eq!(last.as_deref(), Some("lane=alarms&stream=c9&after=0&wait_s=0"), "it does not wait");
 }
 
 #[tokio::test]
 async fn a_long_poll_without_orders_ends_with_an_empty_page() {
     let centre = Centre::start().await;
     let mut bench = Bench::start(&[&centre.url], Journal::default());
-    bench.handle.poll_orders(Lane::Other, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Other, String::new(), 0, true).unwrap();
     let answer = bench.answer().await;
     let UplinkInput::Orders { lane: Lane::Other, result: Ok(page) } = answer else { panic!("{answer:?}") };
     assert!(page.orders.is_empty());
@@ -137,14 +141,14 @@ async fn no_lane_waits_for_another_that_is_stalled() {
     let mut bench = Bench::with(&[&centre.url], journal, long);
     bench.handle.upload(OutLane::Sales, 0, Vec::new(), 500).unwrap();
     bench.handle.upload(OutLane::Rest, 0, Vec::new(), 500).unwrap();
-    bench.handle.poll_orders(Lane::Other, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Other, String::new(), 0, true).unwrap();
     centre.wait_seen(3).await;
     centre.act(Act::Good);
     bench.handle.upload(OutLane::Alarms, 0, Vec::new(), 500).unwrap();
     assert_eq!(uploaded(bench.answer().await), (OutLane::Alarms, vec![1], Ok(vec![(1, Outcome::Accepted)])));
     bench.handle.hold(String::from("sale-1"), hold_request()).unwrap();
     assert!(matches!(bench.answer().await, UplinkInput::HoldAnswered { result: Ok(_), .. }));
-    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0, true).unwrap();
     centre.order(json!({"k": 1, "kind": "alarm.state", "body": {}}));
     assert!(matches!(bench.answer().await, UplinkInput::Orders { lane: Lane::Alarms, result: Ok(_) }));
 }

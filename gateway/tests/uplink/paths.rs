@@ -174,7 +174,7 @@ async fn c7_no_centre_postpones_an_alarm_for_long() {
     let wait = |ms| Err(UplinkFailure::Busy { retry_after_ms: Some(ms) });
     assert_eq!(upload(&mut bench, OutLane::Alarms).await, wait(ALARM_RETRY_AFTER_MS_MAX));
     assert_eq!(upload(&mut bench, OutLane::Rest).await, wait(RETRY_AFTER_MS_MAX));
-    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0, true).unwrap();
     let UplinkInput::Orders { result, .. } = bench.answer().await else { panic!("no orders") };
     assert_eq!(result.unwrap_err(), UplinkFailure::Busy { retry_after_ms: Some(ALARM_RETRY_AFTER_MS_MAX) });
 }
@@ -194,7 +194,7 @@ async fn a_poll_that_ends_late_on_the_address_it_began_with_does_not_lead_alarms
     let mut long = deadlines();
     long.order_wait_s = 15;
     let mut bench = Bench::with(&[&first.url, &second.url], both(), long);
-    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0, true).unwrap();
     first.wait_seen(1).await;
     assert!(upload(&mut bench, OutLane::Alarms).await.is_ok());
     first.order(json!({"k": 1, "kind": "alarm.state", "body": {}}));

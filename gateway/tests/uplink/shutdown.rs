@@ -24,7 +24,7 @@ async fn shutdown_in_mid_exchange_ends_within_its_time_and_says_what_was_cut() {
     centre.act(Act::Silent);
     let bench = Bench::with(&[&centre.url], Journal::lane(OutLane::Rest, 1, 1), long());
     bench.handle.upload(OutLane::Rest, 0, Vec::new(), 500).unwrap();
-    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0, true).unwrap();
     centre.wait_seen(2).await;
     let begun = Instant::now();
     assert_eq!(bench.stop().await.cut, ["rest"]);
@@ -51,8 +51,8 @@ async fn an_exchange_that_ends_within_the_time_still_brings_its_answer() {
 async fn polls_alone_end_at_once() {
     let centre = Centre::start().await;
     let bench = Bench::with(&[&centre.url], Journal::default(), long());
-    bench.handle.poll_orders(Lane::Alarms, String::new(), 0).unwrap();
-    bench.handle.poll_orders(Lane::Other, String::new(), 0).unwrap();
+    bench.handle.poll_orders(Lane::Alarms, String::new(), 0, true).unwrap();
+    bench.handle.poll_orders(Lane::Other, String::new(), 0, true).unwrap();
     centre.wait_seen(2).await;
     let begun = Instant::now();
     assert!(bench.stop().await.cut.is_empty());

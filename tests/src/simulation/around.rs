@@ -54,7 +54,7 @@ impl World {
                 let entries = found.disk.waiting(lane, after, &except, max);
                 self.request(gateway, Request::Upload { lane, after, entries });
             }
-            Effect::PollOrders { lane, stream, after } => {
+            Effect::PollOrders { lane, stream, after, .. } => {
                 self.request(gateway, Request::Orders { lane, stream, after });
             }
             Effect::Reply { answer: DeskAnswer::Alarm { id, state }, .. } => {

@@ -6,8 +6,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::HeaderValue;
 use rustls::pki_types::pem::PemObject as _;
@@ -20,10 +20,11 @@ use super::error::SettingsError;
 use super::limits::{SECRET_FILE_LEN_MAX, TOKEN_LEN_MAX, TOKEN_LEN_MIN};
 use super::settings::UplinkSettings;
 
-/// Token and TLS configuration, read from their files once.
+/// Token and TLS configuration, read from their files at the start; the token once more when the centre does not take it.
 #[derive(Clone)]
 pub struct Credentials {
-    authorization: HeaderValue,
+    token_file: PathBuf,
+    authorization: Arc<Mutex<HeaderValue>>,
     tls: ClientConfig,
 }
 
@@ -39,8 +40,7 @@ impl Credentials {
     /// # Errors
     /// The key whose file is missing, open to others or not what it should be.
     pub fn load(settings: &UplinkSettings) -> Result<Self, SettingsError> {
-        let token = Zeroizing::new(read("token_file", &settings.token_file, Keep::Secret)?);
-        let authorization = authorization(&token)?;
+        let authorization = Arc::new(Mutex::new(token(&settings.token_file)?));
         let mut roots = RootCertStore::empty();
         if let Some(file) = &settings.ca_file {
             for certificate in certificates("ca_file", file)? {
@@ -62,7 +62,7 @@ impl Credentials {
             (Some(_), None) => return Err(SettingsError::ClientPairIncomplete { key: "client_key_file" }),
             (None, Some(_)) => return Err(SettingsError::ClientPairIncomplete { key: "client_cert_file" }),
         };
-        Ok(Self { authorization, tls })
+        Ok(Self { token_file: settings.token_file.clone(), authorization, tls })
     }
 
     /// The same, with certificates judged by that clock instead of the system's.
@@ -72,13 +72,26 @@ impl Credentials {
         self
     }
 
-    pub(super) const fn authorization(&self) -> &HeaderValue {
-        &self.authorization
+    pub(super) fn authorization(&self) -> HeaderValue {
+        self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The centre did not take the token: it may have been renewed, and the new one be in its file already. A file that
+    /// holds none leaves the token as it is.
+    pub(super) fn renew(&self) {
+        match token(&self.token_file) {
+            Ok(token) => *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = token,
+            Err(error) => tracing::warn!(%error, "the centre does not take the token, and its file holds no other"),
+        }
     }
 
     pub(super) const fn tls(&self) -> &ClientConfig {
         &self.tls
     }
+}
+
+fn token(file: &Path) -> Result<HeaderValue, SettingsError> {
+    authorization(&Zeroizing::new(read("token_file", file, Keep::Secret)?))
 }
 
 fn authorization(token: &[u8]) -> Result<HeaderValue, SettingsError> {

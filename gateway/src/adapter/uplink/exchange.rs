@@ -67,7 +67,7 @@ impl Exchange {
         let mut builder = self
             .client
             .request(request.method.clone(), request.url(base))
-            .header(AUTHORIZATION, self.centre.credentials.authorization().clone())
+            .header(AUTHORIZATION, self.centre.credentials.authorization())
             .header(ACCEPT, "application/json");
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
@@ -81,6 +81,11 @@ impl Exchange {
         })?;
         if let Some(from) = response.remote_addr() {
             self.centre.resolver.answered(host, from.ip());
+        }
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let credentials = self.centre.credentials.clone();
+            // A panic there is one of this process; the answer stays what it is.
+            drop(tokio::task::spawn_blocking(move || credentials.renew()).await);
         }
         if response.status() != StatusCode::OK {
             return Err(answer::failure(response.status(), response.headers(), Timestamp::now()));

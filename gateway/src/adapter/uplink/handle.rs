@@ -38,6 +38,7 @@ pub(super) struct PollJob {
     pub(super) lane: Lane,
     pub(super) stream: String,
     pub(super) after: u64,
+    pub(super) wait: bool,
 }
 
 /// The queues of all lanes. Cheap to clone.
@@ -101,12 +102,12 @@ impl UplinkHandle {
     ///
     /// # Errors
     /// The lane's queue is full or the uplink has ended.
-    pub fn poll_orders(&self, lane: Lane, stream: String, after: u64) -> Result<(), Refused> {
+    pub fn poll_orders(&self, lane: Lane, stream: String, after: u64, wait: bool) -> Result<(), Refused> {
         let (queue, name) = match lane {
             Lane::Alarms => (&self.alarm_orders, "alarm_orders"),
             Lane::Other => (&self.other_orders, "other_orders"),
         };
-        offer(queue, PollJob { lane, stream, after }, name, |job| UplinkInput::Orders {
+        offer(queue, PollJob { lane, stream, after, wait }, name, |job| UplinkInput::Orders {
             lane: job.lane,
             result: Err(UplinkFailure::Unreachable),
         })

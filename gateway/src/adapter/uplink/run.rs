@@ -272,6 +272,7 @@ async fn hold(exchange: Exchange, who: Arc<GatewayIdentity>, wait: Duration, job
 }
 
 async fn poll(exchange: Exchange, who: Arc<GatewayIdentity>, wait_s: u64, job: PollJob) -> UplinkInput {
+    let wait_s = if job.wait { wait_s } else { 0 };
     let request = Request::orders(&who.gateway, job.lane, job.stream, job.after, wait_s);
     let result = exchange.make(request, None, answer::orders).await;
     UplinkInput::Orders { lane: job.lane, result }
