@@ -211,16 +211,23 @@ async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Resul
 }
 
 /// Notes that a gateway told of alarms, and lets it hear of steps that it may not know. A step that came before its
-/// alarm counts once the gateway that told the step has told the alarm too.
+/// alarm counts where the device is assigned to the gateway that told the step; of a device that is assigned to nobody,
+/// once that gateway has told the alarm too.
 async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<(), StoreError> {
     let name = gateway.as_str().to_owned();
     let rows = insert_rows(
         &mut tx.conn,
-        "INSERT INTO alarm_gateways (alarm, gateway)",
+        "INSERT INTO alarm_gateways (alarm, gateway, assigned)",
         "ON CONFLICT (alarm, gateway) DO NOTHING RETURNING alarm",
         &origins,
         |row, origin| {
-            row.push_bind(origin.clone()).push_bind(name.clone());
+            row.push_bind(origin.clone())
+                .push_bind(name.clone())
+                .push("EXISTS (SELECT 1 FROM assignments WHERE device = ")
+                .push_bind_unseparated(device_of(origin))
+                .push_unseparated(" AND gateway = ")
+                .push_bind_unseparated(name.clone())
+                .push_unseparated(")");
         },
     )
     .await?;
@@ -228,7 +235,12 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
     let steps = in_list(
         &mut tx.conn,
         "SELECT e.alarm, e.state, e.actor, e.cause, e.at FROM alarm_events e WHERE e.what = 'step' AND e.variant = 0
-         AND (e.source = 'centre' OR e.source IN (SELECT g.gateway FROM alarm_gateways g WHERE g.alarm = e.alarm))
+         AND (e.source = 'centre'
+          OR EXISTS (SELECT 1 FROM assignments a WHERE a.device = substr(e.alarm, 8, instr(e.alarm, '/') - 8)
+           AND a.gateway = e.source)
+          OR EXISTS (SELECT 1 FROM alarm_gateways g WHERE g.alarm = e.alarm AND g.gateway = e.source
+           AND (g.assigned = 1 OR NOT EXISTS (SELECT 1 FROM assignments a
+            WHERE a.device = substr(e.alarm, 8, instr(e.alarm, '/') - 8)))))
          AND e.alarm IN",
         "ORDER BY e.state",
         &fresh,
@@ -255,6 +267,14 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
         add_order(tx, gateway.as_str(), order).await?;
     }
     Ok(())
+}
+
+/// The device that an alarm's origin names.
+fn device_of(origin: &str) -> Option<String> {
+    match origin_key::parse(origin)?.source {
+        Source::Device(device) => Some(device.as_str().to_owned()),
+        Source::Terminal(_) | Source::Gateway(_) | Source::Centre(_) => None,
+    }
 }
 
 /// Notes that a gateway told of alarms that were here already.

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** what is enrolled twice with the same data is enrolled once; a token changes only by being given anew.
 
+use std::collections::BTreeSet;
+
 use protocols::card::value::ApplicationSerialNumber;
 use protocols::id::{ActorId, DeviceId, GatewayId};
 use protocols::uplink::{DeviceAssignOrder, DeviceUnassignOrder, SettingsOrder};
@@ -143,6 +145,8 @@ pub struct Device {
     pub person: Option<String>,
     /// Which gateway has it.
     pub gateway: Option<GatewayId>,
+    /// Gateways that stand by for it: they may take its alarms further.
+    pub standby: BTreeSet<GatewayId>,
     /// Seconds without a sign after which it counts as silent.
     pub silent_after_s: u32,
     /// Seconds between heartbeats.
@@ -159,10 +163,10 @@ pub async fn device(tx: &mut Tx, device: &Device) -> Result<EnrolAnswer<()>, Sto
     {
         return Ok(EnrolAnswer::NoSuch);
     }
-    if let Some(gateway) = &device.gateway
-        && !is_known(tx, "SELECT 1 FROM gateways WHERE id = $1", gateway.as_str()).await?
-    {
-        return Ok(EnrolAnswer::NoSuch);
+    for gateway in device.gateway.iter().chain(&device.standby) {
+        if !is_known(tx, "SELECT 1 FROM gateways WHERE id = $1", gateway.as_str()).await? {
+            return Ok(EnrolAnswer::NoSuch);
+        }
     }
     let known = sqlx::query("SELECT gateway, silent_after_s, heartbeat_s FROM devices WHERE id = $1")
         .bind(device.id.as_str())
@@ -191,10 +195,24 @@ pub async fn device(tx: &mut Tx, device: &Device) -> Result<EnrolAnswer<()>, Sto
     .bind(now.2)
     .execute(&mut tx.conn)
     .await?;
+    stand_by(tx, device).await?;
     if before.as_ref() != Some(&now) {
         tell_device(tx, device, before.and_then(|(gateway, _, _)| gateway)).await?;
     }
     Ok(EnrolAnswer::Enrolled(()))
+}
+
+/// Keeps who stands by for a device, in place of those who did. They are told nothing: only one gateway watches over it.
+async fn stand_by(tx: &mut Tx, device: &Device) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM device_standbys WHERE device = $1").bind(device.id.as_str()).execute(&mut tx.conn).await?;
+    for gateway in &device.standby {
+        sqlx::query("INSERT INTO device_standbys (device, gateway) VALUES ($1, $2)")
+            .bind(device.id.as_str())
+            .bind(gateway.as_str())
+            .execute(&mut tx.conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Tells the gateway that had a device, and the one that has it now.

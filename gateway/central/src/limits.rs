@@ -63,6 +63,8 @@ pub const POLL_WAIT_S_MAX: u64 = 55;
 pub const ORDERS_PER_PAGE: i64 = 200;
 /// How long an order about a resolved alarm stays for a gateway that did not ask.
 pub const RESOLVED_ORDER_KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Gateways that stand by for one device: more do not stand in one house.
+pub const STANDBYS_MAX: usize = 8;
 /// Rows in one list of the interface for people.
 pub const LIST_ROWS: i64 = 500;
 /// Devices and gateways in one list: a district has some thousand.

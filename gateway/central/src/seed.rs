@@ -3,6 +3,7 @@
 //! **Invariant:** every person, number and price here is made up.
 //! **Invariant:** run again, it changes nothing: tokens are read back from the files that the first run wrote.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -220,6 +221,7 @@ async fn devices(tx: &mut Tx, gateway: &GatewayId) -> Result<(), StoreError> {
             place: place.to_owned(),
             person: person.map(str::to_owned),
             gateway: Some(gateway.clone()),
+            standby: BTreeSet::new(),
             silent_after_s: 3 * 3_600,
             heartbeat_s: 3_600,
         };

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a token is in exactly one answer: that to the request that drew it.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -150,6 +152,9 @@ struct DeviceBody {
     place: String,
     person: Option<String>,
     gateway: Option<GatewayId>,
+    /// Those who may take its alarms further, too.
+    #[serde(default)]
+    standby: BTreeSet<GatewayId>,
     silent_after_s: u32,
     heartbeat_s: u32,
 }
@@ -168,6 +173,9 @@ pub async fn device(
     if !times.contains(&body.heartbeat_s) || body.silent_after_s <= body.heartbeat_s {
         return Err(Problem::BadParameter);
     }
+    if body.standby.len() > limits::STANDBYS_MAX {
+        return Err(Problem::TooLarge);
+    }
     if [&body.kind, &body.place].iter().any(|text| text.len() > limits::SERVICE_NAME_BYTES_MAX) {
         return Err(Problem::TooLarge);
     }
@@ -177,6 +185,7 @@ pub async fn device(
         place: body.place,
         person: body.person,
         gateway: body.gateway,
+        standby: body.standby,
         silent_after_s: body.silent_after_s,
         heartbeat_s: body.heartbeat_s,
     };

@@ -61,7 +61,8 @@ pub async fn person(
     .fetch_all(readers)
     .await?;
     let devices = sqlx::query(
-        "SELECT id, kind, place, person, gateway, silent_after_s, heartbeat_s, trouble, trouble_ms FROM devices
+        "SELECT id, kind, place, person, gateway, silent_after_s, heartbeat_s, trouble, trouble_ms,
+         (SELECT json_group_array(s.gateway) FROM device_standbys s WHERE s.device = devices.id) FROM devices
          WHERE person = $1 ORDER BY id LIMIT $2",
     )
     .bind(&reference)
@@ -99,6 +100,7 @@ pub struct DeviceRow {
     place: String,
     person: Option<String>,
     gateway: Option<String>,
+    standby: Box<RawValue>,
     silent_after_s: i64,
     heartbeat_s: i64,
     state: Option<String>,
@@ -112,6 +114,7 @@ fn device_row(row: &SqliteRow) -> Result<DeviceRow, StoreError> {
         place: row.try_get(2)?,
         person: row.try_get(3)?,
         gateway: row.try_get(4)?,
+        standby: RawValue::from_string(row.try_get(9)?).map_err(|_| StoreError::Row { table: "device_standbys" })?,
         silent_after_s: row.try_get(5)?,
         heartbeat_s: row.try_get(6)?,
         state: row.try_get(7)?,
@@ -128,7 +131,8 @@ pub struct DeviceList {
 /// `GET /api/v1/devices`: those in trouble first.
 pub async fn devices(State(app): State<App>, _: CallingActor) -> Result<Json<DeviceList>, Problem> {
     let rows = sqlx::query(
-        "SELECT id, kind, place, person, gateway, silent_after_s, heartbeat_s, trouble, trouble_ms FROM devices
+        "SELECT id, kind, place, person, gateway, silent_after_s, heartbeat_s, trouble, trouble_ms,
+         (SELECT json_group_array(s.gateway) FROM device_standbys s WHERE s.device = devices.id) FROM devices
          ORDER BY CASE WHEN trouble IS NULL OR trouble IN ('back', 'battery_ok', 'fault_over') THEN 1 ELSE 0 END, id
          LIMIT $1",
     )

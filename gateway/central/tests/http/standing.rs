@@ -1,4 +1,4 @@
-//! E5: a gateway with a token of its own reaches only its own alarms and sales.
+//! E5: a gateway with a token of its own reaches only the alarms of its devices, and its own sales.
 
 use serde_json::{Value, json};
 
@@ -36,10 +36,15 @@ impl Other {
         format!("{}:{}", result["outcome"].as_str().unwrap_or(""), result["reason"].as_str().unwrap_or(""))
     }
 
-    async fn resolve(&mut self, centre: &Centre) -> String {
-        let (own, about) = (self.own(), device_origin("btn-0001", 1, 1));
+    async fn raise(&mut self, centre: &Centre, device: &str) -> String {
+        let (press, body) = (device_origin(device, 1, 1), alarm_body(device, "sos"));
+        self.tell(centre, &press, "alarm.raised", &Value::Null, &body).await
+    }
+
+    async fn resolve(&mut self, centre: &Centre, about: &Value) -> String {
+        let own = self.own();
         let step = json!({"state": "resolved", "by": "mallory", "cause": "nothing"});
-        self.tell(centre, &own, "alarm.state", &about, &step).await
+        self.tell(centre, &own, "alarm.state", about, &step).await
     }
 }
 
@@ -54,7 +59,7 @@ async fn e5_a_gateway_cannot_close_or_take_back_an_alarm_that_it_did_not_tell() 
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
     centre.upload(&journal, 1..=1).await;
-    assert_eq!(other.resolve(&centre).await, "refused:foreign_origin");
+    assert_eq!(other.resolve(&centre, &device_origin("btn-0001", 1, 1)).await, "refused:foreign_origin");
     let (origin, about) = (device_origin("btn-0001", 1, 2), device_origin("btn-0001", 1, 1));
     let taken_back = other.tell(&centre, &origin, "alarm.cancelled", &about, &alarm_body("btn-0001", "cancel")).await;
     assert_eq!(taken_back, "refused:foreign_origin");
@@ -62,19 +67,137 @@ async fn e5_a_gateway_cannot_close_or_take_back_an_alarm_that_it_did_not_tell() 
     assert_eq!(centre.get(ALARM).await.1["history"], json!([]));
 }
 
+/// Gives a device of the demonstration to gateways.
+async fn assign(centre: &Centre, device: &str, gateway: Option<&str>, standby: &[&str]) -> u16 {
+    let body = json!({"kind": "button", "place": "卧室", "person": "person-0001", "gateway": gateway, "standby": standby,
+        "silent_after_s": 180, "heartbeat_s": 60});
+    let request = centre.http.put(format!("{}/api/v1/devices/{device}", centre.url)).bearer_auth(centre.operator(0));
+    answer(request.body(body.to_string())).await.0
+}
+
 #[tokio::test]
-async fn e5_a_step_that_comes_before_its_alarm_counts_only_from_a_gateway_that_tells_the_alarm() {
+async fn e5_telling_an_alarm_of_another_gateways_device_gives_no_right_to_close_take_back_or_date_it() {
     let centre = Centre::start().await;
     let mut other = Other::enrolled(&centre).await;
-    assert_eq!(other.resolve(&centre).await, "accepted:", "nobody knows yet whose alarm that is");
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
     centre.upload(&journal, 1..=1).await;
-    assert_eq!(state(&centre).await, "accepted", "the step was of a gateway that never told the alarm");
-    let press = device_origin("btn-0001", 1, 1);
-    let told = other.tell(&centre, &press, "alarm.raised", &Value::Null, &alarm_body("btn-0001", "sos")).await;
-    assert_eq!(told, "duplicate:");
-    assert_eq!(state(&centre).await, "resolved", "now it has a part in it");
+    assert_eq!(other.raise(&centre, "btn-0001").await, "duplicate:", "a press is taken from everybody");
+    let about = device_origin("btn-0001", 1, 1);
+    assert_eq!(other.resolve(&centre, &about).await, "refused:foreign_origin");
+    let (origin, body) = (device_origin("btn-0001", 1, 2), alarm_body("btn-0001", "cancel"));
+    assert_eq!(other.tell(&centre, &origin, "alarm.cancelled", &about, &body).await, "refused:foreign_origin");
+    let (own, dated) = (other.own(), json!({"age_ms": 10_800_000, "boot": 1, "up_ms": 5}));
+    assert_eq!(other.tell(&centre, &own, "alarm.dated", &about, &dated).await, "refused:foreign_origin");
+    let (_, alarm) = centre.get(ALARM).await;
+    assert_eq!((&alarm["state"], &alarm["taken_back"]), (&json!("accepted"), &json!(false)));
+    assert_eq!((&alarm["happened_at"], &alarm["history"]), (&Value::Null, &json!([])));
+    let (_, kept) = centre.get("/api/v1/conflicts").await;
+    assert!(kept.to_string().contains("foreign_origin"), "people see what was refused: {kept}");
+}
+
+#[tokio::test]
+async fn e5_an_alarm_of_another_gateways_device_cannot_be_closed_before_it_is_pressed() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let about = device_origin("btn-0001", 1, 1);
+    assert_eq!(other.resolve(&centre, &about).await, "refused:foreign_origin");
+    assert_eq!(other.raise(&centre, "btn-0001").await, "accepted:", "a press is taken from everybody");
+    assert_eq!(other.resolve(&centre, &about).await, "refused:foreign_origin");
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    assert_eq!(outcomes(&centre.upload(&journal, 1..=1).await), ["duplicate"]);
+    assert_eq!(state(&centre).await, "accepted");
+    let own = journal.own();
+    journal.push(&own, "alarm.state", &about, &json!({"state": "on_site", "by": "staff-1", "cause": null}));
+    assert_eq!(outcomes(&centre.upload(&journal, 2..=2).await), ["accepted"]);
+    assert_eq!(state(&centre).await, "on_site", "the gateway that has the device moves it");
+}
+
+#[tokio::test]
+async fn a_gateway_that_stands_by_for_a_device_takes_its_alarms_further() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-none"]).await, 404);
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let listed = centre.get("/api/v1/people/person-0001").await.1["devices"][0].clone();
+    assert_eq!((&listed["gateway"], &listed["standby"]), (&json!("gw-demo"), &json!(["gw-2"])));
+    // The step overtakes the press.
+    let about = device_origin("btn-0001", 1, 1);
+    let (own, step) = (other.own(), json!({"state": "on_site", "by": "staff-2", "cause": null}));
+    assert_eq!(other.tell(&centre, &own, "alarm.state", &about, &step).await, "accepted:");
+    assert_eq!(other.raise(&centre, "btn-0001").await, "accepted:");
+    assert_eq!(state(&centre).await, "on_site");
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(other.resolve(&centre, &about).await, "accepted:");
+    assert_eq!(state(&centre).await, "resolved");
+}
+
+#[tokio::test]
+async fn a_gateway_still_ends_the_alarms_that_it_told_before_their_device_moved() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-2"), &[]).await, 204);
+    let (own, about) = (journal.own(), device_origin("btn-0001", 1, 1));
+    journal.push(&own, "alarm.state", &about, &json!({"state": "on_site", "by": "staff-1", "cause": null}));
+    assert_eq!(outcomes(&centre.upload(&journal, 2..=2).await), ["accepted"]);
+    assert_eq!(state(&centre).await, "on_site");
+    assert_eq!(other.resolve(&centre, &about).await, "accepted:", "it has the device now");
+    assert_eq!(state(&centre).await, "resolved");
+}
+
+#[tokio::test]
+async fn e5_a_step_of_somebody_who_told_of_a_device_before_it_was_assigned_does_not_count_afterwards() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let about = device_origin("new-1", 1, 1);
+    assert_eq!(other.resolve(&centre, &about).await, "accepted:", "nobody has that device yet");
+    assert_eq!(assign(&centre, "new-1", Some("gw-demo"), &[]).await, 204);
+    assert_eq!(other.raise(&centre, "new-1").await, "accepted:");
+    assert_eq!(other.resolve(&centre, &about).await, "refused:foreign_origin");
+    assert_eq!(centre.get("/api/v1/alarms/new-1.1.1").await.1["state"], "accepted");
+}
+
+#[tokio::test]
+async fn e5_an_alarm_of_a_gateways_own_is_moved_by_that_gateway_alone() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let mut journal = Journal::new("j0000000000000001");
+    let alarm = journal.own();
+    // The further press would begin the alarm, and make the one who tells it a teller.
+    let again = other.own();
+    let body = alarm_body("btn-0001", "device_silent");
+    assert_eq!(other.tell(&centre, &again, "alarm.repeated", &alarm, &body).await, "accepted:");
+    assert_eq!(other.resolve(&centre, &alarm).await, "refused:foreign_origin");
+    journal.push(&alarm, "alarm.raised", &Value::Null, &body);
+    centre.upload(&journal, 1..=1).await;
+    let id = "/api/v1/alarms/gw-demo.j0000000000000001.1";
+    assert_eq!(centre.get(id).await.1["state"], "accepted");
+    let own = journal.own();
+    journal.push(&own, "alarm.state", &alarm, &json!({"state": "resolved", "by": "staff-1", "cause": "电池"}));
+    centre.upload(&journal, 2..=2).await;
+    assert_eq!(centre.get(id).await.1["state"], "resolved");
+}
+
+#[tokio::test]
+async fn of_a_device_that_is_assigned_to_nobody_a_step_counts_only_from_a_gateway_that_tells_the_alarm() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let about = device_origin("new-1", 1, 1);
+    assert_eq!(other.resolve(&centre, &about).await, "accepted:", "nobody knows yet whose alarm that is");
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("new-1", 1);
+    centre.upload(&journal, 1..=1).await;
+    let id = "/api/v1/alarms/new-1.1.1";
+    let state = async || centre.get(id).await.1["state"].clone();
+    assert_eq!(state().await, "accepted", "the step was of a gateway that never told the alarm");
+    assert_eq!(other.raise(&centre, "new-1").await, "duplicate:");
+    assert_eq!(state().await, "resolved", "now it has a part in it");
 }
 
 #[tokio::test]
