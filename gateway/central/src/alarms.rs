@@ -259,6 +259,8 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
             cause: row.try_get(3)?,
             at: row.try_get(4)?,
             presses: Vec::new(),
+            kind: None,
+            urgency: None,
         };
         highest.insert(origin, order);
     }
@@ -449,8 +451,10 @@ async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Resul
         at: tx.now.text.clone(),
         cause: None,
         presses: Vec::new(),
+        kind: None,
+        urgency: None,
     };
-    orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await
+    add_order(tx, gateway.as_str(), order).await
 }
 
 /// A further press never lowers the urgency.
@@ -573,6 +577,8 @@ pub async fn step_from_gateway(
         at: entry.recorded_at.clone(),
         cause: step.cause.clone(),
         presses: Vec::new(),
+        kind: None,
+        urgency: None,
     };
     keep_step(tx, variant, &order, gateway.as_str()).await?;
     if raise_state(tx, &origin, variant, step.state).await? {
@@ -638,9 +644,18 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
     Ok(())
 }
 
-/// Orders a step at a gateway. The end of an alarm names the presses that it ended with: an answer about them may be lost,
+/// Orders a step at a gateway, with what the alarm is, since the gateway may not know it. The end of an alarm names the presses that it ended with: an answer about them may be lost,
 /// and the gateway would take them for alarms of their own.
 async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
+    let alarm = sqlx::query("SELECT kind, urgency FROM alarms WHERE origin = $1 AND variant = 0")
+        .bind(order.alarm.to_string())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    if let Some(alarm) = alarm {
+        order.kind = Some(alarm.try_get(0)?);
+        let urgency: String = alarm.try_get(1)?;
+        order.urgency = serde_json::from_value(json!(urgency)).ok();
+    }
     if order.state == AlarmState::Resolved {
         let entries: Vec<String> = sqlx::query_scalar(
             "SELECT entry FROM alarm_events WHERE alarm = $1 AND variant = 0 AND what = 'repeated' AND source = $2
@@ -714,6 +729,8 @@ pub async fn step_by_person(
         at: tx.now.text.clone(),
         cause,
         presses: Vec::new(),
+        kind: None,
+        urgency: None,
     };
     keep_step(tx, variant, &step, "centre").await?;
     raise_state(tx, &origin, variant, state).await?;

@@ -80,11 +80,14 @@ impl Core {
         if !ours || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
             return false;
         }
-        let body = AlarmBody {
-            urgency: Urgency::Urgent,
+        let mut body = AlarmBody {
+            urgency: order.urgency.unwrap_or(Urgency::Urgent),
             detail: Some("known by the centre's word".to_owned()),
             ..own_alarm(OwnAlarm::Unknown, Some(device))
         };
+        if let Some(kind) = &order.kind {
+            body.kind.clone_from(kind);
+        }
         self.alarms.insert(Alarm::new(order.alarm.clone(), 0, &body, Some((*epoch, order.alarm.seq)), &order.at));
         true
     }

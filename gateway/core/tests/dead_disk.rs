@@ -123,6 +123,19 @@ fn the_states_of_an_alarm_without_an_entry_reach_its_device() {
 }
 
 #[test]
+fn an_alarm_that_only_the_centre_knows_is_shown_as_what_the_centre_says_it_is() {
+    let mut bench = Bench::new();
+    let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": 7}, "state": "acknowledged",
+        "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": null, "kind": "fall", "urgency": "emergency"});
+    let body = serde_json::value::RawValue::from_string(body.to_string()).expect("JSON");
+    orders(&mut bench, vec![Order { k: 1, kind: "alarm.state".to_owned(), body }]);
+    bench.settle();
+    let alarms = bench.core.alarms(false);
+    let shown = alarms.iter().find(|alarm| alarm.id == "btn-0001.1.7").expect("it is taken up");
+    assert_eq!((shown.kind.as_str(), shown.urgency), ("fall", protocols::uplink::Urgency::Emergency));
+}
+
+#[test]
 fn orders_about_alarms_are_asked_for_again_and_again_and_others_are_left_alone() {
     let mut bench = Bench::with(Storage::Dead);
     assert_eq!(polls(&bench.take()), [(Lane::Alarms, String::new(), 0)]);

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::alarm::Urgency;
 use super::origin::Origin;
 use crate::device::AlarmState;
 use crate::id::{ActorId, DeviceId, ProviderId, ServiceId};
@@ -96,6 +97,12 @@ pub struct AlarmStateOrder {
     /// newest [`ENDED_PRESSES_MAX`]. Any other that the gateway folded into it is an alarm of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presses: Vec<Origin>,
+    /// What kind of alarm it is: its press may have gone to the centre while no disk here took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// How soon somebody has to act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
 }
 
 /// Further presses that an order names at most: as many as a gateway keeps of one alarm.

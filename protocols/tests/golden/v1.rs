@@ -496,11 +496,7 @@ fn holds() {
 }
 
 #[test]
-fn orders() {
-    let page = r#"{"v":1,"stream":"c9","orders":[{"k":18,"kind":"alarm.state","body":{"later": [ ]}}]}"#;
-    let read: OrderPage = serde_json::from_str(page).unwrap();
-    assert_eq!((read.v, read.stream.as_str(), read.orders[0].k), (1, "c9", 18));
-    assert_eq!(serde_json::to_string(&read).unwrap(), page);
+fn orders_about_alarms() {
     uplink(
         &AlarmStateOrder {
             alarm: press(),
@@ -509,6 +505,8 @@ fn orders() {
             at: "2026-11-24T09:30:05+08:00".into(),
             cause: None,
             presses: Vec::new(),
+            kind: None,
+            urgency: None,
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"acknowledged","by":"operator-1","at":"2026-11-24T09:30:05+08:00","cause":null}"#,
     );
@@ -520,9 +518,19 @@ fn orders() {
             at: "2026-11-24T09:31:00+08:00".into(),
             cause: Some("helped".into()),
             presses: vec![press()],
+            kind: Some("sos".into()),
+            urgency: Some(Urgency::Emergency),
         },
-        r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"resolved","by":"operator-1","at":"2026-11-24T09:31:00+08:00","cause":"helped","presses":[{"source":"device:btn-0001","epoch":1,"seq":42}]}"#,
+        r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"resolved","by":"operator-1","at":"2026-11-24T09:31:00+08:00","cause":"helped","presses":[{"source":"device:btn-0001","epoch":1,"seq":42}],"kind":"sos","urgency":"emergency"}"#,
     );
+}
+
+#[test]
+fn orders() {
+    let page = r#"{"v":1,"stream":"c9","orders":[{"k":18,"kind":"alarm.state","body":{"later": [ ]}}]}"#;
+    let read: OrderPage = serde_json::from_str(page).unwrap();
+    assert_eq!((read.v, read.stream.as_str(), read.orders[0].k), (1, "c9", 18));
+    assert_eq!(serde_json::to_string(&read).unwrap(), page);
     uplink(
         &HotlistOrder { version: 4, cards: vec!["aa".into()], salt: "5a".into() },
         r#"{"version":4,"cards":["aa"],"salt":"5a"}"#,

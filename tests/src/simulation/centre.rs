@@ -177,6 +177,8 @@ impl Centre {
             by: operator(),
             at: "2026-11-24T09:30:00+08:00".to_owned(),
             cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
+            kind: None,
+            urgency: None,
             presses: match state {
                 AlarmState::Resolved => alarm
                     .presses

@@ -154,6 +154,8 @@ async fn a_further_press_on_an_open_alarm_is_folded_in_and_one_on_a_resolved_ala
     assert_eq!(told, [(json!(1), json!("resolved")), (json!(3), json!("accepted"))], "its gateway hears of it");
     let ended = &centre.orders("alarms", "", 0, 0).await["orders"][0]["body"]["presses"];
     assert_eq!(ended, &json!([device_origin("btn-0001", 1, 2)]), "the end names the presses that it ended with");
+    let of_own = &centre.orders("alarms", "", 0, 0).await["orders"][1]["body"];
+    assert_eq!((of_own["kind"].as_str(), of_own["urgency"].as_str()), (Some("sos"), Some("emergency")));
     let acknowledge = "/api/v1/alarms/btn-0001.1.3/acknowledge";
     assert_eq!(centre.post(acknowledge, centre.operator(0), &json!({})).await.0, 200);
     let told: Vec<(Value, Value)> = orders().await;
