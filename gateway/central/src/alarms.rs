@@ -23,6 +23,7 @@ use protocols::uplink::{
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 
 use crate::intake::record::same_json;
 use crate::intake::shape::{Fact, Readable};
@@ -31,6 +32,7 @@ use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::origin_key;
 use crate::store::{StoreError, Tx, in_list, insert_rows};
+use crate::without_journal;
 
 /// All states, lowest first; the place in it is what is stored.
 const STATES: [AlarmState; 6] = [
@@ -252,17 +254,8 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
     let mut highest: BTreeMap<String, AlarmStateOrder> = BTreeMap::new();
     for row in steps {
         let origin: String = row.try_get(0)?;
-        let order = AlarmStateOrder {
-            alarm: origin_key::parse(&origin).ok_or(StoreError::Row { table: "alarm_events" })?,
-            state: of_rank(row.try_get(1)?)?,
-            by: row.try_get::<String, _>(2)?.parse().map_err(|_| StoreError::Row { table: "alarm_events" })?,
-            cause: row.try_get(3)?,
-            at: row.try_get(4)?,
-            presses: Vec::new(),
-            kind: None,
-            urgency: None,
-        };
-        highest.insert(origin, order);
+        let alarm = origin_key::parse(&origin).ok_or(StoreError::Row { table: "alarm_events" })?;
+        highest.insert(origin, step_order(&row, 1, alarm)?);
     }
     for (origin, order) in highest {
         raise_state(tx, &origin, 0, order.state).await?;
@@ -427,7 +420,12 @@ fn presses_of(body: &str) -> i64 {
 }
 
 /// Keeps an entry about further presses on an alarm: whoever presses again wants help again.
-async fn count_presses(tx: &mut Tx, gateway: &GatewayId, origin: &str, entry: &Readable) -> Result<(), StoreError> {
+pub(crate) async fn count_presses(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    origin: &str,
+    entry: &Readable,
+) -> Result<(), StoreError> {
     note(tx, gateway, origin, "repeated", entry).await?;
     sqlx::query(
         "UPDATE alarms SET presses = MIN(presses + $2, $3), last_press_at = $4, taken_back = 0
@@ -458,7 +456,7 @@ async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Resul
 }
 
 /// A further press never lowers the urgency.
-async fn raise_urgency(tx: &mut Tx, origin: &str, urgency: Urgency) -> Result<(), StoreError> {
+pub(crate) async fn raise_urgency(tx: &mut Tx, origin: &str, urgency: Urgency) -> Result<(), StoreError> {
     let lower = [Urgency::Test, Urgency::Technical, Urgency::Request, Urgency::Urgent]
         .into_iter()
         .filter(|lower| *lower < urgency);
@@ -563,6 +561,8 @@ pub async fn step_from_gateway(
     about: &Origin,
     step: &AlarmStepBody,
 ) -> Result<(), StoreError> {
+    let counted_into = without_journal::counted_into(tx, gateway, about).await?;
+    let about = counted_into.as_ref().unwrap_or(about);
     let origin = about.to_string();
     let variant: i64 =
         sqlx::query_scalar("SELECT COALESCE(MIN(variant), 0) FROM alarms WHERE origin = $1 AND gateway = $2")
@@ -668,7 +668,39 @@ async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Re
         .await?;
         order.presses = entries.iter().filter_map(|entry| origin_key::parse(entry)).collect();
     }
-    orders::add(tx, gateway, &What::Alarm(&order)).await
+    orders::add(tx, gateway, &What::Alarm(&order)).await?;
+    without_journal::order(tx, gateway, &order).await
+}
+
+/// The step that took an alarm as far as it is, as an order about the origin under which a gateway knows it.
+pub(crate) async fn last_step(
+    tx: &mut Tx,
+    origin: &str,
+    known_as: &Origin,
+) -> Result<Option<AlarmStateOrder>, StoreError> {
+    let row = sqlx::query(
+        "SELECT e.state, e.actor, e.cause, e.at FROM alarm_events e JOIN alarms a ON a.origin = e.alarm AND a.variant = 0
+         WHERE e.alarm = $1 AND e.variant = 0 AND e.what = 'step' AND e.state = a.state ORDER BY e.id LIMIT 1",
+    )
+    .bind(origin)
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    row.map(|row| step_order(&row, 0, known_as.clone())).transpose()
+}
+
+/// A step from a row with state, actor, cause and time from a column on.
+fn step_order(row: &SqliteRow, from: usize, alarm: Origin) -> Result<AlarmStateOrder, StoreError> {
+    let [actor, cause, at] = [1, 2, 3].map(|next| from.saturating_add(next));
+    Ok(AlarmStateOrder {
+        alarm,
+        state: of_rank(row.try_get(from)?)?,
+        by: row.try_get::<String, _>(actor)?.parse().map_err(|_| StoreError::Row { table: "alarm_events" })?,
+        cause: row.try_get(cause)?,
+        at: row.try_get(at)?,
+        presses: Vec::new(),
+        kind: None,
+        urgency: None,
+    })
 }
 
 /// What became of a step that a person at the centre asked for.

@@ -29,3 +29,4 @@ pub mod seed;
 pub mod store;
 pub mod supervision;
 mod versions;
+pub mod without_journal;

@@ -9,7 +9,7 @@
 
 use protocols::device::{AlarmState, EventReport};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency, kind};
+use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, NO_STORAGE_EPOCH, Origin, OwnAlarm, Source, Urgency, kind};
 use protocols::version;
 
 use crate::alarms::{Alarm, AlarmStep};
@@ -23,9 +23,6 @@ use crate::limits::{
 use crate::reports::alarm_body;
 use crate::time::Now;
 use crate::timers::Timer;
-
-/// The epoch of origins that this gateway gives while it has no journal; the numbers are milliseconds of the wall clock.
-const EPOCH: &str = "no-storage";
 
 /// An entry on its way.
 #[derive(Debug)]
@@ -273,7 +270,7 @@ impl Core {
         self.direct_seq = self.direct_seq.saturating_add(1).max(u64::try_from(now.wall.0).unwrap_or(0));
         Some(Origin {
             source: Source::Gateway(self.config.gateway.clone()),
-            epoch: Epoch::Text(EPOCH.to_owned()),
+            epoch: Epoch::Text(NO_STORAGE_EPOCH.to_owned()),
             seq: Seq::new(self.direct_seq)?,
         })
     }

@@ -24,6 +24,6 @@ pub use order::{
     HotlistOrder, Lane, Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder,
     order_kind,
 };
-pub use origin::{Epoch, Origin, Source, SourceError};
+pub use origin::{Epoch, NO_STORAGE_EPOCH, Origin, Source, SourceError};
 pub use own_alarm::OwnAlarm;
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};

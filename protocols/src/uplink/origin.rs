@@ -94,6 +94,9 @@ pub enum Epoch {
     Text(String),
 }
 
+/// The epoch of origins that a gateway gives while it has no journal; their numbers are milliseconds of its wall clock.
+pub const NO_STORAGE_EPOCH: &str = "no-storage";
+
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

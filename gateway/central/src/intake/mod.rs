@@ -21,7 +21,7 @@ use protocols::version;
 
 use crate::issuer::Issuer;
 use crate::store::{StoreError, Tx};
-use crate::{alarms, devices, ledger, orders};
+use crate::{alarms, devices, ledger, orders, without_journal};
 use chain::{Place, Placed, Said};
 use record::Recorded;
 use shape::{Fact, Item, Readable};
@@ -177,7 +177,9 @@ async fn apply(
     let mut raised = Vec::new();
     for entry in entries {
         metrics::counter!("central_entries_total").increment(1);
-        if let Fact::Raised(alarm) = &entry.fact {
+        if let Fact::Raised(alarm) = &entry.fact
+            && !without_journal::take(tx, gateway, entry, alarm).await?
+        {
             raised.push((*entry, alarm));
         }
     }

@@ -14,3 +14,4 @@ mod secure;
 mod standing;
 mod support;
 mod unknown;
+mod without_journal;
