@@ -16,6 +16,7 @@ use toml::Spanned;
 use crate::issuer::{Issuer, KeysError};
 use crate::limits;
 use crate::listener::{self, TlsError};
+use crate::store;
 
 /// A mistake in the configuration, with where it is and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ pub enum Mistake {
     DirectoryMissing(PathBuf),
     /// The database is a directory.
     DatabaseIsDirectory,
-    /// A secret that others can read, with its permission bits.
+    /// A secret, or the database, that others can read, with its permission bits.
     Exposed(PathBuf, u32),
     /// Certificate, key or authority cannot be used.
     Tls(TlsError),
@@ -284,6 +285,11 @@ impl Unchecked {
         if self.config.database.is_dir() {
             return Err(fail(self.lines.database, "database", Mistake::DatabaseIsDirectory));
         }
+        for file in store::files(&self.config.database) {
+            if let Some(mode) = exposed(&file) {
+                return Err(fail(self.lines.database, "database", Mistake::Exposed(file, mode)));
+            }
+        }
         if let Some(tls) = &self.config.tls {
             readable(self.lines.certificate, "tls.certificate", &tls.certificate)?;
             readable(self.lines.key, "tls.key", &tls.key)?;
@@ -310,7 +316,7 @@ impl Unchecked {
     }
 }
 
-/// Permission bits of a secret that others can read, or the group can write.
+/// Permission bits of a file that others can read, or the group can write; `None` also where it is missing.
 fn exposed(path: &Path) -> Option<u32> {
     let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
     (mode & 0o027 != 0).then_some(mode)

@@ -66,12 +66,15 @@ fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
         ("open.toml", "", 0o644),
         ("garbage.pem", "no PEM", 0o600),
         ("open.pem", "", 0o604),
+        ("open.db", "", 0o644),
+        ("beside.db", "", 0o600),
+        ("beside.db-wal", "", 0o604),
     ] {
         let path = scratch.0.join(name);
         std::fs::write(&path, text).expect("a file");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("its mode");
     }
-    let cases: [(&[u8], &[&str]); 17] = [
+    let cases: [(&[u8], &[&str]); 19] = [
         (b"", &["missing field", "listen"]),
         (b"listen = \"127.0.0.1:0\"\n", &["missing field", "database"]),
         (b"\nlistn = \"x\"\n", &[":2", "listn", "expected one of", "`listen`"]),
@@ -91,6 +94,8 @@ fn h5_each_mistake_names_file_line_key_and_what_would_be_right() {
         ),
         (b"listen = \"\xff\"", &["UTF-8"]),
         (b"listen = \"127.0.0.1:0\"\ndatabase = \"folder\"\n", &[":2", "database", "directory"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"open.db\"\n", &[":2", "database", "open.db: mode 0644", "chmod 0600"]),
+        (b"listen = \"127.0.0.1:0\"\ndatabase = \"beside.db\"\n", &[":2", "database", "beside.db-wal: mode 0604"]),
         (
             b"listen = \"127.0.0.1:0\"\ndatabase = \"x\"\n[issuer]\nkeys = \"garbage.toml\"\n",
             &[":4", "issuer.keys", "32 hexadecimal digits"],
@@ -137,6 +142,20 @@ fn a_wrong_configuration_ends_every_command_with_78_and_starts_nothing() {
         );
     }
     assert!(!scratch.0.join("central.db").exists());
+}
+
+#[test]
+fn the_database_is_made_for_its_owner_alone() {
+    let scratch = Scratch::new("modes");
+    let path = scratch.file(b"listen = \"127.0.0.1:0\"\ndatabase = \"central.db\"\n");
+    // Under whatever umask the service runs.
+    let script = format!("umask 0; exec {} seed-demo --config {}", env!("CARGO_BIN_EXE_central"), path.display());
+    let done = Command::new("sh").arg("-c").arg(script).output().expect("the program can be started");
+    assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let mode = |name: &str| std::fs::metadata(scratch.0.join(name)).map(|found| found.permissions().mode() & 0o777);
+    for name in ["central.db", "central.db.lock"] {
+        assert_eq!(mode(name).expect("it was made"), 0o600, "{name}");
+    }
 }
 
 #[test]

@@ -5,12 +5,15 @@
 //! **Invariant:** nothing is acknowledged before the commit that holds it, in a database whose `journal_mode` is WAL
 //! and whose `synchronous` is FULL; both are read back before anything is served.
 //! **Invariant:** one process has the database open for writing; the lock file beside it says so.
+//! **Invariant:** the database holds personal data: it is made for its owner alone, and what SQLite makes beside it gets
+//! the same permissions.
 
 mod job;
 mod rows;
 mod writer;
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,12 +29,23 @@ use crate::limits;
 /// The oldest SQLite without the WAL-reset fault.
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
+/// Permission bits of what is made here.
+const PRIVATE: u32 = 0o600;
+
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The lock file could not be made.
     #[error("cannot make the lock file {path}")]
     LockFile {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database's file could not be made.
+    #[error("cannot make the database {path}")]
+    Make {
         /// Where.
         path: PathBuf,
         /// Why.
@@ -82,6 +96,7 @@ impl Store {
     /// It is in use, cannot be opened, is of another version, or its settings do not take.
     pub async fn open(path: &Path) -> Result<(Self, WriterTask), OpenError> {
         let lock = lock(path)?;
+        make_private(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -106,14 +121,34 @@ impl Store {
     }
 }
 
-fn lock(database: &Path) -> Result<File, OpenError> {
+/// The files of a database: its own, and those that SQLite keeps beside it.
+#[must_use]
+pub fn files(database: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| beside(database, suffix))
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+/// Makes the database's file for its owner alone, unless it is there.
+fn make_private(path: &Path) -> Result<(), OpenError> {
+    match OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(OpenError::Make { path: path.to_owned(), source }),
+    }
+}
+
+fn lock(database: &Path) -> Result<File, OpenError> {
+    let path = beside(database, ".lock");
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
+        .mode(PRIVATE)
         .open(&path)
         .map_err(|source| OpenError::LockFile { path: path.clone(), source })?;
     match file.try_lock() {

@@ -1,5 +1,7 @@
 //! What people read and decide: accounts, grants, hotlist, catalogue, gateways, settlements, conflicts.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::{Value, json};
 
 use crate::holds::{intent, outcome};
@@ -449,5 +451,14 @@ async fn e7_on_loopback_too_nothing_about_a_person_is_told_without_a_token() {
     assert!(told >= 7, "operators read about people at {told} addresses");
     for path in ["/", "/healthz", "/readyz", "/metrics", "/api/openapi.json"] {
         assert_eq!(centre.get_as_nobody(path).await.0, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn personal_data_lies_in_files_that_only_their_owner_reads() {
+    let centre = Centre::start().await;
+    for name in ["central.db", "central.db-wal", "central.db-shm"] {
+        let found = std::fs::metadata(centre.directory.0.join(name)).expect("SQLite has it open");
+        assert_eq!(found.permissions().mode() & 0o777, 0o600, "{name}");
     }
 }
