@@ -276,6 +276,20 @@ impl Alarm {
         self.unrecorded_seqs.len() < REPEATS_RANGES_MAX
     }
 
+    /// Goes on from what was known of it by the centre's word alone; gives its state.
+    pub(crate) fn go_on_from(&mut self, known: Self) -> AlarmState {
+        self.state = known.state;
+        self.told = known.told;
+        self.cancelled = known.cancelled;
+        self.history = known.history;
+        self.urgency = self.urgency.max(known.urgency);
+        self.presses = known.presses;
+        (self.epoch, self.seqs, self.other_epochs) = (known.epoch, known.seqs, known.other_epochs);
+        (self.on_their_way, self.counted) = (known.on_their_way, known.counted);
+        (self.unrecorded, self.unrecorded_seqs) = (known.unrecorded, known.unrecorded_seqs);
+        self.state
+    }
+
     /// Whether a press is among the newest ones of this alarm.
     pub fn has_press(&self, epoch: DeviceEpoch, seq: Seq) -> bool {
         self.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.contains(&seq))
@@ -440,6 +454,13 @@ impl Alarms {
     /// Alarms that this journal has no entry of.
     pub fn without_entry(&self) -> usize {
         self.by_id.values().filter(|alarm| alarm.n == 0).count()
+    }
+
+    /// Takes out an alarm that this journal has no entry of.
+    pub fn take_without_entry(&mut self, id: &str) -> Option<Alarm> {
+        let known = self.by_id.get(id).filter(|alarm| alarm.n == 0).cloned();
+        self.forget(id);
+        known
     }
 
     /// Forgets an alarm that this journal has no entry of.

@@ -43,12 +43,14 @@ impl Core {
         if let (Some(boot), Some(up_ms)) = (body.alarm.boot, body.alarm.up_ms) {
             alarm.undated = Some(Undated { boot, up_ms, recorded: now.mono });
         }
-        let id = alarm.id.clone();
+        let (id, state) = (alarm.id.clone(), AlarmState::Raised);
+        let known = self.alarms.take_without_entry(&id);
+        let state = known.map_or(state, |known| alarm.go_on_from(known));
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
         self.date_alarm(&id, now);
         self.watch_press(&id, false, now);
-        self.after_durable(Held::ShowAlarm { alarm: id.clone(), state: AlarmState::Raised });
+        self.after_durable(Held::ShowAlarm { alarm: id.clone(), state });
         self.tell_alarm(&id);
     }
 

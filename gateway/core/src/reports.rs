@@ -230,6 +230,10 @@ impl Core {
         let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));
         match open {
+            // Its press went to the centre before, while no disk took it.
+            Some(id) if id == origin.alarm_id() => {
+                self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now);
+            }
             Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
             None => self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now),
         }

@@ -136,6 +136,24 @@ fn an_alarm_that_only_the_centre_knows_is_shown_as_what_the_centre_says_it_is() 
 }
 
 #[test]
+fn an_alarm_that_the_centre_spoke_of_first_keeps_its_state_when_its_press_is_recorded() {
+    let mut bench = Bench::new();
+    let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": 7}, "state": "dispatched",
+        "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": null, "kind": "sos", "urgency": "emergency"});
+    let body = serde_json::value::RawValue::from_string(body.to_string()).expect("JSON");
+    orders(&mut bench, vec![Order { k: 1, kind: "alarm.state".to_owned(), body }]);
+    bench.settle();
+    let token = bench.press(7);
+    bench.settle();
+    assert!(bench.acked(token));
+    let alarms = bench.core.alarms(false);
+    assert_eq!(alarms.len(), 1);
+    assert_eq!((alarms[0].state, alarms[0].presses), (AlarmState::Dispatched, 1));
+    let raised: Vec<_> = bench.rows.iter().filter(|row| row.kind.starts_with("alarm.")).map(|row| &row.kind).collect();
+    assert_eq!(raised, ["alarm.raised"]);
+}
+
+#[test]
 fn orders_about_alarms_are_asked_for_again_and_again_and_others_are_left_alone() {
     let mut bench = Bench::with(Storage::Dead);
     assert_eq!(polls(&bench.take()), [(Lane::Alarms, String::new(), 0)]);

@@ -1,7 +1,7 @@
 //! What a core's effects do in the simulated world, and what buttons and people do of themselves.
 
 use gateway_core::{
-    CommandId, DeskAnswer, DeskInput, Effect, Input, LinkInput, Notice, ReplyToken, StoreInput, UplinkFailure,
+    CommandId, DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Notice, ReplyToken, StoreInput, UplinkFailure,
     UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
@@ -57,20 +57,21 @@ impl World {
             Effect::PollOrders { lane, stream, after, .. } => {
                 self.request(gateway, Request::Orders { lane, stream, after });
             }
-            Effect::Reply { answer: DeskAnswer::Alarm { id, state }, .. } => {
-                shown::to_people(&found.disk, &id, state, &mut self.findings);
-            }
-            Effect::Notify(Notice::Alarm { alarm, state }) => {
-                shown::to_people(&found.disk, &alarm, state, &mut self.findings);
+            Effect::UploadDirect { ticket, entry } => self.request(gateway, Request::Direct { ticket, entry }),
+            Effect::Reply { answer: DeskAnswer::Alarm { id: alarm, state }, .. }
+            | Effect::Notify(Notice::Alarm { alarm, state }) => {
+                // Where the disk takes nothing, people see an alarm before anybody else has it; what people did counts all the same.
+                if !found.is_dead || state > AlarmState::Accepted {
+                    shown::to_people(&found.disk, &self.centre, &alarm, state, &mut self.findings);
+                }
             }
             Effect::Notify(
                 Notice::Reader { .. } | Notice::Sale { .. } | Notice::Device { .. } | Notice::Uplink { .. },
             )
             | Effect::Reply { answer: DeskAnswer::Sale(_) | DeskAnswer::Refused(_), .. }
             | Effect::Count { .. }
-            // No device is taken away, no disk is dead and no card is laid on in these runs.
+            // No device is taken away and no card is laid on in these runs.
             | Effect::Close { .. }
-            | Effect::UploadDirect { .. }
             | Effect::Hold { .. }
             | Effect::RunDialogue { .. }
             | Effect::CardVerdict { .. }
@@ -82,7 +83,8 @@ impl World {
         let Some((button, epoch, seq)) = self.published.get(&(session, packet)).copied() else { return };
         let Some(device) = self.buttons.get(button).map(|button| button.id.clone()) else { return };
         if let Some(found) = self.gateways.get(gateway) {
-            acknowledged::now(&found.disk, device.as_str(), epoch, seq, &mut self.findings);
+            let beside = found.is_dead.then_some(&self.centre);
+            acknowledged::now(&found.disk, beside, device.as_str(), epoch, seq, &mut self.findings);
         }
         self.plan_in(LATENCY_MS, Event::Acknowledged { button, session, packet });
     }
@@ -103,6 +105,10 @@ impl World {
                 let result = Err(UplinkFailure::Unreachable);
                 let failed = UplinkInput::Uploaded { lane, after, sent: Vec::new(), result };
                 (entries.iter().map(|(n, _)| *n).collect(), failed, DEADLINE_MS)
+            }
+            Request::Direct { ticket, .. } => {
+                let result = Err(UplinkFailure::Unreachable);
+                (Vec::new(), UplinkInput::Direct(Direct { ticket: *ticket, result }), DEADLINE_MS)
             }
             Request::Orders { lane, .. } => {
                 let failed = UplinkInput::Orders { lane: *lane, result: Err(UplinkFailure::Unreachable) };
@@ -131,6 +137,10 @@ impl World {
                 let results = self.centre.take(gateway, &entries);
                 let sent = entries.into_iter().map(|(n, _)| n).collect();
                 (UplinkInput::Uploaded { lane, after, sent, result: Ok(results) }, false)
+            }
+            Request::Direct { ticket, entry } => {
+                let result = self.centre.take_direct(gateway, &entry);
+                (UplinkInput::Direct(Direct { ticket, result: Ok(result) }), false)
             }
             Request::Orders { lane: Lane::Alarms, stream, after } => {
                 let page = self.centre.page(gateway, &stream, after);
@@ -162,7 +172,14 @@ impl World {
                 *highest = (*highest).max(told.state);
             }
             if let Some(gateway) = self.gateways.get(gateway) {
-                shown::to_device(&gateway.disk, device.as_str(), told.epoch, &seqs, told.state, &mut self.findings);
+                shown::to_device(
+                    &gateway.disk,
+                    &self.centre,
+                    device.as_str(),
+                    (told.epoch, &seqs),
+                    told.state,
+                    &mut self.findings,
+                );
             }
         }
         let life = self.gateways.get(gateway).map_or(0, |found| found.life);

@@ -9,7 +9,7 @@ use protocols::device::AlarmState;
 use protocols::id::ActorId;
 use protocols::uplink::{
     AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, Order, OrderPage, Origin, Outcome, OwnAlarmBody, Results,
-    UploadResult, kind, order_kind,
+    UploadResult, Urgency, kind, order_kind,
 };
 use serde_json::value::RawValue;
 
@@ -20,6 +20,10 @@ pub struct CentreAlarm {
     pub origin: Origin,
     /// The highest step known.
     pub state: AlarmState,
+    /// `sos`, `fall` …
+    pub kind: String,
+    /// How soon somebody has to act.
+    pub urgency: Urgency,
     /// Gateways that told of it, by index.
     pub gateways: BTreeSet<usize>,
     /// The elder took it back after its last press.
@@ -45,6 +49,21 @@ pub struct Centre {
 }
 
 impl Centre {
+    /// The highest step of an alarm that is there, although the alarm itself is not yet.
+    #[must_use]
+    pub fn early_step(&self, alarm: &str) -> Option<AlarmState> {
+        let about = |entry: &Entry| entry.about.as_ref().is_some_and(|about| about.alarm_id() == alarm);
+        let steps = self.early.iter().filter(|(_, entry)| entry.kind == kind::ALARM_STATE && about(entry));
+        steps.filter_map(|(_, entry)| entry.body_as::<AlarmStepBody>().ok()).map(|step| step.state).max()
+    }
+
+    /// Whether a fact of this origin is there, whatever its kind.
+    #[must_use]
+    pub fn has(&self, origin: &str) -> bool {
+        let first = self.facts.range((origin.to_owned(), String::new())..).next();
+        first.is_some_and(|((of, _), _)| of == origin)
+    }
+
     /// Takes entries of a gateway and answers each.
     pub fn take(&mut self, gateway: usize, entries: &[(u64, String)]) -> Results {
         let results = entries
@@ -55,6 +74,14 @@ impl Centre {
             })
             .collect();
         Results { v: 1, results, head: None }
+    }
+
+    /// Takes an entry that no disk took.
+    pub fn take_direct(&mut self, gateway: usize, bytes: &str) -> UploadResult {
+        match serde_json::from_str::<Entry>(bytes) {
+            Ok(entry) => UploadResult { n: None, outcome: self.take_one(gateway, entry), reason: None },
+            Err(_) => UploadResult { n: None, outcome: Outcome::Refused, reason: Some("form".to_owned()) },
+        }
     }
 
     fn take_one(&mut self, gateway: usize, entry: Entry) -> Outcome {
@@ -74,7 +101,7 @@ impl Centre {
     fn apply(&mut self, gateway: usize, entry: Entry, is_new: bool) {
         match entry.kind.as_str() {
             kind::ALARM_RAISED => {
-                self.raise(gateway, entry.origin, None);
+                self.raise(gateway, entry.origin.clone(), None, &entry);
             }
             kind::ALARM_REPEATED | kind::ALARM_CANCELLED | kind::ALARM_STATE => {
                 self.apply_about(gateway, entry, is_new)
@@ -83,11 +110,14 @@ impl Centre {
         }
     }
 
-    fn raise(&mut self, gateway: usize, origin: Origin, follows: Option<String>) {
+    fn raise(&mut self, gateway: usize, origin: Origin, follows: Option<String>, entry: &Entry) {
+        let Ok(OwnAlarmBody { alarm: body, .. }) = entry.body_as() else { return };
         let id = origin.to_string();
         let alarm = self.alarms.entry(id.clone()).or_insert_with(|| CentreAlarm {
             origin,
             state: AlarmState::Accepted,
+            kind: body.kind,
+            urgency: body.urgency,
             gateways: BTreeSet::new(),
             taken_back: false,
             presses: Vec::new(),
@@ -108,7 +138,7 @@ impl Centre {
         let id = about.to_string();
         if entry.kind == kind::ALARM_REPEATED && !self.alarms.contains_key(&id) {
             // It overtook the press that it goes on from.
-            self.raise(gateway, about, None);
+            self.raise(gateway, about, None, &entry);
         }
         if !self.alarms.contains_key(&id) {
             return self.early.push((gateway, entry));
@@ -153,7 +183,7 @@ impl Centre {
                 alarm.gateways.insert(gateway);
                 alarm.presses.push((gateway, entry.origin.clone()));
             }
-            None => self.raise(gateway, entry.origin.clone(), Some(id.to_owned())),
+            None => self.raise(gateway, entry.origin.clone(), Some(id.to_owned()), entry),
         }
     }
 
@@ -177,8 +207,8 @@ impl Centre {
             by: operator(),
             at: "2026-11-24T09:30:00+08:00".to_owned(),
             cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
-            kind: None,
-            urgency: None,
+            kind: Some(alarm.kind.clone()),
+            urgency: Some(alarm.urgency),
             presses: match state {
                 AlarmState::Resolved => alarm
                     .presses

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::{Input, OutLane, UplinkInput};
+use gateway_core::{Input, OutLane, Ticket, UplinkInput};
 use protocols::uplink::Lane;
 
 /// A request of a gateway to the centre.
@@ -18,6 +18,13 @@ pub enum Request {
         after: u64,
         /// Number and bytes of each.
         entries: Vec<(u64, String)>,
+    },
+    /// An entry that no disk takes.
+    Direct {
+        /// The core's question.
+        ticket: Ticket,
+        /// The entry's bytes.
+        entry: String,
     },
     /// A poll for orders.
     Orders {
@@ -116,6 +123,13 @@ pub enum Event {
     Start {
         /// Index of the gateway.
         gateway: usize,
+    },
+    /// A disk that took nothing takes commits again: the process ends, to be started anew.
+    DiskBack {
+        /// Index of the gateway.
+        gateway: usize,
+        /// Which start of it.
+        life: u64,
     },
 }
 

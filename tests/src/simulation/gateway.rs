@@ -29,6 +29,8 @@ pub struct Gateway {
     pub process: Option<Process>,
     /// How many processes there have been.
     pub life: u64,
+    /// Whether the disk takes nothing in the present life.
+    pub is_dead: bool,
     config: CoreConfig,
 }
 
@@ -63,15 +65,17 @@ impl Gateway {
             jitter_seed: 0,
             storage: Storage::Journal,
         };
-        Self { disk: Disk::default(), process: None, life: 0, config }
+        Self { disk: Disk::default(), process: None, life: 0, is_dead: false, config }
     }
 
-    /// Starts a process on what the disk has.
+    /// Starts a process on what the disk has; where `is_dead`, the disk can be read and takes nothing.
     ///
     /// # Errors
     /// The core does not understand its own state.
-    pub fn start(&mut self, at: u64) -> Result<(), RestoreError> {
+    pub fn start(&mut self, at: u64, is_dead: bool) -> Result<(), RestoreError> {
         self.life = self.life.saturating_add(1);
+        self.is_dead = is_dead;
+        self.config.storage = if is_dead { Storage::Dead } else { Storage::Journal };
         self.config.jitter_seed = self.life;
         let core = Core::restore(self.config.clone(), self.disk.restored(), &moment(at, at))?;
         self.process = Some(Process { core, group: None, wake_at: None, began: at });

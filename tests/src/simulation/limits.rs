@@ -24,6 +24,10 @@ pub const DEADLINE_MS: u64 = 10_000;
 pub const POLL_MS: u64 = 1_000;
 /// From the end of a process to its next start.
 pub const DOWN_MS: Range<u64> = 10..20_000;
+/// How long a disk takes nothing.
+pub const DEAD_MS: Range<u64> = 1_000..60_000;
+/// Of so many starts one finds a disk that takes nothing.
+pub const DEAD_OF: u64 = 6;
 /// From one fault of a kind to the next, where the dice choose that kind.
 pub const FAULT_MS: Range<u64> = 500..40_000;
 /// From the cut of a button's connection to its next try.

@@ -13,8 +13,8 @@ use super::centre::Centre;
 use super::event::{Event, Queue};
 use super::gateway::{Gateway, session_id, token};
 use super::limits::{
-    BUTTONS, COMMIT_MS, DOWN_MS, EVENTS_MAX, FAULT_MS, FAULTY_MS, GATEWAYS, LATENCY_MS, PERSON_MS, PRESS_MS,
-    RECONNECT_MS, REST_MS,
+    BUTTONS, COMMIT_MS, DEAD_MS, DEAD_OF, DOWN_MS, EVENTS_MAX, FAULT_MS, FAULTY_MS, GATEWAYS, LATENCY_MS, PERSON_MS,
+    PRESS_MS, RECONNECT_MS, REST_MS,
 };
 use super::mutant::Mutant;
 use super::promise::{Findings, acknowledged, chain, converged, once};
@@ -38,6 +38,8 @@ pub struct Figures {
     pub acknowledged: u64,
     /// Processes that died.
     pub deaths: u64,
+    /// Starts on a disk that took nothing.
+    pub dead_disks: u64,
     /// Requests to the centre of which no answer came.
     pub unanswered: u64,
     /// Alarms at the centre.
@@ -168,6 +170,11 @@ impl World {
             Event::Person => self.person(),
             Event::Fault => self.fault(),
             Event::Start { gateway } => self.start(gateway),
+            Event::DiskBack { gateway, life } => {
+                if self.lives(gateway, life) {
+                    self.kill(gateway);
+                }
+            }
         }
     }
 
@@ -177,10 +184,16 @@ impl World {
 
     fn start(&mut self, gateway: usize) {
         let now = self.now;
+        let is_dead = self.breaks(DEAD_OF);
         let Some(found) = self.gateways.get_mut(gateway) else { return };
-        if let Err(error) = found.start(now) {
+        if let Err(error) = found.start(now, is_dead) {
             self.findings.note("state restores", &error.to_string());
             return;
+        }
+        let life = found.life;
+        if is_dead {
+            self.figures.dead_disks = self.figures.dead_disks.saturating_add(1);
+            self.plan_in(DEAD_MS, Event::DiskBack { gateway, life });
         }
         self.drain(gateway);
     }

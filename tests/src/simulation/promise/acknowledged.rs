@@ -7,10 +7,12 @@ use crate::simulation::disk::Disk;
 
 const NAME: &str = "acknowledged means durable";
 
-/// A gateway acknowledges a report now: its disk has to have it.
-pub fn now(disk: &Disk, device: &str, epoch: u32, seq: u64, findings: &mut Findings) {
+/// A gateway acknowledges a report now: its disk has to have it or, where the disk takes nothing, the centre.
+pub fn now(disk: &Disk, beside: Option<&Centre>, device: &str, epoch: u32, seq: u64, findings: &mut Findings) {
     let source = format!("device:{device}");
-    let recorded = disk.find(&source, &epoch.to_string(), seq).is_some();
+    let origin = format!("{source}/{epoch}/{seq}");
+    let recorded =
+        disk.find(&source, &epoch.to_string(), seq).is_some() || beside.is_some_and(|centre| centre.has(&origin));
     if !recorded && !is_counted(disk, device, epoch, seq) {
         findings.note(NAME, &format!("{device}/{epoch}/{seq} is acknowledged and not on the disk"));
     }
@@ -34,12 +36,11 @@ pub fn at_rest(buttons: &[Button], centre: &Centre, findings: &mut Findings) {
         let device = button.id.as_str();
         for (epoch, seq) in &button.acknowledged {
             let origin = format!("device:{device}/{epoch}/{seq}");
-            let told = centre.facts.range((origin.clone(), String::new())..).next();
             let by_number = centre
                 .folded
                 .iter()
                 .any(|(of, of_epoch, from, to)| of == device && of_epoch == epoch && (from..=to).contains(&seq));
-            if told.is_none_or(|((of, _), _)| *of != origin) && !by_number {
+            if !centre.has(&origin) && !by_number {
                 findings.note(NAME, &format!("{origin} was acknowledged and is not at the centre"));
             }
         }

@@ -1,23 +1,33 @@
-//! Nobody is told that an alarm has come further than it durably has.
+//! Nobody is told that an alarm has come further than it durably has: on the gateway's disk, or at the centre.
 
 use protocols::device::AlarmState;
 
 use super::Findings;
+use crate::simulation::centre::{Centre, CentreAlarm};
 use crate::simulation::disk::Disk;
 
 const NAME: &str = "shown only when durable";
 
 /// People are shown, or answered, a state of an alarm.
-pub fn to_people(disk: &Disk, alarm: &str, state: AlarmState, findings: &mut Findings) {
-    let durable = disk.alarm(alarm).map(|alarm| alarm.state);
+pub fn to_people(disk: &Disk, centre: &Centre, alarm: &str, state: AlarmState, findings: &mut Findings) {
+    let here = disk.alarm(alarm).map(|alarm| alarm.state);
+    let there = centre.alarms.values().find(|known| known.origin.alarm_id() == alarm).map(|known| known.state);
+    let durable = here.max(there).max(centre.early_step(alarm));
     if durable.is_none_or(|durable| durable < state) {
-        findings.note(NAME, &format!("{alarm} is shown as {} and is {durable:?} on the disk", state.name()));
+        findings.note(NAME, &format!("{alarm} is shown as {} and is {durable:?}", state.name()));
     }
 }
 
-/// A device is told a state of its presses.
-pub fn to_device(disk: &Disk, device: &str, epoch: u32, seqs: &[u64], state: AlarmState, findings: &mut Findings) {
-    let durable = disk
+/// A device is told a state of its presses, which are of one epoch.
+pub fn to_device(
+    disk: &Disk,
+    centre: &Centre,
+    device: &str,
+    (epoch, seqs): (u32, &[u64]),
+    state: AlarmState,
+    findings: &mut Findings,
+) {
+    let here = disk
         .state
         .iter()
         .filter(|(key, _)| key.starts_with("alarm/"))
@@ -30,7 +40,15 @@ pub fn to_device(disk: &Disk, device: &str, epoch: u32, seqs: &[u64], state: Ala
         })
         .map(|alarm| alarm.state)
         .max();
+    let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
+    let is_one = |alarm: &&CentreAlarm| {
+        origins.contains(&alarm.origin.to_string())
+            || alarm.presses.iter().any(|(_, press)| origins.contains(&press.to_string()))
+    };
+    let there = centre.alarms.values().filter(is_one).map(|alarm| alarm.state).max();
+    let early = seqs.iter().filter_map(|seq| centre.early_step(&format!("{device}.{epoch}.{seq}"))).max();
+    let durable = here.max(there).max(early);
     if durable.is_none_or(|durable| durable < state) {
-        findings.note(NAME, &format!("{device} is told {} of {seqs:?}, on the disk it is {durable:?}", state.name()));
+        findings.note(NAME, &format!("{device} is told {} of {seqs:?}, which is {durable:?}", state.name()));
     }
 }
