@@ -707,7 +707,10 @@ fn step_order(row: &SqliteRow, from: usize, alarm: Origin) -> Result<AlarmStateO
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepAnswer {
     /// This person has taken it, now or before.
-    Taken,
+    Taken {
+        /// How far the alarm is; it may be beyond the step.
+        state: AlarmState,
+    },
     /// The alarm is so far already, by somebody else.
     TakenBy {
         /// Who took the step, or one beyond it.
@@ -749,7 +752,7 @@ pub async fn step_by_person(
         .fetch_optional(&mut tx.conn)
         .await?;
         return Ok(if actor.as_deref() == Some(by.as_str()) {
-            StepAnswer::Taken
+            StepAnswer::Taken { state: known }
         } else {
             StepAnswer::TakenBy { by: actor, state: known }
         });
@@ -767,5 +770,5 @@ pub async fn step_by_person(
     keep_step(tx, variant, &step, "centre").await?;
     raise_state(tx, &origin, variant, state).await?;
     tell_step(tx, variant, &step, None).await?;
-    Ok(StepAnswer::Taken)
+    Ok(StepAnswer::Taken { state })
 }

@@ -4,6 +4,8 @@
 //! and with what would be right; nothing is started then.
 //! **Invariant:** secrets are files that the configuration names; it holds none itself.
 
+mod form;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -36,8 +38,16 @@ pub enum Mistake {
     TooLarge,
     /// It is not UTF-8 text.
     NotText,
-    /// The text is no TOML, a key is unknown or missing, or a value has the wrong type.
+    /// The text is no TOML; what its reader says.
     Form(String),
+    /// A key that its section does not have, with those that it has.
+    UnknownKey(Vec<&'static str>),
+    /// A key is not there, with a value that would be right.
+    Missing(&'static str),
+    /// A value has the wrong type, with one that would be right.
+    WrongType(&'static str),
+    /// The name of a section is used for a value.
+    NoSection,
     /// The address is none.
     Address,
     /// Plain HTTP beyond loopback.
@@ -77,6 +87,10 @@ impl fmt::Display for ConfigError {
             Mistake::TooLarge => write!(f, "is larger than {} bytes", limits::CONFIG_BYTES_MAX),
             Mistake::NotText => f.write_str("is not UTF-8 text; save it as UTF-8"),
             Mistake::Form(message) => f.write_str(message.trim_end()),
+            Mistake::UnknownKey(known) => write!(f, "is not known; right would be one of {}", known.join(", ")),
+            Mistake::Missing(right) => write!(f, "is missing; right would be {right}"),
+            Mistake::WrongType(right) => write!(f, "has the wrong type; right would be {right}"),
+            Mistake::NoSection => f.write_str("is a section; right would be its name alone on a line, in brackets"),
             Mistake::Address => f.write_str("is no address; right would be \"127.0.0.1:8090\" (an IP address and a port)"),
             Mistake::PlainBeyondLoopback => f.write_str(
                 "plain HTTP is served on loopback only; right would be \"127.0.0.1:8090\", or a [tls] section with certificate and key",
@@ -202,9 +216,10 @@ pub fn read(path: &Path) -> Result<Unchecked, ConfigError> {
     let bytes = std::fs::read(path).map_err(|error| fail(None, None, Mistake::Read(error)))?;
     let text = String::from_utf8(bytes).map_err(|_| fail(None, None, Mistake::NotText))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    form::check(text).map_err(|wrong| fail(Some(line_of(text, wrong.at)), wrong.key.as_deref(), wrong.mistake))?;
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        fail(line, line.and_then(|line| key_on(text, line)), Mistake::Form(error.message().to_owned()))
+        fail(line, None, Mistake::Form(error.message().to_owned()))
     })?;
     let line = |start: usize| line_of(text, start);
     let directory = path.parent().unwrap_or_else(|| Path::new(""));
@@ -320,12 +335,6 @@ impl Unchecked {
 fn exposed(path: &Path) -> Option<u32> {
     let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
     (mode & 0o027 != 0).then_some(mode)
-}
-
-/// The key that a line sets.
-fn key_on(text: &str, line: usize) -> Option<&str> {
-    let (key, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
-    Some(key.trim())
 }
 
 fn line_of(text: &str, at: usize) -> usize {

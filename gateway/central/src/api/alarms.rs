@@ -176,6 +176,7 @@ struct StepBody {
 #[derive(Debug, Serialize)]
 pub struct StepDone {
     id: String,
+    /// How far the alarm is.
     state: AlarmState,
 }
 
@@ -243,7 +244,7 @@ async fn step(
         })
         .await?;
     match answer {
-        StepAnswer::Taken => Ok(Json(StepDone { id, state })),
+        StepAnswer::Taken { state } => Ok(Json(StepDone { id, state })),
         StepAnswer::TakenBy { .. } => Err(Problem::AlarmTaken),
         StepAnswer::NoAlarm => Err(Problem::NotFound),
     }

@@ -93,6 +93,16 @@ async fn a_step_is_idempotent_for_the_one_who_took_it_and_never_goes_back() {
 }
 
 #[tokio::test]
+async fn a_step_on_an_alarm_that_is_further_is_answered_with_how_far_it_is() {
+    let (centre, _) = pressed().await;
+    for (name, is) in [("acknowledge", "acknowledged"), ("dispatch", "dispatched"), ("resolve", "resolved")] {
+        assert_eq!(step(&centre, name, 0, &json!({"cause": "误报"})).await.1["state"], is);
+    }
+    let (status, again) = step(&centre, "acknowledge", 0, &json!({})).await;
+    assert_eq!((status, again["state"].as_str()), (200, Some("resolved")), "{again}");
+}
+
+#[tokio::test]
 async fn of_operators_who_race_exactly_one_takes_the_alarm() {
     let (centre, _) = pressed().await;
     let mut tries = Vec::new();
