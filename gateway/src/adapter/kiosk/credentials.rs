@@ -33,7 +33,7 @@ const TOKEN_LEN: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// It cannot be read.
-    #[error("the file cannot be read")]
+    #[error("the file cannot be read ({0}); check its path and owner")]
     Unreadable(#[source] std::io::Error),
     /// Others than its owner may read or write it.
     #[error("others than the owner may read or write the file; set its mode to 0600")]

@@ -63,7 +63,7 @@ pub enum SettingsError {
         max: u64,
     },
     /// A file that cannot be read.
-    #[error("{key}: the file cannot be read; check its path and owner")]
+    #[error("{key}: the file cannot be read ({source}); check its path and owner")]
     FileUnreadable {
         /// The key.
         key: &'static str,
