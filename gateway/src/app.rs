@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use anyhow::Context;
-use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, Restored, Storage};
+use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, RestoreError, Restored, Storage};
 use jiff::tz::TimeZone;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::sync::{mpsc, watch};
@@ -30,6 +30,7 @@ use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
 use crate::limits::{GRACE, LINK_QUEUE, QUEUE};
 use crate::outside::{Daemon, Looked};
+use crate::rebuild;
 use crate::scrub::{self, Pace, Scrubbed};
 use crate::storage::{self, Opened};
 use crate::time_source::TimeSource;
@@ -117,14 +118,19 @@ impl Checked {
     }
 }
 
-fn restore_core(checked: &Checked, opened: &Opened, now: &Now) -> anyhow::Result<Core> {
+/// The core as the journal left it; within, what a newer release wrote.
+async fn restore_core(
+    checked: &Checked,
+    opened: &Opened,
+    troubles: &Troubles,
+    now: &Now,
+) -> anyhow::Result<Result<Core, RestoreError>> {
     let found = &opened.restored;
-    if !found.state_damaged.is_empty() {
-        tracing::error!(keys = ?found.state_damaged, "state records are damaged and left out");
-    }
+    let rebuilt = rebuild::damaged(found, opened.journal.as_ref(), troubles, now).await;
     let head = Head { journal: found.journal.clone(), n: found.last_n, hash: found.last_hash };
-    let restored = Restored { head, state: found.state.clone() };
-    Ok(Core::restore(checked.core_config(opened.storage)?, restored, now)?)
+    let keys = rebuilt.iter().map(|(key, _)| key.clone()).collect();
+    let restored = Restored { head, state: found.state.iter().cloned().chain(rebuilt).collect(), rebuilt: keys };
+    Ok(Core::restore(checked.core_config(opened.storage)?, restored, now))
 }
 
 /// Runs the daemon until it is told to stop or cannot go on.
@@ -142,7 +148,10 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let mut time =
         TimeSource::new(config.gateway.trust_clock, opened.restored.last_trusted).context("the bundled time zones")?;
     let now = time.now();
-    let core = restore_core(&checked, &opened, &now)?;
+    let core = match restore_core(&checked, &opened, &troubles, &now).await? {
+        Ok(core) => core,
+        Err(error) => return Ok(storage::does_not_start(&error)),
+    };
     let (link_inputs, link) = mpsc::channel(LINK_QUEUE);
     let (store_events, store) = mpsc::channel(QUEUE);
     let (uplink_inputs, uplink) = mpsc::channel(QUEUE);
@@ -173,9 +182,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let listed = spawn_devices_watch(&checked, &mut adapters, watched, &troubles, &stopped);
 
     let (writer, dead_journal) = storage::writer_or_journal(opened.storage, opened.journal, &store_events);
-    let zone = time.zone();
-    let told = (troubles.clone(), scrubbed);
-    let answers = answers(&checked, &now, reader.clone(), zone, told);
+    let answers = answers(&checked, &now, reader.clone(), time.zone(), (troubles.clone(), scrubbed));
     let mut daemon = Daemon {
         link: link_handle,
         broker,

@@ -14,6 +14,7 @@ mod file_stamp;
 pub mod journal_cli;
 pub mod limits;
 mod outside;
+mod rebuild;
 pub mod scrub;
 mod storage;
 pub mod time_source;

@@ -105,9 +105,9 @@ pub async fn is_back(storage: Storage, mut journal: Option<Journal>, broken: Opt
 const STORAGE_EXIT: u8 = 74;
 
 #[expect(clippy::print_stderr, reason = "the last word to whoever started the daemon by hand")]
-/// Says why the gateway must not run.
-pub fn does_not_start(error: &OpenError) -> ExitCode {
-    tracing::error!(%error, "the gateway does not start");
+/// Says why the gateway must not run: the journal, or what a newer release wrote into it.
+pub fn does_not_start(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(error = %error, "the gateway does not start");
     eprintln!("gateway: {error}");
     ExitCode::Storage(STORAGE_EXIT)
 }

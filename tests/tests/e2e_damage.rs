@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use tests::site::mqtt::Heard;
@@ -78,4 +79,58 @@ async fn a12_with_a_damaged_journal_a_press_still_reaches_the_centre_and_is_ackn
     assert_eq!(ended.code(), Some(75));
     site.gateway.start().await.expect("it is well again");
     button.reconnect().await.expect("it is let in");
+}
+
+/// Changes the state of the stopped gateway by one statement with three values.
+async fn change_state(site: &Site, statement: &str, values: (&str, &str, i64)) {
+    let database = site.gateway.state.join("journal.db");
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.expect("the journal");
+    let query = sqlx::query(statement.to_owned()).bind(values.0.to_owned()).bind(values.1.to_owned()).bind(values.2);
+    let changed = query.execute(&mut connection).await.expect("altered");
+    assert!(changed.rows_affected() > 0);
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("in the file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_alarm_whose_record_is_damaged_is_told_at_once_and_stands_on_the_staff_page_as_before() {
+    let mut site = Site::start(&SiteSettings::default()).await.expect("a site");
+    let mut button = site.button("btn-0001").await.expect("it is let in");
+    button.press("sos").await.expect("acknowledged");
+    site.gateway.wait_delivered(WITHIN).await.expect("it is at the centre");
+    site.gateway.stop(WITHIN).await.expect("it ends");
+    let damage = "UPDATE state SET value = value || ? WHERE key LIKE ? AND sum <> ?";
+    change_state(&site, damage, (" ", "alarm/btn-0001.%", 0)).await;
+
+    site.gateway.start().await.expect("it takes alarms");
+    let told = |status: &Value| status["degraded"][0]["part"] == "journal_rows";
+    let status = site.gateway.wait_status("it tells of the record", WITHIN, told).await.expect("told");
+    let detail = status["degraded"][0]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("alarm/btn-0001.1.1") && detail.contains("taken up again"), "{detail}");
+    let alarms = site.gateway.api.read("/api/v1/alarms").await.expect("the list");
+    let sos = alarms["alarms"].as_array().and_then(|all| all.iter().find(|alarm| alarm["kind"] == "sos"));
+    assert_eq!(sos.map(|sos| &sos["state"]), Some(&json!("accepted")), "{alarms}");
+    let centre = async || site.centre.operator.read("/api/v1/alarms").await;
+    until_is("the centre hears of it", WITHIN, centre, |all| all.to_string().contains("journal_damaged"))
+        .await
+        .expect("a technical alarm");
+    site.gateway.stop(WITHIN).await.expect("it ends");
+    site.gateway.start().await.expect("it starts");
+    let status = site.gateway.api.read("/api/v1/status").await.expect("the status");
+    assert_eq!(status["degraded"], json!([]), "the record was saved anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_release_keeps_ends_the_start_as_a_newer_journal_does() {
+    let mut site = Site::start(&SiteSettings::default()).await.expect("a site");
+    site.gateway.stop(WITHIN).await.expect("it ends");
+    let (key, value) = ("novelty/1", "{}");
+    // As a journal keeps it: the first 8 bytes of SHA-256(key ‖ 0 ‖ value).
+    let digest = Sha256::digest(format!("{key}\0{value}"));
+    let sum = i64::from_be_bytes(digest[..8].try_into().expect("8 bytes"));
+    change_state(&site, "INSERT INTO state (key, value, sum) VALUES (?, ?, ?)", (key, value, sum)).await;
+    site.gateway.launch().expect("it starts");
+    let ended = until("its end", WITHIN, async || site.gateway.ended()).await.expect("it ends");
+    assert_eq!(ended.code(), Some(74));
+    let log = std::fs::read_to_string(site.gateway.log()).expect("its log");
+    assert!(log.contains("novelty/1") && log.contains("install the release that wrote it"), "{log}");
 }

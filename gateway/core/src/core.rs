@@ -103,6 +103,8 @@ pub struct Core {
     pub(crate) sales: Sales,
     pub(crate) lanes: [OutboxLane; OutLane::ALL.len()],
     pub(crate) orders: [OrdersLane; 2],
+    /// Orders about alarms up to here were carried out before some alarms were rebuilt, which is what they are heard again for.
+    pub(crate) heard_before: u64,
     pub(crate) quarantine: BTreeMap<u64, Quarantined>,
     pub(crate) catalogue: CatalogueOrder,
     pub(crate) policies: Policies,

@@ -9,7 +9,9 @@
 
 use protocols::device::{AlarmState, EventReport};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, AlarmStepBody, Epoch, NO_STORAGE_EPOCH, Origin, OwnAlarm, Source, Urgency, kind};
+use protocols::uplink::{
+    AlarmBody, AlarmStepBody, Entry, Epoch, NO_STORAGE_EPOCH, Origin, Outcome, OwnAlarm, Source, Urgency, kind,
+};
 use protocols::version;
 
 use crate::alarms::{Alarm, AlarmStep};
@@ -31,6 +33,8 @@ pub(crate) struct DirectEntry {
     alarm: String,
     entry: String,
     accepted: bool,
+    /// Whether it is the entry that the alarm of its id shows here. Not where another report had that id before.
+    shown: bool,
     says: Says,
 }
 
@@ -156,6 +160,13 @@ impl Core {
                 self.note_success(now);
                 self.direct_accepted(ticket, now);
             }
+            // The centre has raised it beside the alarm that had its number before.
+            Ok(result) if result.outcome == Outcome::Conflict && self.raises_alarm(ticket) => {
+                self.direct_backoff.reset();
+                self.note_success(now);
+                self.direct_accepted(ticket, now);
+                self.show_conflict(ticket, now);
+            }
             Ok(_) => {
                 self.emit(Effect::Count { name: "direct_alarms_refused", label: "centre" });
                 self.give_step_up(ticket);
@@ -212,6 +223,34 @@ impl Core {
         }
     }
 
+    fn raises_alarm(&self, ticket: Ticket) -> bool {
+        self.direct.get(&ticket).is_some_and(|entry| match entry.says {
+            Says::Press { .. } | Says::Own | Says::Unreadable { .. } => true,
+            Says::Step { .. } => false,
+        })
+    }
+
+    /// A press whose number another report had before, so that the alarm of its id is not about it: people here see it under
+    /// an id of its own.
+    fn show_conflict(&mut self, ticket: Ticket, now: &Now) {
+        let Some(entry) = self.direct.get(&ticket).filter(|entry| !entry.shown) else { return };
+        let Says::Press { device, report: (epoch, seq, _), .. } = &entry.says else { return };
+        let (device, press) = (device.clone(), Seq::new(*seq).map(|seq| (*epoch, seq)));
+        let read: Option<(Origin, AlarmBody)> = serde_json::from_str::<Entry>(&entry.entry)
+            .ok()
+            .and_then(|entry| entry.body_as().ok().map(|body| (entry.origin, body)));
+        let Some((about, mut body)) = read else { return };
+        body.detail = Some(format!("number used twice, now for {}", body.kind));
+        body.kind = OwnAlarm::Conflict.word().to_owned();
+        self.emit(Effect::Count { name: "reports_conflicting", label: "device" });
+        let open = self.alarms.open_of(Some(&device), &body.kind).map(str::to_owned);
+        if let Some(alarm) = open.and_then(|id| self.alarms.get_mut(&id)) {
+            return alarm.fold(press, body.urgency, &now.civil);
+        }
+        let Some(origin) = self.origin_without_disk(now) else { return };
+        self.raise_without_disk(&origin, Some(&about), &body, press, Says::Own, now);
+    }
+
     /// A step that the centre does not have is not tried again behind a person's back; false for what is no step.
     fn give_step_up(&mut self, ticket: Ticket) -> bool {
         let Some(Says::Step { reply, .. }) = self.direct.get(&ticket).map(|entry| &entry.says) else { return false };
@@ -235,19 +274,23 @@ impl Core {
         }
         let id = origin.alarm_id();
         let entry = entry_text(origin, kind::ALARM_RAISED, about, now, body);
-        self.send_without_disk(id.clone(), entry, says);
+        let ticket = self.send_without_disk(id.clone(), entry, says);
         if self.alarms.get(&id).is_some() || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
             return;
+        }
+        if let Some(sent) = self.direct.get_mut(&ticket) {
+            sent.shown = true;
         }
         self.alarms.insert(Alarm::new(origin.clone(), 0, body, press, &now.civil));
         self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id, state: AlarmState::Raised });
     }
 
-    fn send_without_disk(&mut self, alarm: String, entry: String, says: Says) {
+    fn send_without_disk(&mut self, alarm: String, entry: String, says: Says) -> Ticket {
         let ticket = Ticket(self.fresh_number());
-        self.direct.insert(ticket, DirectEntry { alarm, entry: entry.clone(), accepted: false, says });
+        self.direct.insert(ticket, DirectEntry { alarm, entry: entry.clone(), accepted: false, shown: false, says });
         self.emit(Effect::UploadDirect { ticket, entry });
+        ticket
     }
 
     /// Whether one more may wait. What the centre has makes room; a later order about it takes its alarm up again.

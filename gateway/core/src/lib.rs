@@ -27,6 +27,7 @@ mod outbox;
 mod parting;
 mod policies;
 mod raising;
+mod rebuild;
 mod refusals;
 mod reports;
 mod restore;
@@ -50,6 +51,7 @@ pub use input::{
     Ticket, UplinkFailure, UplinkInput,
 };
 pub use journal::Head;
+pub use rebuild::{ALARM_KINDS, Rebuild};
 pub use restore::{RestoreError, Restored};
 pub use time::{Mono, Now};
 pub use view::{DeviceView, LaneView, StatusView};

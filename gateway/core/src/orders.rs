@@ -110,6 +110,9 @@ impl Core {
         let mut moved = false;
         if orders.record.stream != page.stream {
             orders.record = OrdersRecord { stream: page.stream.clone(), after: 0 };
+            if lane == Lane::Alarms {
+                self.heard_before = 0;
+            }
             moved = true;
         }
         let mut after = orders.record.after;
@@ -123,6 +126,9 @@ impl Core {
         fresh.sort_by_key(|order| !self.is_about_unknown_alarm(order));
         let mut confirmed = true;
         for order in fresh {
+            if self.is_heard_in_vain(lane, &order) {
+                continue;
+            }
             let taken = self.carry_out(lane, &page.stream, &order, now);
             confirmed &= taken || order.kind != order_kind::CATALOGUE;
         }

@@ -31,6 +31,8 @@ pub struct Restored {
     pub head: Head,
     /// State keys and their JSON values.
     pub state: Vec<(String, String)>,
+    /// Keys of those that were rebuilt from entries, and are damaged where they are kept; see [`Rebuild`](crate::Rebuild).
+    pub rebuilt: Vec<String>,
 }
 
 /// Why the state could not be restored.
@@ -169,6 +171,7 @@ impl Core {
             catalogue: newer(config.catalogue.clone(), parts.catalogue),
             policies: Policies::new(config.policy.clone(), parts.policies, parts.one_policy),
             hotlist: parts.hotlist,
+            heard_before: 0,
             readers: BTreeMap::new(),
             online: false,
             uplink_failure: None,
@@ -186,6 +189,7 @@ impl Core {
             next_number: 0,
             config,
         };
+        core.take_up_rebuilt(&restored.rebuilt);
         core.start(now);
         Ok(core)
     }

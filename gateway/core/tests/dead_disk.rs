@@ -12,6 +12,7 @@ use gateway_core::{
     UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
+use protocols::id::Seq;
 use protocols::uplink::{Lane, Order, OrderPage, Outcome, UploadResult};
 use serde_json::value::RawValue;
 
@@ -327,4 +328,70 @@ fn a_silent_device_is_still_an_alarm() {
     bench.advance(61_000);
     assert!(sent(&bench).iter().any(|(_, entry)| entry.contains("device_silent")));
     assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "device_silent"));
+}
+
+fn conflict(bench: &mut Bench, ticket: Ticket) {
+    let result = Ok(UploadResult { n: None, outcome: Outcome::Conflict, reason: None });
+    bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket, result })));
+}
+
+#[test]
+fn a_press_whose_number_the_centre_knows_with_another_body_is_taken_since_the_centre_has_raised_it() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.connect("btn-0001", 1);
+    bench.take();
+    let token = bench.press(7);
+    let (ticket, _) = sent(&bench).remove(0);
+    conflict(&mut bench, ticket);
+    assert_eq!(code(&bench, token), Some(AckCode::Success));
+    let alarms = bench.core.alarms(false);
+    let sos = alarms.iter().find(|alarm| alarm.kind == "sos").expect("it is shown");
+    assert_eq!(sos.state, AlarmState::Accepted);
+    assert!(alarms.iter().all(|alarm| alarm.kind != "conflict"), "one alarm of one press");
+}
+
+#[test]
+fn a_press_whose_number_another_one_had_here_is_shown_beside_it() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.connect("btn-0001", 1);
+    bench.press(7);
+    let (first, _) = sent(&bench).remove(0);
+    accept(&mut bench, first);
+    bench.take();
+    let token = bench.publish("btn-0001", r#"{"v":1,"epoch":1,"seq":7,"kind":"fall"}"#);
+    let (second, _) = sent(&bench).remove(0);
+    bench.take();
+    conflict(&mut bench, second);
+    assert_eq!(code(&bench, token), Some(AckCode::Success));
+    let alarms = bench.core.alarms(false);
+    let shown = alarms.iter().find(|alarm| alarm.kind == "conflict").expect("people see it");
+    assert_eq!(
+        (shown.device.as_ref(), shown.has_press(1, Seq::new(7).expect("a number"))),
+        (Some(&device("btn-0001")), true)
+    );
+    assert!(shown.detail.as_deref().is_some_and(|detail| detail.contains("fall")), "{shown:?}");
+    let (ticket, entry) = sent(&bench).remove(0);
+    assert!(entry.contains("conflict") && entry.contains("btn-0001"), "{entry}");
+    accept(&mut bench, ticket);
+    assert!(
+        bench.core.alarms(false).iter().any(|alarm| alarm.kind == "conflict" && alarm.state == AlarmState::Accepted)
+    );
+}
+
+#[test]
+fn a_step_whose_number_was_used_before_is_not_taken() {
+    let mut bench = Bench::with(Storage::Dead);
+    bench.press(7);
+    bench.take();
+    bench.input(Input::Desk(DeskInput::StepAlarm {
+        reply: ReplyToken(1),
+        alarm: "btn-0001.1.7".to_owned(),
+        state: AlarmState::Acknowledged,
+        by: "nurse-1".parse().expect("a name"),
+        cause: None,
+    }));
+    let (ticket, _) = sent(&bench).remove(0);
+    conflict(&mut bench, ticket);
+    let refused = Effect::Reply { token: ReplyToken(1), answer: DeskAnswer::Refused(Refusal::StepNotTaken) };
+    assert!(bench.take().contains(&refused));
 }

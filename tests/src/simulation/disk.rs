@@ -36,7 +36,7 @@ impl Disk {
     pub fn restored(&self) -> Restored {
         let (n, hash) = self.rows.last().map_or((0, [0; 32]), |row| (row.n, row.hash));
         let state = self.state.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Restored { head: Head { journal: JOURNAL.to_owned(), n, hash }, state }
+        Restored { head: Head { journal: JOURNAL.to_owned(), n, hash }, state, rebuilt: Vec::new() }
     }
 
     /// The newest reports of a device, at most `limit`.

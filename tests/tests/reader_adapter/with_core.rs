@@ -52,7 +52,11 @@ impl Cashier {
             jitter_seed: 7,
             storage: Storage::Journal,
         };
-        let restored = Restored { head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] }, state: Vec::new() };
+        let restored = Restored {
+            head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] },
+            state: Vec::new(),
+            rebuilt: Vec::new(),
+        };
         let started = Instant::now();
         let core = Core::restore(config, restored, &now(started)).expect("an empty state restores");
         Self { core, started, sales: 0, shown: BTreeMap::new(), debits_allowed: 0 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway_core::{
-    AckToken, CardInput, CatalogueAge, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId, LinkInput,
-    LookUpFailed, Mono, NewestReports, Now, OutLane, ReaderState, ReplyToken, Restored, Row, SessionId, StateChange,
-    Storage, StoreInput, UplinkFailure, UplinkInput, WhenOld,
+    ALARM_KINDS, AckToken, CardInput, CatalogueAge, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId,
+    LinkInput, LookUpFailed, Mono, NewestReports, Now, OutLane, ReaderState, Rebuild, ReplyToken, Restored, Row,
+    SessionId, StateChange, Storage, StoreInput, UplinkFailure, UplinkInput, WhenOld,
 };
 use protocols::card::card_file::{CardFile, IssuerId};
 use protocols::card::date::CardDate;
@@ -84,7 +84,11 @@ impl Bench {
     }
 
     pub fn with(storage: Storage) -> Self {
-        let restored = Restored { head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] }, state: Vec::new() };
+        let restored = Restored {
+            head: Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] },
+            state: Vec::new(),
+            rebuilt: Vec::new(),
+        };
         let config = config(storage);
         let core =
             Core::restore(config.clone(), restored, &now_at(0, Clock::Trusted)).expect("an empty state restores");
@@ -108,12 +112,31 @@ impl Bench {
 
     /// The process dies and starts again from what is durable.
     pub fn restart(self) -> Self {
+        self.restart_with(Vec::new())
+    }
+
+    /// The same, where the records of these keys are damaged and rebuilt.
+    pub fn restart_damaged(mut self, keys: &[&str]) -> Self {
+        let mut rebuild = Rebuild::new(keys.iter().copied());
+        for row in self.rows.iter().filter(|row| ALARM_KINDS.contains(&row.kind.as_str())) {
+            rebuild.take(row.n, &row.bytes);
+        }
+        keys.iter().for_each(|key| drop(self.state.remove(*key)));
+        let now = self.now();
+        self.restart_with(rebuild.finish(&now.civil))
+    }
+
+    fn restart_with(self, rebuilt: Vec<(String, String)>) -> Self {
         let head = self.rows.last().map_or(Head { journal: "j1".to_owned(), n: 0, hash: [0; 32] }, |row| Head {
             journal: "j1".to_owned(),
             n: row.n,
             hash: row.hash,
         });
-        let restored = Restored { head, state: self.state.clone().into_iter().collect() };
+        let restored = Restored {
+            head,
+            state: self.state.clone().into_iter().chain(rebuilt.clone()).collect(),
+            rebuilt: rebuilt.into_iter().map(|(key, _)| key).collect(),
+        };
         let core = Core::restore(self.config.clone(), restored, &self.now()).expect("its own state restores");
         let mut bench = Self { core, waiting: None, effects: Vec::new(), ..self };
         bench.drain();

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use gateway_core::OutLane;
+use gateway_core::{ALARM_KINDS, OutLane};
 use protocols::uplink::{EntryUpload, PrivateRecord};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
-use sqlx::{Row as _, SqlitePool};
+use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
 
 use super::chain::{Fault, Hash, link};
 use super::commit::lane_number;
@@ -126,6 +126,31 @@ impl Reader {
         Ok(found)
     }
 
+    /// Entries about alarms, ascending, from behind a number, `max` of them at most; damaged ones are left out. With the
+    /// number behind which to go on; `None` after the last.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn alarm_entries(&self, after: u64, max: u64) -> Result<AlarmEntries, StoreFailure> {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "SELECT e.n, e.hash, e.bytes, before.hash, NULL, NULL FROM entry e \
+             LEFT JOIN entry before ON before.n = e.n - 1 WHERE e.n > ",
+        );
+        query.push_bind(after.cast_signed()).push(" AND e.kind IN (");
+        let mut kinds = query.separated(", ");
+        for kind in ALARM_KINDS {
+            kinds.push_bind(kind);
+        }
+        query.push(") ORDER BY e.n LIMIT ").push_bind(i64::try_from(max).unwrap_or(i64::MAX));
+        let mut found = AlarmEntries::default();
+        for row in query.build().fetch_all(&self.pool).await? {
+            let n = row.try_get::<i64, _>(0)?.cast_unsigned();
+            found.last = Some(n);
+            found.entries.extend(upload(n, &row)?.ok().map(|entry| (n, entry.entry)));
+        }
+        Ok(found)
+    }
+
     /// One row as it is stored: its hash and its bytes.
     ///
     /// # Errors
@@ -190,6 +215,15 @@ impl Reader {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Entries about alarms, with their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlarmEntries {
+    /// The last number that was looked at; none when there were no more.
+    pub last: Option<u64>,
+    /// Number and text.
+    pub entries: Vec<(u64, String)>,
 }
 
 /// What [`Reader::scrub_state`] looked at.
