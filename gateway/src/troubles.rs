@@ -113,6 +113,14 @@ impl Troubles {
         tracing::error!(part = part.word(), detail, "a part does not work; the gateway goes on without it");
     }
 
+    /// Something about `part` that people have to look at although it works: only the technical alarm of its kind.
+    pub fn tell(&self, part: Part, detail: &str) {
+        tracing::warn!(part = part.word(), detail, "somebody should look at this");
+        if let Some(kind) = part.alarm() {
+            self.lock().news.push(News { kind, detail: format!("{}: {detail}", part.word()) });
+        }
+    }
+
     /// `part` works.
     pub fn end(&self, part: Part) {
         let mut seen = self.lock();

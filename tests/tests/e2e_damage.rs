@@ -82,10 +82,10 @@ async fn a12_with_a_damaged_journal_a_press_still_reaches_the_centre_and_is_ackn
 }
 
 /// Changes the state of the stopped gateway by one statement with three values.
-async fn change_state(site: &Site, statement: &str, values: (&str, &str, i64)) {
+async fn change_state(site: &Site, statement: &'static str, values: (&str, &str, i64)) {
     let database = site.gateway.state.join("journal.db");
     let mut connection = SqliteConnectOptions::new().filename(database).connect().await.expect("the journal");
-    let query = sqlx::query(statement.to_owned()).bind(values.0.to_owned()).bind(values.1.to_owned()).bind(values.2);
+    let query = sqlx::query(statement).bind(values.0.to_owned()).bind(values.1.to_owned()).bind(values.2);
     let changed = query.execute(&mut connection).await.expect("altered");
     assert!(changed.rows_affected() > 0);
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("in the file");
@@ -107,7 +107,7 @@ async fn an_open_alarm_whose_record_is_damaged_is_told_at_once_and_stands_on_the
     let detail = status["degraded"][0]["detail"].as_str().unwrap_or_default();
     assert!(detail.contains("alarm/btn-0001.1.1") && detail.contains("taken up again"), "{detail}");
     let alarms = site.gateway.api.read("/api/v1/alarms").await.expect("the list");
-    let sos = alarms["alarms"].as_array().and_then(|all| all.iter().find(|alarm| alarm["kind"] == "sos"));
+    let sos = alarms.as_array().and_then(|all| all.iter().find(|alarm| alarm["kind"] == "sos"));
     assert_eq!(sos.map(|sos| &sos["state"]), Some(&json!("accepted")), "{alarms}");
     let centre = async || site.centre.operator.read("/api/v1/alarms").await;
     until_is("the centre hears of it", WITHIN, centre, |all| all.to_string().contains("journal_damaged"))

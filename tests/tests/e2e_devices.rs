@@ -48,3 +48,15 @@ async fn a_devices_file_with_a_mistake_changes_nothing_and_is_told() {
     let well = |status: &serde_json::Value| status["degraded"].as_array().is_some_and(Vec::is_empty);
     site.gateway.wait_status("all is well", WITHIN, well).await.expect("it is noticed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_devices_file_that_is_emptied_cuts_nobody_and_is_told() {
+    let site = Site::start(&SiteSettings::default()).await.expect("a site");
+    let mut button = site.button("btn-0001").await.expect("it is let in");
+    let path = site.directory().join("devices.toml");
+    std::fs::write(&path, "").expect("emptied");
+    let told = |status: &serde_json::Value| status["degraded"][0]["part"] == "devices_file";
+    site.gateway.wait_status("the mistake is shown", WITHIN, told).await.expect("it is noticed");
+    button.press("sos").await.expect("its connection stands");
+    site.button("btn-0001").await.expect("and it is let in anew");
+}
