@@ -348,6 +348,21 @@ fn presses_that_the_centre_got_after_it_had_resolved_do_not_end_with_their_alarm
 }
 
 #[test]
+fn presses_that_were_only_counted_part_with_the_entry_before_them() {
+    let mut bench = pressed_again();
+    for seq in 4..=9 {
+        bench.press(seq);
+    }
+    bench.settle();
+    order(&mut bench, 0, &[(2, "accepted")]);
+    order(&mut bench, 1, &[(1, "resolved")]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.2".to_owned(), AlarmState::Accepted)]);
+    assert_eq!(bench.core.alarms(false)[0].presses, 8);
+    let told: u64 = bodies(&bench, "alarm.repeated").iter().map(|body| body["folded"].as_u64().unwrap_or(1)).sum();
+    assert_eq!(told, 8);
+}
+
+#[test]
 fn an_alarm_that_parted_ends_whole_by_the_order_about_itself_before_the_centre_answered_about_its_press() {
     let mut bench = pressed_again();
     order(&mut bench, 0, &[(1, "resolved")]);
