@@ -10,11 +10,7 @@ pub const CONFIG_DEFAULT: &str = "/etc/chongyang/gateway.toml";
 
 /// The care centre's gateway: emergency buttons over MQTT, citizen cards over PC/SC, everything to the city's centre.
 #[derive(Debug, Parser)]
-#[command(
-    name = "gateway",
-    version,
-    about = "The care centre's gateway: emergency buttons over MQTT, citizen cards over PC/SC, everything to the city's centre"
-)]
+#[command(name = "gateway", version)]
 pub struct Cli {
     /// How much is logged: error, warn, info, debug, or a filter such as `info,gateway::adapter::uplink=debug`
     #[arg(long, global = true, default_value = "info")]

@@ -1,5 +1,5 @@
-//! Follows the devices file while the gateway runs: who is added may log in and is listened to at the broker, whoever is taken out or got another secret is
-//! cut off at once.
+//! Follows the devices file while the gateway runs: who is added may log in and is listened to at the broker; who got another
+//! secret is cut off at once, and who is taken out when the file says so twice.
 //!
 //! ```text
 //! changed ─┬ a mistake ──────────────────────────────────────> the last good one stays, people are told
@@ -26,15 +26,11 @@ use crate::adapter::broker::BrokerHandle;
 use crate::adapter::device_link::DeviceLinkHandle;
 use crate::devices_file::{Device, DeviceDirectory, DevicesFileError, load};
 use crate::file_stamp::FileStamp;
+use crate::limits::{REMOVED_NAMED_MAX, REMOVED_TOLD_FROM};
 use crate::troubles::{Part, Troubles};
 
 /// How often the file is looked at: one `stat`. A stolen device is out twice this long after it was removed.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// From how many devices that go at once people hear of them.
-const REMOVED_TOLD_FROM: usize = 2;
-/// How many of them are named.
-const REMOVED_NAMED_MAX: usize = 10;
 
 /// Every device of the file, each with the milliseconds after which it counts as silent.
 pub type Listed = Vec<(DeviceId, u64)>;

@@ -24,3 +24,11 @@ pub const OLDEST_BYTES_MAX: usize = 64 * 1024;
 pub const CONFIG_LEN_MAX: u64 = 1024 * 1024;
 /// Longest line in which a PIN is read, bytes.
 pub const PIN_BYTES_MAX: u64 = 64;
+/// Damaged state records that are named to people; more say nothing new.
+pub const KEYS_TOLD_MAX: usize = 5;
+/// Entries in one read while damaged records are rebuilt: half a megabyte.
+pub const REBUILD_READ_MAX: u64 = 1_000;
+/// From how many devices that leave the devices file at once people hear of them: one is everyday work.
+pub const REMOVED_TOLD_FROM: usize = 2;
+/// How many of them are named.
+pub const REMOVED_NAMED_MAX: usize = 10;

@@ -5,12 +5,8 @@
 use gateway_core::{Now, Rebuild};
 
 use crate::adapter::store::{Journal, Reader, Restored, StoreFailure};
+use crate::limits::{KEYS_TOLD_MAX, REBUILD_READ_MAX};
 use crate::troubles::{Part, Troubles};
-
-/// Keys that are named to people; more say nothing new.
-const KEYS_TOLD_MAX: usize = 5;
-/// Entries in one read: half a megabyte.
-const READ_MAX: u64 = 1_000;
 
 /// Tells of damaged state records, and gives those that could be rebuilt.
 pub async fn damaged(
@@ -43,7 +39,7 @@ async fn rebuilt(reader: &Reader, mut rebuild: Rebuild, now: &Now) -> Result<Vec
     }
     let mut after = Some(0);
     while let Some(from) = after {
-        let read = reader.alarm_entries(from, READ_MAX).await?;
+        let read = reader.alarm_entries(from, REBUILD_READ_MAX).await?;
         read.entries.iter().for_each(|(n, text)| rebuild.take(*n, text));
         after = read.last;
     }

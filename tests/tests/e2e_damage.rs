@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions};
+use sqlx::{ConnectOptions, Sqlite};
 use tests::site::mqtt::Heard;
 use tests::site::records::Records;
 use tests::site::wait::{until, until_is};
@@ -15,14 +16,17 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// A press that is not acknowledged in this time waits for something.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// Flips a byte of the first stored alarm.
+/// Flips a byte of each stored alarm of a stopped gateway.
 async fn flip_a_byte(site: &Site) {
+    let flip = "UPDATE entry SET bytes = replace(bytes, 'sos', 'soS') WHERE kind = 'alarm.raised'";
+    alter(site, sqlx::query(flip)).await;
+}
+
+/// Changes the journal of a stopped gateway.
+async fn alter(site: &Site, query: Query<'_, Sqlite, SqliteArguments>) {
     let database = site.gateway.state.join("journal.db");
     let mut connection = SqliteConnectOptions::new().filename(database).connect().await.expect("the journal");
-    let changed = sqlx::query("UPDATE entry SET bytes = replace(bytes, 'sos', 'soS') WHERE kind = 'alarm.raised'")
-        .execute(&mut connection)
-        .await
-        .expect("altered");
+    let changed = query.execute(&mut connection).await.expect("altered");
     assert!(changed.rows_affected() > 0);
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("in the file");
 }
@@ -83,12 +87,7 @@ async fn a12_with_a_damaged_journal_a_press_still_reaches_the_centre_and_is_ackn
 
 /// Changes the state of the stopped gateway by one statement with three values.
 async fn change_state(site: &Site, statement: &'static str, values: (&str, &str, i64)) {
-    let database = site.gateway.state.join("journal.db");
-    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.expect("the journal");
-    let query = sqlx::query(statement).bind(values.0.to_owned()).bind(values.1.to_owned()).bind(values.2);
-    let changed = query.execute(&mut connection).await.expect("altered");
-    assert!(changed.rows_affected() > 0);
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("in the file");
+    alter(site, sqlx::query(statement).bind(values.0.to_owned()).bind(values.1.to_owned()).bind(values.2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -644,8 +644,8 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
     Ok(())
 }
 
-/// Orders a step at a gateway, with what the alarm is, since the gateway may not know it. The end of an alarm names the presses that it ended with: an answer about them may be lost,
-/// and the gateway would take them for alarms of their own.
+/// Orders a step at a gateway, with what the alarm is, since the gateway may not know it. The end of an alarm names the
+/// presses that it ended with: an answer about them may be lost, and the gateway would take them for alarms of their own.
 async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
     let alarm = sqlx::query("SELECT kind, urgency FROM alarms WHERE origin = $1 AND variant = 0")
         .bind(order.alarm.to_string())
@@ -654,7 +654,8 @@ async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Re
     if let Some(alarm) = alarm {
         order.kind = Some(alarm.try_get(0)?);
         let urgency: String = alarm.try_get(1)?;
-        order.urgency = serde_json::from_value(json!(urgency)).ok();
+        let urgency = serde_json::from_value(json!(urgency)).map_err(|_| StoreError::Row { table: "alarms" })?;
+        order.urgency = Some(urgency);
     }
     if order.state == AlarmState::Resolved {
         let entries: Vec<String> = sqlx::query_scalar(

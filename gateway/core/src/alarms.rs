@@ -276,18 +276,20 @@ impl Alarm {
         self.unrecorded_seqs.len() < REPEATS_RANGES_MAX
     }
 
-    /// Goes on from what was known of it by the centre's word alone; gives its state.
-    pub(crate) fn go_on_from(&mut self, known: Self) -> AlarmState {
-        self.state = known.state;
-        self.told = known.told;
-        self.cancelled = known.cancelled;
-        self.history = known.history;
-        self.urgency = self.urgency.max(known.urgency);
-        self.presses = known.presses;
-        (self.epoch, self.seqs, self.other_epochs) = (known.epoch, known.seqs, known.other_epochs);
-        (self.on_their_way, self.counted) = (known.on_their_way, known.counted);
-        (self.unrecorded, self.unrecorded_seqs) = (known.unrecorded, known.unrecorded_seqs);
-        self.state
+    /// Its first entry, with all that was known of the alarm by the centre's word alone.
+    pub(crate) fn go_on_from(self, known: Self) -> Self {
+        Self {
+            n: self.n,
+            kind: self.kind,
+            urgency: self.urgency.max(known.urgency),
+            press_n: self.press_n,
+            press_lane: self.press_lane,
+            opened_at: self.opened_at,
+            late_by_ms: self.late_by_ms,
+            undated: self.undated,
+            detail: self.detail,
+            ..known
+        }
     }
 
     /// Whether a press is among the newest ones of this alarm.

@@ -12,7 +12,6 @@ use protocols::id::{DeviceId, Seq};
 use protocols::uplink::{
     AlarmBody, AlarmStepBody, Entry, Epoch, NO_STORAGE_EPOCH, Origin, Outcome, OwnAlarm, Source, Urgency, kind,
 };
-use protocols::version;
 
 use crate::alarms::{Alarm, AlarmStep};
 use crate::core::{Core, Held};
@@ -22,7 +21,7 @@ use crate::journal::{entry_text, fingerprint};
 use crate::limits::{
     ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX, DIRECT_UNREADABLE_MAX, UNREADABLE_ACKS_MAX,
 };
-use crate::reports::alarm_body;
+use crate::reports::{alarm_body, readable};
 use crate::time::Now;
 use crate::timers::Timer;
 
@@ -325,10 +324,6 @@ fn keep_waiting(acks: &mut Vec<AckToken>, token: AckToken, at_most: usize) {
         acks.remove(0);
     }
     acks.push(token);
-}
-
-fn readable(payload: &[u8]) -> Option<EventReport> {
-    serde_json::from_slice(payload).ok().filter(|report: &EventReport| version::is_supported(report.v))
 }
 
 /// The alarm that a report raises, if it raises one. Any other is not acknowledged, so its device keeps it.

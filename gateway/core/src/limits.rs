@@ -23,8 +23,8 @@ pub const REFUSED_IN_A_ROW_MAX: u32 = 3;
 pub const REFUSED_KEPT_MAX: usize = 64;
 /// Presses that an open alarm keeps by number; older ones stay in the journal.
 pub const ALARM_PRESSES_MAX: usize = 32;
-/// Entries about further presses that an alarm keeps although the centre has them: more than one device gets in a minute, which is
-/// longer than an order of the centre is under way while its answers come.
+/// Entries about further presses that an alarm keeps although the centre has them: more than one device gets in a minute,
+/// which is longer than an order of the centre is under way while its answers come.
 pub const DELIVERED_PRESSES_KEPT: usize = 8;
 /// Epochs besides its first of which an open alarm keeps presses: a device is provisioned anew once in years.
 pub const ALARM_EPOCHS_MAX: usize = 4;

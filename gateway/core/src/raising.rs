@@ -2,7 +2,6 @@
 //!
 //! **Invariant:** a press on an open alarm is never dropped: it has an entry of its own, or is counted with the alarm.
 
-use protocols::device::AlarmState;
 use protocols::id::{DeviceId, Seq};
 use protocols::uplink::{AlarmBody, Origin, OwnAlarm, OwnAlarmBody, Urgency, kind};
 
@@ -43,9 +42,10 @@ impl Core {
         if let (Some(boot), Some(up_ms)) = (body.alarm.boot, body.alarm.up_ms) {
             alarm.undated = Some(Undated { boot, up_ms, recorded: now.mono });
         }
-        let (id, state) = (alarm.id.clone(), AlarmState::Raised);
-        let known = self.alarms.take_without_entry(&id);
-        let state = known.map_or(state, |known| alarm.go_on_from(known));
+        if let Some(known) = self.alarms.take_without_entry(&alarm.id) {
+            alarm = alarm.go_on_from(known);
+        }
+        let (id, state) = (alarm.id.clone(), alarm.state);
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
         self.date_alarm(&id, now);

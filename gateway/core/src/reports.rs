@@ -136,10 +136,7 @@ impl Core {
     }
 
     fn take_event_with_marks(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
-        let report = match serde_json::from_slice::<EventReport>(&payload) {
-            Ok(report) if version::is_supported(report.v) => report,
-            Ok(_) | Err(_) => return self.take_unreadable(&device, ack, &payload, now),
-        };
+        let Some(report) = readable(&payload) else { return self.take_unreadable(&device, ack, &payload, now) };
         let body = fingerprint(&payload);
         let key = (device.clone(), report.epoch, report.seq.get());
         let known = match self.old_reports.get(&key).or_else(|| self.counted_before.get(&key)) {
@@ -352,6 +349,11 @@ impl Core {
             Ok(_) | Err(_) => self.take_unreadable(id, ack, payload, now),
         }
     }
+}
+
+/// A report of a version that this release reads.
+pub(crate) fn readable(payload: &[u8]) -> Option<EventReport> {
+    serde_json::from_slice(payload).ok().filter(|report: &EventReport| version::is_supported(report.v))
 }
 
 /// The body of an alarm that a report raises.

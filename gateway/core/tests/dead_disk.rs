@@ -54,9 +54,15 @@ fn polls(effects: &[Effect]) -> Vec<(Lane, String, u64)> {
 }
 
 fn order(k: u64, seq: u64, state: &str) -> Order {
+    order_about(None, k, seq, state)
+}
+
+/// An order that may say what kind of alarm it is about.
+fn order_about(kind: Option<&str>, k: u64, seq: u64, state: &str) -> Order {
     let alarm = serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
     let body = serde_json::json!({
         "alarm": alarm, "state": state, "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": "fall",
+        "kind": kind, "urgency": kind.map(|_| "emergency"),
     });
     Order { k, kind: "alarm.state".to_owned(), body: RawValue::from_string(body.to_string()).expect("JSON") }
 }
@@ -126,10 +132,7 @@ fn the_states_of_an_alarm_without_an_entry_reach_its_device() {
 #[test]
 fn an_alarm_that_only_the_centre_knows_is_shown_as_what_the_centre_says_it_is() {
     let mut bench = Bench::new();
-    let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": 7}, "state": "acknowledged",
-        "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": null, "kind": "fall", "urgency": "emergency"});
-    let body = serde_json::value::RawValue::from_string(body.to_string()).expect("JSON");
-    orders(&mut bench, vec![Order { k: 1, kind: "alarm.state".to_owned(), body }]);
+    orders(&mut bench, vec![order_about(Some("fall"), 1, 7, "acknowledged")]);
     bench.settle();
     let alarms = bench.core.alarms(false);
     let shown = alarms.iter().find(|alarm| alarm.id == "btn-0001.1.7").expect("it is taken up");
@@ -139,10 +142,7 @@ fn an_alarm_that_only_the_centre_knows_is_shown_as_what_the_centre_says_it_is() 
 #[test]
 fn an_alarm_that_the_centre_spoke_of_first_keeps_its_state_when_its_press_is_recorded() {
     let mut bench = Bench::new();
-    let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": 7}, "state": "dispatched",
-        "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": null, "kind": "sos", "urgency": "emergency"});
-    let body = serde_json::value::RawValue::from_string(body.to_string()).expect("JSON");
-    orders(&mut bench, vec![Order { k: 1, kind: "alarm.state".to_owned(), body }]);
+    orders(&mut bench, vec![order_about(Some("sos"), 1, 7, "dispatched")]);
     bench.settle();
     let token = bench.press(7);
     bench.settle();

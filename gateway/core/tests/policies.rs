@@ -5,8 +5,8 @@
 mod bench;
 
 use bench::Bench;
-use gateway_core::{DeskAnswer, DeskInput, Effect, Input, Refusal, ReplyToken, UplinkInput, limits};
-use protocols::uplink::{Clock, Lane, Order, OrderPage, OrderVerdict, Tender};
+use gateway_core::{Input, Refusal, UplinkInput, limits};
+use protocols::uplink::{Clock, Lane, Order, OrderPage, OrderVerdict};
 use serde_json::value::RawValue;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -38,26 +38,6 @@ fn result_of(entry: &str) -> (OrderVerdict, Option<String>) {
     (body.verdict, body.reason)
 }
 
-fn lunch(bench: &mut Bench) -> Result<(), Refusal> {
-    let key = format!("k{}-{}", bench.ms, bench.rows.len());
-    let reply: ReplyToken = bench.start_sale(&key, Tender::Purse, &[("meal-lunch", 1)]);
-    bench.settle();
-    let answer = bench.take().into_iter().find_map(|effect| match effect {
-        Effect::Reply { token, answer } if token == reply => Some(answer),
-        _ => None,
-    });
-    match answer.expect("an answer") {
-        DeskAnswer::Sale(view) => {
-            bench.input(Input::Desk(DeskInput::CancelSale { reply: ReplyToken(990), sale: view.id }));
-            bench.settle();
-            bench.take();
-            Ok(())
-        }
-        DeskAnswer::Refused(refusal) => Err(refusal),
-        DeskAnswer::Alarm { .. } => panic!("a sale was asked for"),
-    }
-}
-
 fn holds(bench: &Bench) -> (u32, String) {
     let policy = bench.core.policy(&bench.now());
     (policy.version, policy.from.clone())
@@ -74,12 +54,12 @@ fn a_cap_for_tomorrow_refuses_nothing_today_and_does_from_midnight_on_without_a_
     let mut bench = equipped();
     let results = ordered(&mut bench, vec![policy(1, 2, "2026-11-25", LUNCH - 1)]);
     assert_eq!(results, [(OrderVerdict::Done, None)]);
-    assert_eq!(lunch(&mut bench), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     bench.advance(14 * HOUR_MS + HOUR_MS / 2 - 1);
     assert!(bench.now().civil.starts_with("2026-11-24T23:59:59.999"));
-    assert_eq!(lunch(&mut bench), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     bench.advance(1);
-    assert_eq!(lunch(&mut bench), Err(Refusal::AmountTooHigh));
+    assert_eq!(bench.try_lunch(), Err(Refusal::AmountTooHigh));
     assert_eq!(holds(&bench), (2, "2026-11-25".to_owned()));
 }
 
@@ -90,11 +70,11 @@ fn rules_that_wait_and_rules_that_hold_survive_a_restart() {
     let mut bench = bench.restart();
     bench.equip();
     assert_eq!(holds(&bench), (2, "2026-11-24".to_owned()));
-    assert_eq!(lunch(&mut bench), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     bench.advance(DAY_MS);
     let mut bench = bench.restart();
     bench.equip();
-    assert_eq!(lunch(&mut bench), Err(Refusal::AmountTooHigh));
+    assert_eq!(bench.try_lunch(), Err(Refusal::AmountTooHigh));
     bench.advance(DAY_MS);
     bench.settle();
     let bench = bench.restart();
@@ -148,7 +128,7 @@ fn of_rules_for_one_day_the_highest_version_holds_and_a_lower_one_is_stale() {
     let again = ordered(&mut bench, vec![policy(3, 2, "2026-11-25", LUNCH - 1), policy(4, 3, "2026-11-25", LUNCH)]);
     assert_eq!(again, [(OrderVerdict::Stale, None), (OrderVerdict::Stale, None)]);
     bench.advance(DAY_MS);
-    assert_eq!(lunch(&mut bench), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
 }
 
 #[test]
@@ -158,7 +138,7 @@ fn a_day_that_is_none_is_refused() {
         let results = ordered(&mut bench, vec![policy(k, 2, from, 1)]);
         assert_eq!(results, [(OrderVerdict::Refused, Some("unreadable".to_owned()))], "{from}");
     }
-    assert_eq!(lunch(&mut bench), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
 }
 
 #[test]
@@ -221,7 +201,7 @@ fn no_more_rules_wait_than_the_bound_and_a_further_one_is_refused_by_name() {
     assert_eq!(more, [(OrderVerdict::Refused, Some("too_many_policies".to_owned()))]);
     let others = vec![policy(max + 2, 901, "2027-01-02", 2), policy(max + 3, 902, "2026-11-24", LUNCH - 1)];
     assert_eq!(ordered(&mut bench, others), [(OrderVerdict::Done, None), (OrderVerdict::Done, None)]);
-    assert_eq!(lunch(&mut bench), Err(Refusal::AmountTooHigh), "what holds now always finds its place");
+    assert_eq!(bench.try_lunch(), Err(Refusal::AmountTooHigh), "what holds now always finds its place");
 }
 
 #[test]
@@ -232,7 +212,7 @@ fn the_policy_that_an_older_release_kept_still_holds() {
     let mut bench = bench.restart();
     bench.equip();
     assert_eq!(holds(&bench).0, 7);
-    assert_eq!(lunch(&mut bench), Err(Refusal::AmountTooHigh));
+    assert_eq!(bench.try_lunch(), Err(Refusal::AmountTooHigh));
     ordered(&mut bench, vec![policy(1, 8, "2026-11-02", LUNCH)]);
     assert!(!bench.state.contains_key("policy"), "{:?}", bench.state);
     assert_eq!(holds(&bench.restart()).0, 8);

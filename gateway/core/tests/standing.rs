@@ -6,11 +6,9 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{
-    CatalogueAge, DeskAnswer, Effect, Input, LinkInput, Refusal, ReplyToken, UplinkFailure, UplinkInput, WhenOld,
-};
+use gateway_core::{CatalogueAge, Input, LinkInput, Refusal, UplinkFailure, UplinkInput, WhenOld};
 use protocols::device::AlarmState;
-use protocols::uplink::{Lane, Order, OrderPage, Tender};
+use protocols::uplink::{Lane, Order, OrderPage};
 use serde_json::value::RawValue;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -25,24 +23,6 @@ fn polled(bench: &mut Bench, lane: Lane, orders: Vec<Order>) {
 fn refused(bench: &mut Bench, failure: UplinkFailure) {
     bench.input(Input::Uplink(UplinkInput::Orders { lane: Lane::Alarms, result: Err(failure) }));
     bench.settle();
-}
-
-fn sale(bench: &mut Bench, key: &str) -> Result<(), Refusal> {
-    let reply: ReplyToken = bench.start_sale(key, Tender::Purse, &[("meal-lunch", 1)]);
-    bench.settle();
-    let answer = bench.take().into_iter().find_map(|effect| match effect {
-        Effect::Reply { token, answer } if token == reply => Some(answer),
-        _ => None,
-    });
-    match answer.expect("an answer") {
-        DeskAnswer::Sale(view) => {
-            bench.input(Input::Desk(gateway_core::DeskInput::CancelSale { reply: ReplyToken(990), sale: view.id }));
-            bench.settle();
-            Ok(())
-        }
-        DeskAnswer::Refused(refusal) => Err(refusal),
-        DeskAnswer::Alarm { .. } => panic!("no alarm was asked about"),
-    }
 }
 
 fn standing(bench: &Bench, kind: &str) -> Vec<AlarmState> {
@@ -67,16 +47,16 @@ fn g7_prices_that_nobody_confirmed_for_too_long_close_sales_until_the_centre_is_
     bench.equip();
     polled(&mut bench, Lane::Other, Vec::new());
     let mut bench = days(bench, 29);
-    assert_eq!(sale(&mut bench, "k1"), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     assert_eq!(standing(&bench, "catalogue_old"), []);
     let mut bench = days(bench, 2);
-    assert_eq!(sale(&mut bench, "k2"), Err(Refusal::CatalogueOld));
+    assert_eq!(bench.try_lunch(), Err(Refusal::CatalogueOld));
     assert!(bench.core.status().closed_by_age);
     assert_eq!(standing(&bench, "catalogue_old"), [AlarmState::Raised], "recorded, once");
     polled(&mut bench, Lane::Alarms, Vec::new());
-    assert_eq!(sale(&mut bench, "k3"), Err(Refusal::CatalogueOld), "the other lane says nothing of prices");
+    assert_eq!(bench.try_lunch(), Err(Refusal::CatalogueOld), "the other lane says nothing of prices");
     polled(&mut bench, Lane::Other, Vec::new());
-    assert_eq!(sale(&mut bench, "k4"), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     assert_eq!(standing(&bench, "catalogue_old"), [AlarmState::Resolved]);
     assert!(!bench.core.status().closed_by_age);
 }
@@ -86,12 +66,12 @@ fn g7_by_policy_old_prices_stay_in_force_with_a_standing_note() {
     let mut bench = Bench::new();
     bench.config.catalogue_age = CatalogueAge { days_max: 7, when_old: WhenOld::Sell };
     let mut bench = days(bench.restart(), 8);
-    assert_eq!(sale(&mut bench, "k1"), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
     assert_eq!(standing(&bench, "catalogue_old"), [AlarmState::Raised]);
     bench.config.catalogue_age.days_max = 0;
     let mut bench = days(bench.restart(), 100);
     bench.equip();
-    assert_eq!(sale(&mut bench, "k2"), Ok(()));
+    assert_eq!(bench.try_lunch(), Ok(()));
 }
 
 #[test]
@@ -100,7 +80,7 @@ fn g7_a_catalogue_that_could_not_be_read_confirms_nothing() {
     let mut bench = days(bench, 31);
     let body = RawValue::from_string(r#"{"version":"new"}"#.to_owned()).expect("JSON");
     polled(&mut bench, Lane::Other, vec![Order { k: 1, kind: "catalogue".to_owned(), body }]);
-    assert_eq!(sale(&mut bench, "k1"), Err(Refusal::CatalogueOld));
+    assert_eq!(bench.try_lunch(), Err(Refusal::CatalogueOld));
 }
 
 #[test]

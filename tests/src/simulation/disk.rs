@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::{Group, Head, NewestReports, OutLane, Restored, Row, StateChange};
-use protocols::id::DeviceId;
+use gateway_core::{Alarm, Group, Head, NewestReports, OutLane, Restored, Row, StateChange};
+use protocols::id::{DeviceId, Seq};
 
 /// The journal's id in every run.
 const JOURNAL: &str = "simulated";
@@ -72,7 +72,19 @@ impl Disk {
 
     /// An alarm as it is kept, by its id.
     #[must_use]
-    pub fn alarm(&self, id: &str) -> Option<gateway_core::Alarm> {
+    pub fn alarm(&self, id: &str) -> Option<Alarm> {
         serde_json::from_str(self.state.get(&format!("alarm/{id}"))?).ok()
+    }
+
+    /// All alarms that are kept.
+    pub fn alarms(&self) -> impl Iterator<Item = Alarm> {
+        let kept = self.state.iter().filter(|(key, _)| key.starts_with("alarm/"));
+        kept.filter_map(|(_, value)| serde_json::from_str(value).ok())
+    }
+
+    /// The kept alarms that have a press of a device.
+    pub fn alarms_with(&self, device: &str, epoch: u32, seq: u64) -> impl Iterator<Item = Alarm> {
+        let has = move |alarm: &Alarm| Seq::new(seq).is_some_and(|seq| alarm.has_press(epoch, seq));
+        self.alarms().filter(move |alarm| alarm.device.as_ref().is_some_and(|of| of.as_str() == device) && has(alarm))
     }
 }

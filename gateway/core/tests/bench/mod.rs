@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gateway_core::{
-    ALARM_KINDS, AckToken, CardInput, CatalogueAge, Core, CoreConfig, DeskInput, Effect, Group, Head, Input, LinkId,
-    LinkInput, LookUpFailed, Mono, NewestReports, Now, OutLane, ReaderState, Rebuild, ReplyToken, Restored, Row,
-    SessionId, StateChange, Storage, StoreInput, UplinkFailure, UplinkInput, WhenOld,
+    ALARM_KINDS, AckToken, CardInput, CatalogueAge, Core, CoreConfig, DeskAnswer, DeskInput, Effect, Group, Head,
+    Input, LinkId, LinkInput, LookUpFailed, Mono, NewestReports, Now, OutLane, ReaderState, Rebuild, Refusal,
+    ReplyToken, Restored, Row, SessionId, StateChange, Storage, StoreInput, UplinkFailure, UplinkInput, WhenOld,
 };
 use protocols::card::card_file::{CardFile, IssuerId};
 use protocols::card::date::CardDate;
@@ -284,6 +284,27 @@ impl Bench {
         self.input(Input::Card(CardInput::Reader { reader: reader(), state: ReaderState::Empty }));
         self.settle();
         self.take();
+    }
+
+    /// Somebody chooses lunch and takes it back; or why lunch is not sold.
+    pub fn try_lunch(&mut self) -> Result<(), Refusal> {
+        let key = format!("k{}-{}", self.ms, self.rows.len());
+        let reply = self.start_sale(&key, Tender::Purse, &[("meal-lunch", 1)]);
+        self.settle();
+        let answer = self.take().into_iter().find_map(|effect| match effect {
+            Effect::Reply { token, answer } if token == reply => Some(answer),
+            _ => None,
+        });
+        match answer.expect("an answer") {
+            DeskAnswer::Sale(view) => {
+                self.input(Input::Desk(DeskInput::CancelSale { reply: ReplyToken(990), sale: view.id }));
+                self.settle();
+                self.take();
+                Ok(())
+            }
+            DeskAnswer::Refused(refusal) => Err(refusal),
+            DeskAnswer::Alarm { .. } => panic!("a sale was asked for"),
+        }
     }
 
     pub fn start_sale(&mut self, key: &str, tender: Tender, items: &[(&str, u32)]) -> ReplyToken {

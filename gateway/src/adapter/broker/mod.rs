@@ -115,8 +115,8 @@ impl Broker {
         BrokerHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Stays connected until `shutdown` is ready, and tells `troubles` while it is not for long; then it takes nothing more, passes on the acknowledgements that are
-    /// still under way for at most a few seconds, and says goodbye.
+    /// Stays connected until `shutdown` is ready, and tells `troubles` while it is not for long; then it takes nothing more,
+    /// passes on the acknowledgements that are still under way for at most a few seconds, and says goodbye.
     pub async fn run(mut self, troubles: Troubles, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let mut failures = 0_u32;

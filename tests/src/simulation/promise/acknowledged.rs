@@ -13,21 +13,10 @@ pub fn now(disk: &Disk, beside: Option<&Centre>, device: &str, epoch: u32, seq: 
     let origin = format!("{source}/{epoch}/{seq}");
     let recorded =
         disk.find(&source, &epoch.to_string(), seq).is_some() || beside.is_some_and(|centre| centre.has(&origin));
-    if !recorded && !is_counted(disk, device, epoch, seq) {
+    // A press that came too fast for an entry of its own is kept with its alarm.
+    if !recorded && disk.alarms_with(device, epoch, seq).next().is_none() {
         findings.note(NAME, &format!("{device}/{epoch}/{seq} is acknowledged and not on the disk"));
     }
-}
-
-/// A press that came too fast for an entry of its own is kept with its alarm.
-fn is_counted(disk: &Disk, device: &str, epoch: u32, seq: u64) -> bool {
-    disk.state
-        .range("alarm/".to_owned()..)
-        .take_while(|(key, _)| key.starts_with("alarm/"))
-        .filter_map(|(_, value)| serde_json::from_str::<gateway_core::Alarm>(value).ok())
-        .filter(|alarm| alarm.device.as_ref().is_some_and(|of| of.as_str() == device))
-        .any(|alarm| {
-            alarm.presses_by_epoch().any(|(of, seqs)| of == epoch && seqs.iter().any(|pressed| pressed.get() == seq))
-        })
 }
 
 /// At rest: everything that a button was told to forget is at the centre.

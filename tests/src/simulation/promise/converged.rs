@@ -1,7 +1,5 @@
 //! At rest every gateway knows of each alarm the highest step that anybody took, and every step is at the centre.
 
-use gateway_core::Alarm;
-
 use super::Findings;
 use crate::simulation::centre::Centre;
 use crate::simulation::disk::Disk;
@@ -10,8 +8,7 @@ const NAME: &str = "the state is the highest step known";
 
 /// At rest.
 pub fn at_rest(gateway: usize, disk: &Disk, centre: &Centre, findings: &mut Findings) {
-    let alarms = disk.state.iter().filter(|(key, _)| key.starts_with("alarm/"));
-    for alarm in alarms.filter_map(|(_, value)| serde_json::from_str::<Alarm>(value).ok()) {
+    for alarm in disk.alarms() {
         let origin = alarm.origin.to_string();
         match centre.alarms.get(&origin) {
             // A press that two gateways folded into different alarms counts where the centre first heard of it; the alarm that

@@ -27,19 +27,7 @@ pub fn to_device(
     state: AlarmState,
     findings: &mut Findings,
 ) {
-    let here = disk
-        .state
-        .iter()
-        .filter(|(key, _)| key.starts_with("alarm/"))
-        .filter_map(|(_, value)| serde_json::from_str::<gateway_core::Alarm>(value).ok())
-        .filter(|alarm| alarm.device.as_ref().is_some_and(|of| of.as_str() == device))
-        .filter(|alarm| {
-            alarm
-                .presses_by_epoch()
-                .any(|(of, pressed)| of == epoch && pressed.iter().any(|seq| seqs.contains(&seq.get())))
-        })
-        .map(|alarm| alarm.state)
-        .max();
+    let here = seqs.iter().flat_map(|seq| disk.alarms_with(device, epoch, *seq)).map(|alarm| alarm.state).max();
     let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
     let is_one = |alarm: &&CentreAlarm| {
         origins.contains(&alarm.origin.to_string())
