@@ -3,6 +3,5 @@
 pub mod bench;
 pub mod demo;
 pub mod pcscd;
-pub mod simulation;
 pub mod site;
 pub mod virtual_card;

@@ -10,7 +10,6 @@
 pub mod audit;
 pub mod button;
 pub mod centre;
-pub mod dice;
 pub mod error;
 pub mod files;
 pub mod gateway;
@@ -26,6 +25,8 @@ pub mod records;
 pub mod shopper;
 pub mod till;
 pub mod wait;
+
+pub use simulation::dice;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use crate::Finding;
 use crate::purity;
 
 /// Members that a member may depend on. A member that is missing here has to be given its place.
-const MAY_SEE: [(&str, &[&str]); 10] = [
+const MAY_SEE: [(&str, &[&str]); 11] = [
     ("protocols", &[]),
     ("gateway-core", &["protocols"]),
     ("gateway", &["protocols", "gateway-core"]),
@@ -15,7 +15,21 @@ const MAY_SEE: [(&str, &[&str]); 10] = [
     ("firmware-host", &["protocols", "firmware-core"]),
     ("flash", &["protocols", "firmware-core"]),
     ("xtask", &[]),
-    ("tests", &["protocols", "gateway-core", "gateway", "central", "firmware-core", "firmware-host", "flash", "xtask"]),
+    ("simulation", &["protocols", "gateway-core"]),
+    (
+        "tests",
+        &[
+            "protocols",
+            "gateway-core",
+            "gateway",
+            "central",
+            "firmware-core",
+            "firmware-host",
+            "flash",
+            "simulation",
+            "xtask",
+        ],
+    ),
     ("boards", &["protocols", "firmware-core"]),
 ];
 

@@ -2,8 +2,8 @@
 //!
 //! `SEED=…` repeats one history; `LONG=1` runs as many as before a release.
 
-use tests::simulation::mutant::Mutant;
-use tests::simulation::world::{Figures, run};
+use simulation::mutant::Mutant;
+use simulation::world::{Figures, run};
 
 /// Histories in an ordinary run, and before a release.
 const SEEDS: u64 = 300;
@@ -26,7 +26,7 @@ fn no_promise_is_broken_in_any_history() {
         let run = run(*seed, None);
         assert!(
             run.findings.is_empty(),
-            "SEED={seed} cargo nextest run -p tests --test simulation repeats this history\n{}",
+            "SEED={seed} cargo nextest run -p simulation repeats this history\n{}",
             run.findings.join("\n")
         );
         all.events += run.figures.events;

@@ -18,7 +18,7 @@ use super::limits::{
 };
 use super::mutant::Mutant;
 use super::promise::{Findings, acknowledged, chain, converged, once};
-use crate::site::dice::Dice;
+use crate::dice::Dice;
 
 /// What one run came to.
 #[derive(Debug)]

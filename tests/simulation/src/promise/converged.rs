@@ -1,8 +1,8 @@
 //! At rest every gateway knows of each alarm the highest step that anybody took, and every step is at the centre.
 
 use super::Findings;
-use crate::simulation::centre::Centre;
-use crate::simulation::disk::Disk;
+use crate::centre::Centre;
+use crate::disk::Disk;
 
 const NAME: &str = "the state is the highest step known";
 

@@ -3,8 +3,8 @@
 use protocols::device::AlarmState;
 
 use super::Findings;
-use crate::simulation::centre::{Centre, CentreAlarm};
-use crate::simulation::disk::Disk;
+use crate::centre::{Centre, CentreAlarm};
+use crate::disk::Disk;
 
 const NAME: &str = "shown only when durable";
 

@@ -12,6 +12,7 @@
 mod around;
 pub mod button;
 pub mod centre;
+pub mod dice;
 pub mod disk;
 pub mod event;
 pub mod gateway;

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Findings;
-use crate::simulation::disk::Disk;
+use crate::disk::Disk;
 
 /// At rest.
 pub fn at_rest(gateway: usize, disk: &Disk, findings: &mut Findings) {

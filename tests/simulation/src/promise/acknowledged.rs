@@ -1,9 +1,9 @@
 //! Acknowledged means durable, and what was acknowledged reaches the centre.
 
 use super::Findings;
-use crate::simulation::button::Button;
-use crate::simulation::centre::Centre;
-use crate::simulation::disk::Disk;
+use crate::button::Button;
+use crate::centre::Centre;
+use crate::disk::Disk;
 
 const NAME: &str = "acknowledged means durable";
 

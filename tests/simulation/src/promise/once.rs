@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use protocols::uplink::{FoldedSeqs, kind};
 
 use super::Findings;
-use crate::simulation::disk::Disk;
+use crate::disk::Disk;
 
 const NAME: &str = "exactly once, by origin";
 
