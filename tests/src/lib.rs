@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod faults;
 pub mod pcscd;
 pub mod site;
 pub mod virtual_card;

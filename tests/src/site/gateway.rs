@@ -227,6 +227,30 @@ impl Gateway {
         self.tool_well(&["journal", "verify"]).await
     }
 
+    /// Rewrites its configuration, which counts from its next start.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn reconfigure(&self, change: impl FnOnce(String) -> String) -> Result<(), SiteError> {
+        let text = std::fs::read_to_string(&self.config).map_err(SiteError::file(&self.config))?;
+        files::write(&self.config, &change(text))
+    }
+
+    /// Sends it to these addresses of the centre from its next start on; `more` is put behind its configuration.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn reroute(&self, centres: &[&str], more: &str) -> Result<(), SiteError> {
+        let urls: Vec<String> = centres.iter().map(|url| format!("\"{url}\"")).collect();
+        let line = format!("urls = [{}]", urls.join(", "));
+        let lines = |text: String| {
+            let rewritten: Vec<&str> =
+                text.lines().map(|old| if old.starts_with("urls = ") { line.as_str() } else { old }).collect();
+            format!("{}\n{more}", rewritten.join("\n"))
+        };
+        self.reconfigure(lines)
+    }
+
     /// Its log.
     #[must_use]
     pub fn log(&self) -> &Path {
