@@ -106,26 +106,54 @@ pub fn text(bytes: &[u8]) -> Vec<u8> {
 #[must_use]
 pub fn connect(version: u8, login: &Login) -> Vec<u8> {
     let device = login.device.as_bytes();
-    connect_with(version, 0b1100_0010, device, &[], device, login.secret.as_bytes())
+    Connect { version, client_id: device, user: Some(device), secret: Some(login.secret.as_bytes()), ..Connect::NOBODY }
+        .bytes()
 }
 
-/// CONNECT with all its parts; `will` is topic and payload as they stand in the packet.
-#[must_use]
-pub fn connect_with(version: u8, flags: u8, client_id: &[u8], will: &[u8], user: &[u8], secret: &[u8]) -> Vec<u8> {
-    let mut body = text(b"MQTT");
-    body.extend([version, flags, 0, 60]);
-    if version == 5 {
-        body.push(0);
+/// A CONNECT with all its parts, right or wrong (section 3.1).
+#[derive(Debug, Clone, Copy)]
+pub struct Connect<'a> {
+    /// 4 for 3.1.1, 5 for MQTT 5.
+    pub version: u8,
+    /// Seconds.
+    pub keep_alive_s: u16,
+    /// The client id.
+    pub client_id: &'a [u8],
+    /// Topic and payload of a last will of QoS 0, where there is one.
+    pub will: Option<(&'a [u8], &'a [u8])>,
+    /// The user name, where there is one.
+    pub user: Option<&'a [u8]>,
+    /// The password, where there is one.
+    pub secret: Option<&'a [u8]>,
+}
+
+impl Connect<'_> {
+    /// Without any name.
+    pub const NOBODY: Self =
+        Self { version: 4, keep_alive_s: 60, client_id: b"", will: None, user: None, secret: None };
+
+    /// The packet.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let given = |is: bool, flag: u8| if is { flag } else { 0 };
+        let flags = 0x02
+            | given(self.will.is_some(), 0x04)
+            | given(self.user.is_some(), 0x80)
+            | given(self.secret.is_some(), 0x40);
+        let mut body = text(b"MQTT");
+        body.extend([self.version, flags]);
+        body.extend(self.keep_alive_s.to_be_bytes());
+        let properties: &[u8] = if self.version == 5 { &[0] } else { &[] };
+        body.extend_from_slice(properties);
+        body.extend(text(self.client_id));
+        if let Some((topic, payload)) = self.will {
+            body.extend_from_slice(properties);
+            body.extend(text(topic));
+            body.extend(text(payload));
+        }
+        body.extend(self.user.into_iter().chain(self.secret).flat_map(text));
+        packet(0x10, &body)
     }
-    body.extend(text(client_id));
-    body.extend_from_slice(will);
-    if flags & 0x80 != 0 {
-        body.extend(text(user));
-    }
-    if flags & 0x40 != 0 {
-        body.extend(text(secret));
-    }
-    packet(0x10, &body)
 }
 
 /// PUBLISH; `flags` are the lower four bits, `id` is left out at QoS 0 (section 3.3).

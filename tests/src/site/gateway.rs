@@ -168,6 +168,14 @@ impl Gateway {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// The memory that it has in use, KiB; `None` while it does not run.
+    #[must_use]
+    pub fn resident_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// That it runs.
     ///
     /// # Errors
