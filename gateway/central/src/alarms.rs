@@ -449,6 +449,7 @@ async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Resul
         at: tx.now.text.clone(),
         cause: None,
         presses: Vec::new(),
+        follows: None,
         kind: None,
         urgency: None,
     };
@@ -577,6 +578,7 @@ pub async fn step_from_gateway(
         at: entry.recorded_at.clone(),
         cause: step.cause.clone(),
         presses: Vec::new(),
+        follows: None,
         kind: None,
         urgency: None,
     };
@@ -644,10 +646,10 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
     Ok(())
 }
 
-/// Orders a step at a gateway, with what the alarm is, since the gateway may not know it. The end of an alarm names the
+/// Orders a step at a gateway, with what the alarm is and which one it follows, since the gateway may not know it. The end of an alarm names the
 /// presses that it ended with: an answer about them may be lost, and the gateway would take them for alarms of their own.
 async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
-    let alarm = sqlx::query("SELECT kind, urgency FROM alarms WHERE origin = $1 AND variant = 0")
+    let alarm = sqlx::query("SELECT kind, urgency, follows FROM alarms WHERE origin = $1 AND variant = 0")
         .bind(order.alarm.to_string())
         .fetch_optional(&mut tx.conn)
         .await?;
@@ -656,6 +658,7 @@ async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Re
         let urgency: String = alarm.try_get(1)?;
         let urgency = serde_json::from_value(json!(urgency)).map_err(|_| StoreError::Row { table: "alarms" })?;
         order.urgency = Some(urgency);
+        order.follows = alarm.try_get::<Option<String>, _>(2)?.as_deref().and_then(origin_key::parse);
     }
     if order.state == AlarmState::Resolved {
         let entries: Vec<String> = sqlx::query_scalar(
@@ -699,6 +702,7 @@ fn step_order(row: &SqliteRow, from: usize, alarm: Origin) -> Result<AlarmStateO
         cause: row.try_get(cause)?,
         at: row.try_get(at)?,
         presses: Vec::new(),
+        follows: None,
         kind: None,
         urgency: None,
     })
@@ -765,6 +769,7 @@ pub async fn step_by_person(
         at: tx.now.text.clone(),
         cause,
         presses: Vec::new(),
+        follows: None,
         kind: None,
         urgency: None,
     };

@@ -243,6 +243,24 @@ impl Alarm {
         Parted { seqs, on_their_way, press_n }
     }
 
+    /// Lets go of one further press alone, with its entry where that is kept.
+    pub(crate) fn part_alone(&mut self, (epoch, seq): (DeviceEpoch, Seq), n: Option<u64>) -> Parted {
+        let after = self.part_presses(epoch, seq);
+        let Some((one, rest)) = after.split_first() else { return Parted::nothing() };
+        if !rest.is_empty() {
+            self.seqs_mut(epoch).extend_from_slice(rest);
+        }
+        let on_their_way: BTreeMap<u64, OnItsWay> =
+            n.and_then(|n| Some((n, self.on_their_way.remove(&n)?))).into_iter().collect();
+        let press_n = n.unwrap_or(0);
+        if press_n > 0 && self.press_n == press_n {
+            let before = self.on_their_way.iter().next_back();
+            (self.press_n, self.press_lane) = before.map_or((self.n, lane_of(self.urgency)), |(n, way)| (*n, way.lane));
+        }
+        self.presses = self.presses.saturating_sub(1);
+        Parted { seqs: vec![*one], on_their_way, press_n }
+    }
+
     fn part_presses(&mut self, epoch: DeviceEpoch, seq: Seq) -> Vec<Seq> {
         let first = self.epoch;
         let seqs = if epoch == first { Some(&mut self.seqs) } else { self.other_epochs.get_mut(&epoch) };
@@ -337,6 +355,12 @@ pub(crate) struct Parted {
     pub press_n: u64,
 }
 
+impl Parted {
+    const fn nothing() -> Self {
+        Self { seqs: Vec::new(), on_their_way: BTreeMap::new(), press_n: 0 }
+    }
+}
+
 type FoldKey = (Option<DeviceId>, String);
 
 /// All alarms that the gateway remembers.
@@ -392,10 +416,9 @@ impl Alarms {
 
     /// The open alarm of a device that one press belongs to.
     pub fn with_press(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<&str> {
-        self.open
+        self.by_id
             .values()
-            .filter_map(|id| self.by_id.get(id))
-            .filter(|alarm| alarm.device.as_ref() == Some(device))
+            .filter(|alarm| alarm.is_open() && alarm.device.as_ref() == Some(device))
             .filter(|alarm| alarm.has_press(epoch, seq))
             // A number used twice belongs to the alarm that had it first.
             .min_by_key(|alarm| alarm.n)

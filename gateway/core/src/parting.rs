@@ -24,13 +24,18 @@ impl Core {
                 .is_ok_and(|order| self.alarms.get(&order.alarm.alarm_id()).is_none())
     }
 
-    /// The centre speaks of a press as of an alarm: it parts from the alarm it was folded into. False where it was in none.
+    /// The centre speaks of a press as of an alarm: it parts from the alarm it was folded into, with those after it where the
+    /// centre has ended that one without them, alone where it only is an alarm beside the others. False where it was in none.
     pub(crate) fn part_named_press(&mut self, order: &AlarmStateOrder, now: &Now) -> bool {
         if let Some((of, n)) = self.alarms.with_entry_on_its_way(&order.alarm) {
             let of = of.to_owned();
             // What was only counted since goes with it.
             self.tell_unrecorded(&of, now);
-            return self.part_from_entry(&of, n, now);
+            return if order.follows.is_some() {
+                self.part_from_entry(&of, n, now)
+            } else {
+                self.part_entry_alone(&of, n, now)
+            };
         }
         let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
             return false;
@@ -42,7 +47,8 @@ impl Core {
         let Some(old) = self.alarms.get_mut(&of) else { return false };
         // Its own entry is at the centre, those behind it may not be.
         let entries = old.on_their_way.keys().next().copied().unwrap_or(u64::MAX);
-        let parted = old.part(Some((*epoch, order.alarm.seq)), entries);
+        let press = (*epoch, order.alarm.seq);
+        let parted = if order.follows.is_some() { old.part(Some(press), entries) } else { old.part_alone(press, None) };
         if parted.seqs.is_empty() {
             return false;
         }
@@ -71,6 +77,19 @@ impl Core {
         let parted = old.part(way.press, n);
         let at_centre = self.has_centre(n, way.lane);
         self.begin_parted(of, way.origin, (n, at_centre), parted, now);
+        true
+    }
+
+    fn part_entry_alone(&mut self, of: &str, n: u64, now: &Now) -> bool {
+        let Some(old) = self.alarms.get_mut(of) else { return false };
+        let Some(way) = old.on_their_way.get(&n).cloned() else { return false };
+        let Some(press) = way.press else { return false };
+        let parted = old.part_alone(press, Some(n));
+        if parted.seqs.is_empty() {
+            return false;
+        }
+        // The centre has its alarm, whatever became of this entry.
+        self.begin_parted(of, way.origin, (n, true), parted, now);
         true
     }
 

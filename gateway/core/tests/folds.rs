@@ -227,11 +227,20 @@ fn a_finding_that_makes_an_alarm_more_urgent_leaves_with_the_urgent_ones_however
     assert_eq!(bench.core.alarms(false)[0].urgency, Urgency::Emergency);
 }
 
-/// Orders about alarms of `btn-0001` in epoch 1: the number of the press that the alarm is named by, and its state.
+/// Orders about alarms of `btn-0001` in epoch 1: the number of the press that the alarm is named by, and its state. Those that
+/// a press after the first began follow the first one's.
 fn order(bench: &mut Bench, after: u64, steps: &[(u64, &str)]) {
-    let orders = (after + 1..).zip(steps).map(|(k, (seq, state))| {
-        let body = serde_json::json!({"alarm": {"source": "device:btn-0001", "epoch": 1, "seq": seq}, "state": state,
-            "by": "operator-1", "at": "2026-11-24T09:31:00+08:00", "cause": "fall"});
+    let follows = |seq: u64| (seq > 1).then_some(1);
+    let steps: Vec<_> = steps.iter().map(|(seq, state)| (*seq, *state, follows(*seq))).collect();
+    order_following(bench, after, &steps);
+}
+
+/// The same, each with the number of the press that began the alarm which it follows.
+fn order_following(bench: &mut Bench, after: u64, steps: &[(u64, &str, Option<u64>)]) {
+    let press = |seq: u64| serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
+    let orders = (after + 1..).zip(steps).map(|(k, (seq, state, follows))| {
+        let body = serde_json::json!({"alarm": press(*seq), "state": state, "by": "operator-1",
+            "at": "2026-11-24T09:31:00+08:00", "cause": "fall", "follows": follows.map(press)});
         let body = RawValue::from_string(body.to_string()).expect("JSON");
         Order { k, kind: "alarm.state".to_owned(), body }
     });
@@ -306,6 +315,47 @@ fn a_press_of_which_the_centre_made_an_alarm_parts_from_the_one_it_was_folded_in
     assert!(told.contains(&(1, vec![2, 3], AlarmState::Dispatched)), "{told:?}");
     assert!(!told.contains(&(1, vec![1, 2, 3], AlarmState::Resolved)), "{told:?}");
     assert_eq!(refused_orders(&bench), 0);
+}
+
+#[test]
+fn a_press_that_is_an_alarm_of_its_own_at_the_centre_parts_alone_from_the_open_one_it_was_folded_into() {
+    for (delivered, restarted) in [(false, false), (true, false), (true, true)] {
+        let mut bench = pressed_again();
+        bench.press(4);
+        bench.settle();
+        if delivered {
+            bench.uploaded(OutLane::AlarmNotes, &[2, 3, 4], Outcome::Accepted);
+            bench.settle();
+        }
+        if restarted {
+            bench = bench.restart();
+        }
+        // It had gone there while no disk took it; the centre knows of it as of an alarm beside that of the first press.
+        order_following(&mut bench, 0, &[(3, "dispatched", None)]);
+        let both = [("btn-0001.1.3", AlarmState::Dispatched), ("btn-0001.1.1", AlarmState::Accepted)];
+        assert_eq!(states(&bench, false), both.map(|(id, state)| (id.to_owned(), state)));
+        let presses: Vec<_> = bench.core.alarms(false).iter().map(|alarm| alarm.presses).collect();
+        assert_eq!(presses, [1, 3]);
+        order_following(&mut bench, 1, &[(3, "resolved", None)]);
+        assert_eq!(states(&bench, false), [("btn-0001.1.1".to_owned(), AlarmState::Accepted)]);
+        bench.connect("btn-0001", 1);
+        let told = told_about(&bench.take());
+        assert!(told.contains(&(1, vec![3], AlarmState::Resolved)), "{told:?}");
+        assert!(told.contains(&(1, vec![1, 2, 4], AlarmState::Accepted)), "{told:?}");
+        assert_eq!(refused_orders(&bench), 0);
+    }
+}
+
+#[test]
+fn a_take_back_is_noted_on_whichever_open_alarm_of_the_device_has_the_press() {
+    let mut bench = pressed_again();
+    order_following(&mut bench, 0, &[(3, "accepted", None)]);
+    for (seq, of) in [(4, 2), (5, 3)] {
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":1,"seq":{seq},"kind":"cancel","of":{of}}}"#));
+    }
+    bench.settle();
+    assert!(bench.core.alarms(false).iter().all(|alarm| alarm.cancelled), "both alarms were taken back");
+    assert_eq!(bodies(&bench, "alarm.cancelled").len(), 2);
 }
 
 /// The centre resolves the alarm of press 1, with the presses that it had.

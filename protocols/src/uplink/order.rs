@@ -97,6 +97,11 @@ pub struct AlarmStateOrder {
     /// newest [`ENDED_PRESSES_MAX`]. Any other that the gateway folded into it is an alarm of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presses: Vec<Origin>,
+    /// The ended alarm that the gateway folded this alarm's first press into, where the centre ended that one without it: what
+    /// the gateway folded in after that press goes with it. Absent where the press is an alarm of its own beside the others:
+    /// it came to the centre while no disk took it, or by another gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<Origin>,
     /// What kind of alarm it is: its press may have gone to the centre while no disk here took it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,

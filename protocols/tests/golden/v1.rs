@@ -505,6 +505,7 @@ fn orders_about_alarms() {
             at: "2026-11-24T09:30:05+08:00".into(),
             cause: None,
             presses: Vec::new(),
+            follows: None,
             kind: None,
             urgency: None,
         },
@@ -518,10 +519,25 @@ fn orders_about_alarms() {
             at: "2026-11-24T09:31:00+08:00".into(),
             cause: Some("helped".into()),
             presses: vec![press()],
+            follows: None,
             kind: Some("sos".into()),
             urgency: Some(Urgency::Emergency),
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"resolved","by":"operator-1","at":"2026-11-24T09:31:00+08:00","cause":"helped","presses":[{"source":"device:btn-0001","epoch":1,"seq":42}],"kind":"sos","urgency":"emergency"}"#,
+    );
+    uplink(
+        &AlarmStateOrder {
+            alarm: press(),
+            state: AlarmState::Accepted,
+            by: "centre".parse().unwrap(),
+            at: "2026-11-24T09:31:01+08:00".into(),
+            cause: None,
+            presses: Vec::new(),
+            follows: Some(press()),
+            kind: None,
+            urgency: None,
+        },
+        r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"accepted","by":"centre","at":"2026-11-24T09:31:01+08:00","cause":null,"follows":{"source":"device:btn-0001","epoch":1,"seq":42}}"#,
     );
 }
 

@@ -31,7 +31,7 @@ pub struct CentreAlarm {
     /// Further presses on it: which gateway told of each, by which entry.
     pub presses: Vec<(usize, Origin)>,
     /// The ended alarm that its first press was about.
-    pub follows: Option<String>,
+    pub follows: Option<Origin>,
 }
 
 /// The centre.
@@ -110,7 +110,7 @@ impl Centre {
         }
     }
 
-    fn raise(&mut self, gateway: usize, origin: Origin, follows: Option<String>, entry: &Entry) {
+    fn raise(&mut self, gateway: usize, origin: Origin, follows: Option<Origin>, entry: &Entry) {
         let Ok(OwnAlarmBody { alarm: body, .. }) = entry.body_as() else { return };
         let id = origin.to_string();
         let alarm = self.alarms.entry(id.clone()).or_insert_with(|| CentreAlarm {
@@ -138,7 +138,7 @@ impl Centre {
         let id = about.to_string();
         if entry.kind == kind::ALARM_REPEATED && !self.alarms.contains_key(&id) {
             // It overtook the press that it goes on from.
-            self.raise(gateway, about, None, &entry);
+            self.raise(gateway, about.clone(), None, &entry);
         }
         if !self.alarms.contains_key(&id) {
             return self.early.push((gateway, entry));
@@ -147,7 +147,7 @@ impl Centre {
             return;
         }
         match entry.kind.as_str() {
-            kind::ALARM_REPEATED => self.repeat(gateway, &id, &entry),
+            kind::ALARM_REPEATED => self.repeat(gateway, &about, &entry),
             kind::ALARM_CANCELLED => {
                 if let Some(alarm) = self.alarms.get_mut(&id) {
                     alarm.taken_back = true;
@@ -162,28 +162,28 @@ impl Centre {
     }
 
     /// A further press: on an alarm that has ended it begins a new one, or goes on from the one that another press began.
-    fn repeat(&mut self, gateway: usize, id: &str, entry: &Entry) {
+    fn repeat(&mut self, gateway: usize, about: &Origin, entry: &Entry) {
+        let id = about.to_string();
         if let Ok(body) = entry.body_as::<OwnAlarmBody>() {
             let device = body.alarm.device.as_ref().map(ToString::to_string).unwrap_or_default();
             let runs = body.folded_seqs.iter();
             self.folded.extend(runs.map(|run| (device.clone(), run.epoch, run.from.get(), run.to.get())));
         }
         let is_open = |alarm: &CentreAlarm| alarm.state < AlarmState::Resolved;
-        let open = match self.alarms.get(id) {
-            Some(alarm) if is_open(alarm) => Some(id.to_owned()),
+        let open = match self.alarms.get(&id) {
+            Some(alarm) if is_open(alarm) => Some(id),
             _ => self
                 .alarms
                 .iter()
-                .find(|(_, alarm)| alarm.follows.as_deref() == Some(id) && is_open(alarm))
+                .find(|(_, alarm)| alarm.follows.as_ref() == Some(about) && is_open(alarm))
                 .map(|(follower, _)| follower.clone()),
         };
         match open.and_then(|open| self.alarms.get_mut(&open)) {
             Some(alarm) => {
                 alarm.taken_back = false;
-                alarm.gateways.insert(gateway);
                 alarm.presses.push((gateway, entry.origin.clone()));
             }
-            None => self.raise(gateway, entry.origin.clone(), Some(id.to_owned()), entry),
+            None => self.raise(gateway, entry.origin.clone(), Some(about.clone()), entry),
         }
     }
 
@@ -207,6 +207,7 @@ impl Centre {
             by: operator(),
             at: "2026-11-24T09:30:00+08:00".to_owned(),
             cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
+            follows: alarm.follows.clone(),
             kind: Some(alarm.kind.clone()),
             urgency: Some(alarm.urgency),
             presses: match state {

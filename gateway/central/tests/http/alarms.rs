@@ -166,6 +166,7 @@ async fn a_further_press_on_an_open_alarm_is_folded_in_and_one_on_a_resolved_ala
     assert_eq!(ended, &json!([device_origin("btn-0001", 1, 2)]), "the end names the presses that it ended with");
     let of_own = &centre.orders("alarms", "", 0, 0).await["orders"][1]["body"];
     assert_eq!((of_own["kind"].as_str(), of_own["urgency"].as_str()), (Some("sos"), Some("emergency")));
+    assert_eq!(of_own["follows"], alarm, "and of which alarm its press had been folded into");
     let acknowledge = "/api/v1/alarms/btn-0001.1.3/acknowledge";
     assert_eq!(centre.post(acknowledge, centre.operator(0), &json!({})).await.0, 200);
     let told: Vec<(Value, Value)> = orders().await;
