@@ -4,5 +4,6 @@ pub mod bench;
 pub mod demo;
 pub mod faults;
 pub mod pcscd;
+pub mod power;
 pub mod site;
 pub mod virtual_card;

@@ -75,10 +75,11 @@ fn check_reports(entries: &[Record], load: &Tally, findings: &mut Vec<String>) {
     let at_centre = reports(entries);
     let folded = folded(entries);
     for key in &load.acknowledged {
-        let named = folded
-            .iter()
-            .any(|(device, epoch, from, to)| (device, epoch) == (&key.0, &key.1) && (from..=to).contains(&&key.2));
-        if !at_centre.contains_key(key) && !named {
+        let is_named = || {
+            let mut runs = folded.iter().filter(|(device, epoch, ..)| (device, epoch) == (&key.0, &key.1));
+            runs.any(|(_, _, from, to)| (from..=to).contains(&&key.2))
+        };
+        if !at_centre.contains_key(key) && !is_named() {
             findings.push(format!("acknowledged and missing: {key:?}"));
         }
     }

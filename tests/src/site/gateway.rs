@@ -87,6 +87,12 @@ impl Gateway {
         Ok(this)
     }
 
+    /// Sets a variable for its next start, such as a library that is loaded into it.
+    pub fn set_variable(&mut self, name: OsString, value: OsString) {
+        self.program.variables.retain(|(known, _)| *known != name);
+        self.program.variables.push((name, value));
+    }
+
     /// Starts it and waits until it takes reports.
     ///
     /// # Errors
@@ -142,6 +148,17 @@ impl Gateway {
             status["uplink"]["online"] == true && !lanes.is_empty() && lanes.iter().all(|lane| lane["waiting"] == 0)
         };
         self.wait_status("everything is at the centre", within, empty).await
+    }
+
+    /// SIGSTOP; returns when none of its threads will run another instruction of its own. One in a system call ends that call.
+    ///
+    /// # Errors
+    /// It does not run, or does not stop in time.
+    pub async fn freeze(&self) -> Result<(), SiteError> {
+        match &self.process {
+            Some(process) => process.freeze().await,
+            None => Ok(()),
+        }
     }
 
     /// SIGKILL; returns when it is gone.

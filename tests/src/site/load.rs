@@ -95,6 +95,12 @@ impl Load {
         self.shared.acknowledged_count.load(Ordering::Relaxed)
     }
 
+    /// Which were acknowledged so far.
+    #[must_use]
+    pub fn acknowledged_reports(&self) -> BTreeSet<ReportKey> {
+        lock(&self.shared.acknowledged).clone()
+    }
+
     /// Waits until this many more are acknowledged than now.
     ///
     /// # Errors

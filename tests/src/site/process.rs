@@ -89,6 +89,17 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).map_err(source)
     }
 
+    /// SIGSTOP; returns when none of its threads will run another instruction of its own. One in a system call ends that call.
+    ///
+    /// # Errors
+    /// The process is gone, or does not stop in time.
+    pub async fn freeze(&self) -> Result<(), SiteError> {
+        self.signal(Signal::STOP)?;
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.pid()));
+        let what = format!("the stop of {}", self.name);
+        until(&what, limits::READY, async || all_stand_still(&tasks).then_some(())).await
+    }
+
     /// SIGKILL; returns when it is gone.
     pub fn kill(mut self) {
         self.end();
@@ -127,6 +138,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Whether each of these threads is stopped (`T`), ended (`Z`, `X`), or waits for a disk (`D`), after which it is stopped.
+fn all_stand_still(tasks: &Path) -> bool {
+    let Ok(threads) = std::fs::read_dir(tasks) else { return true };
+    threads.filter_map(Result::ok).all(|thread| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name before the state may hold anything, parentheses too.
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_none_or(|state| matches!(state, 'T' | 'Z' | 'X' | 'D'))
+    })
 }
 
 /// The last lines of a file.

@@ -45,6 +45,9 @@ pub const TEST: &[Package] = &[
     // The pages, in a real browser, in Chinese.
     package("chromium"),
     package("fonts-noto-cjk"),
+    // Disks of the tests' own, whose power is cut.
+    package("e2fsprogs"),
+    package("mount"),
 ];
 
 /// Why packages are missing.
