@@ -6,15 +6,34 @@ fn survey() {
     let (a, b): (u64, u64) = (a.parse().unwrap(), b.parse().unwrap());
     let kinds = std::sync::Mutex::new(std::collections::BTreeMap::new());
     let next = std::sync::atomic::AtomicU64::new(a);
-    std::thread::scope(|s| for _ in 0..2 { s.spawn(|| loop {
-        let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if seed > b { break }
-        for f in run(seed, None).findings { let k: String = f.chars().map(|c| if c.is_ascii_digit() {'#'} else {c}).collect(); let mut g = kinds.lock().unwrap(); let v = g.entry(k).or_insert_with(Vec::new); if v.last() != Some(&seed) { v.push(seed); } }
-    }); });
-    for (k, v) in kinds.into_inner().unwrap() { println!("{} {k} {:?}", v.len(), &v[..v.len().min(12)]); }
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if seed > b {
+                        break;
+                    }
+                    for f in run(seed, None).findings {
+                        let k: String = f.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).collect();
+                        let mut g = kinds.lock().unwrap();
+                        let v = g.entry(k).or_insert_with(Vec::new);
+                        if v.last() != Some(&seed) {
+                            v.push(seed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    for (k, v) in kinds.into_inner().unwrap() {
+        println!("{} {k} {:?}", v.len(), &v[..v.len().min(12)]);
+    }
 }
 #[test]
 fn one() {
     let seed: u64 = std::env::var("SEED").unwrap().parse().unwrap();
-    for f in run(seed, None).findings { println!("{f}"); }
+    for f in run(seed, None).findings {
+        println!("{f}");
+    }
 }

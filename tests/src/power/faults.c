@@ -17,7 +17,8 @@
 
 struct orders {
     int64_t lie;          /* a sync of the log says that it is done, and does nothing */
-    int64_t sync_error;   /* the so-manieth sync of the log from now on does its work and says EIO */
+    int64_t sync_error;   /* the so-manieth sync of the log from now on says EIO */
+    int64_t sync_loses;   /* and what was written since the sync before is gone, instead of being there all the same */
     int64_t sync_delay;   /* each sync takes so many milliseconds more */
     int64_t read_error;   /* reads of the file from this offset on say EIO */
     int64_t hold_at_write; /* the so-manieth write to the file from now on is done, and does not return */
@@ -71,6 +72,22 @@ static int is_due(volatile int64_t *order)
     return *order > 0 && __atomic_sub_fetch(order, 1, __ATOMIC_SEQ_CST) == 0;
 }
 
+/* What was written to the log since its last sync. One thread writes it. */
+static off64_t first_unsynced = INT64_MAX, end_unsynced;
+static const char zeros[4096];
+
+static void lose_unsynced(int file)
+{
+    while (first_unsynced < end_unsynced) {
+        off64_t left = end_unsynced - first_unsynced;
+        size_t length = left < (off64_t)sizeof zeros ? (size_t)left : sizeof zeros;
+        if (pwrite64(file, zeros, length, first_unsynced) <= 0) {
+            return;
+        }
+        first_unsynced += length;
+    }
+}
+
 static int do_sync(int file, int (*really)(int))
 {
     if (orders->sync_delay > 0 && (is_file(file) || is_log(file))) {
@@ -83,8 +100,17 @@ static int do_sync(int file, int (*really)(int))
         made_one();
         return 0;
     }
+    if (orders == &as_usual || !is_log(file)) {
+        return really(file);
+    }
+    int fails = is_due(&orders->sync_error);
+    if (fails && orders->sync_loses) {
+        lose_unsynced(file);
+    }
     int result = really(file);
-    if (orders->sync_error && is_log(file) && is_due(&orders->sync_error)) {
+    first_unsynced = INT64_MAX;
+    end_unsynced = 0;
+    if (fails) {
         made_one();
         errno = EIO;
         return -1;
@@ -151,6 +177,10 @@ ssize_t pwrite64(int file, const void *from, size_t length, off64_t offset)
     ssize_t (*really)(int, const void *, size_t, off64_t) =
         (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
     ssize_t written = really(file, from, length, offset);
+    if (orders->sync_error && is_log(file) && from != zeros) {
+        first_unsynced = offset < first_unsynced ? offset : first_unsynced;
+        end_unsynced = offset + (off64_t)length > end_unsynced ? offset + (off64_t)length : end_unsynced;
+    }
     after_write(file);
     return written;
 }

@@ -10,15 +10,17 @@ use crate::site::gateway::Gateway;
 
 const SOURCE: &str = include_str!("faults.c");
 /// The orders and the count, 8 octets each.
-const ORDERS_LEN: u64 = 48;
+const ORDERS_LEN: u64 = 56;
 
 /// What can be ordered; each number means something else, and 0 "as usual". The order is that of `faults.c`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Not 0: a sync of the write-ahead log says that it is done, and does nothing.
     Lie,
-    /// The so-manieth sync of the write-ahead log from now on says EIO. What it wrote is there all the same, as it may be.
+    /// The so-manieth sync of the write-ahead log from now on says EIO. What was written is there all the same, as it may be.
     SyncError,
+    /// Not 0: what was written since the sync before one that says EIO is gone, as it may be, too.
+    SyncLoses,
     /// Each sync takes so many milliseconds more.
     SyncDelayMs,
     /// Reads of the journal's file from this offset on say EIO.
@@ -80,8 +82,9 @@ const fn place(order: Order) -> u64 {
     match order {
         Order::Lie => 0,
         Order::SyncError => 8,
-        Order::SyncDelayMs => 16,
-        Order::ReadError => 24,
-        Order::HoldAtWrite => 32,
+        Order::SyncLoses => 16,
+        Order::SyncDelayMs => 24,
+        Order::ReadError => 32,
+        Order::HoldAtWrite => 40,
     }
 }
