@@ -91,7 +91,8 @@ impl Kind {
             }
         }
         let mut kept = String::new();
-        for c in name.chars().filter(|c| !c.is_control()) {
+        // A control character is replaced, not left out: what is left could be the name of a known kind.
+        for c in name.chars().map(|c| if c.is_control() { '?' } else { c }) {
             if kept.push(c).is_err() {
                 break;
             }

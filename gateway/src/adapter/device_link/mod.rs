@@ -21,6 +21,7 @@ mod listener;
 mod mailbox;
 mod packets;
 mod registry;
+mod rehearsal;
 mod session;
 mod stats;
 mod tls;
@@ -51,6 +52,7 @@ use stats::{Counters, count};
 use wire::Wire;
 
 pub use listener::{BindError, DeviceLinkSettings, TlsSettings};
+pub use rehearsal::Rehearsal;
 pub use stats::LinkStats;
 pub use tls::{CertificateError, check_certificate};
 

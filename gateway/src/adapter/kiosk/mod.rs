@@ -23,7 +23,7 @@ mod login;
 mod pages;
 mod reads;
 mod routes;
-mod sale_request;
+pub mod sale_request;
 mod server;
 mod session;
 pub mod view;

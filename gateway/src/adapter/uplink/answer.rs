@@ -14,7 +14,8 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use super::limits::REASON_LEN_MAX;
 
 /// Reads the answer to an upload of the numbers in `sent`.
-pub(super) fn results(body: &[u8], sent: &[u64]) -> Option<Results> {
+#[must_use]
+pub fn results(body: &[u8], sent: &[u64]) -> Option<Results> {
     let mut answer: Results = serde_json::from_slice(body).ok().filter(|answer: &Results| is_supported(answer.v))?;
     let mut by_number: BTreeMap<u64, Option<UploadResult>> = BTreeMap::new();
     for mut result in answer.results.drain(..) {
@@ -34,7 +35,8 @@ pub(super) fn results(body: &[u8], sent: &[u64]) -> Option<Results> {
 }
 
 /// Reads the answer to one entry that was sent without a number.
-pub(super) fn direct(body: &[u8]) -> Option<UploadResult> {
+#[must_use]
+pub fn direct(body: &[u8]) -> Option<UploadResult> {
     let answer: Results = serde_json::from_slice(body).ok().filter(|answer: &Results| is_supported(answer.v))?;
     let mut without_number = answer.results.into_iter().filter(|result| result.n.is_none());
     let mut result = without_number.next()?;
@@ -46,7 +48,8 @@ pub(super) fn direct(body: &[u8]) -> Option<UploadResult> {
 }
 
 /// Reads the answer to a hold.
-pub(super) fn hold(body: &[u8]) -> Option<HoldAnswer> {
+#[must_use]
+pub fn hold(body: &[u8]) -> Option<HoldAnswer> {
     let mut answer: HoldAnswer =
         serde_json::from_slice(body).ok().filter(|answer: &HoldAnswer| is_supported(answer.v))?;
     cut(&mut answer.reason);
@@ -54,7 +57,8 @@ pub(super) fn hold(body: &[u8]) -> Option<HoldAnswer> {
 }
 
 /// Reads a page of orders.
-pub(super) fn orders(body: &[u8]) -> Option<OrderPage> {
+#[must_use]
+pub fn orders(body: &[u8]) -> Option<OrderPage> {
     let page: OrderPage = serde_json::from_slice(body).ok().filter(|page: &OrderPage| is_supported(page.v))?;
     page.orders.is_sorted_by(|a, b| a.k < b.k).then_some(page)
 }

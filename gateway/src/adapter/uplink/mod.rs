@@ -12,7 +12,7 @@
 //! **Invariant:** the token, the keys and what is sent appear in no log, metric or error text.
 
 mod address;
-mod answer;
+pub mod answer;
 mod credentials;
 mod error;
 mod exchange;
