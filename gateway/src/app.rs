@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use gateway_core::{CardInput, Core, CoreConfig, Head, LinkInput, Now, RestoreError, Restored, Storage};
@@ -28,7 +29,7 @@ use crate::devices_file::DeviceDirectory;
 use crate::devices_watch::{DevicesWatch, Listed};
 use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
-use crate::limits::{GRACE, LINK_QUEUE, QUEUE};
+use crate::limits::{GRACE, GRACE_AFTER_FAILURE, LINK_QUEUE, QUEUE};
 use crate::outside::{Daemon, Looked};
 use crate::rebuild;
 use crate::scrub::{self, Pace, Scrubbed};
@@ -208,7 +209,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
         name = adapters.gone() => Ended::AdapterGone(name),
     };
     let _already_stopping = shutdown.borrow_and_update();
-    finish(daemon, adapters, readers.map(|(readers, _)| readers), &stop_adapters).await;
+    finish(daemon, adapters, readers.map(|(readers, _)| readers), &stop_adapters, grace(&ended)).await;
     Ok(exit_code(&ended))
 }
 
@@ -352,11 +353,26 @@ fn spawn_devices_watch(
     out
 }
 
-/// Stops the adapters and closes the journal, each within its own bound.
-async fn finish(daemon: Daemon, adapters: Adapters, readers: Option<CardReaders>, stop: &watch::Sender<bool>) {
+/// How long the adapters may take to end. After a failed commit nothing that they have under way can be promised any more, and
+/// every device waits for the next start.
+const fn grace(ended: &Ended) -> Duration {
+    match ended {
+        Ended::CommitFailed(_) => GRACE_AFTER_FAILURE,
+        Ended::Shutdown | Ended::AdapterGone(_) | Ended::StorageIsBack => GRACE,
+    }
+}
+
+/// Stops the adapters within this time and closes the journal, each part within its own bound.
+async fn finish(
+    daemon: Daemon,
+    adapters: Adapters,
+    readers: Option<CardReaders>,
+    stop: &watch::Sender<bool>,
+    within: Duration,
+) {
     stop.send_replace(true);
     let Daemon { writer, journal, .. } = daemon;
-    adapters.finish(GRACE).await;
+    adapters.finish(within).await;
     if let Some(readers) = readers {
         // Its threads are joined without blocking the runtime.
         let stopped = tokio::task::spawn_blocking(move || readers.stop(GRACE)).await;

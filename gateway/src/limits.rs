@@ -12,6 +12,8 @@ pub const INPUTS_PER_TURN: usize = 1_024;
 pub const IDLE_LOOK: Duration = Duration::from_secs(1);
 /// How long what is under way may take at the end: the service manager kills after 20 s.
 pub const GRACE: Duration = Duration::from_secs(8);
+/// The same after a commit failed: an alarm's local bound is 2 s, and the start anew needs most of it.
+pub const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// From one attempt to store on a disk that takes nothing to the next.
 pub const STORAGE_RETRY: Duration = Duration::from_secs(30);
 /// From one look at the free space to the next: a full disk is seen before a flood fills the rest.

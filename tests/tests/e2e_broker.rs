@@ -24,6 +24,7 @@ fn broker(site: &Site, port: &Port) -> Program {
         name: "mosquitto".to_owned(),
         path: PathBuf::from("/usr/sbin/mosquitto"),
         arguments: vec!["-c".into(), config.into_os_string()],
+        before: Vec::new(),
         variables: Vec::new(),
         log: site.directory().join("mosquitto.log"),
     }

@@ -12,6 +12,8 @@ use tests::site::wait::until;
 use tests::site::{Site, SiteSettings};
 
 const WITHIN: Duration = Duration::from_secs(60);
+/// From the failure to the end of the daemon.
+const QUICK_END: Duration = Duration::from_secs(1);
 /// The journal's syncs of one sale, and one more, with which nothing of it fails.
 const SYNCS_OF_A_SALE: i64 = 4;
 
@@ -38,6 +40,7 @@ async fn a6_a_press_whose_commit_fails_is_not_acknowledged_and_counts_once_after
     faults.order(Order::SyncError, 1).expect("ordered");
     let press = json!({"v": 1, "epoch": 1, "seq": 2, "kind": "sos", "boot": 1}).to_string().into_bytes();
     button.connection().report(2, press.clone()).expect("sent");
+    let failed = Instant::now();
     loop {
         match button.connection().hear().await {
             Heard::Acknowledged { .. } => panic!("acknowledged although nobody knows whether it is stored"),
@@ -46,6 +49,7 @@ async fn a6_a_press_whose_commit_fails_is_not_acknowledged_and_counts_once_after
         }
     }
     assert_eq!(own_end(&mut site).await, Some(74));
+    assert!(failed.elapsed() < QUICK_END, "devices wait for the start anew: {:?}", failed.elapsed());
     site.gateway.start().await.expect("it starts");
     button.reconnect().await.expect("it is let in");
     button.connection().report(2, press).expect("sent again");

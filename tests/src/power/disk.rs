@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::compile::{compile, run};
 use super::error::PowerError;
 
+/// Bytes of a block of these file systems.
+const BLOCK: u64 = 4_096;
+
 const CUT: &str = include_str!("cut.c");
 
 /// A disk, mounted.
@@ -57,13 +60,31 @@ impl Disk {
         self.mount("rw")
     }
 
-    /// From now on it can only be read, or be written again.
+    /// Makes it read-only under whoever has files open, as ext4 does when it finds itself damaged. [`Disk::power_up`] mends it.
     ///
     /// # Errors
     /// The kernel does not.
-    pub fn set_read_only(&self, read_only: bool) -> Result<(), PowerError> {
-        let options = if read_only { "remount,ro" } else { "remount,rw" };
-        run(Command::new("mount").args(["-o", options]).arg(&self.at))
+    pub fn turn_read_only(&self) -> Result<(), PowerError> {
+        run(Command::new("mount").args(["-o", "remount,abort"]).arg(&self.at))
+    }
+
+    /// Writes a file of this name until so many bytes are left; gives its path. Removing it gives the room back.
+    ///
+    /// # Errors
+    /// It cannot be written, or less is left.
+    pub fn fill(&self, name: &str, left: u64) -> Result<PathBuf, PowerError> {
+        let path = self.at.join(name);
+        let failed = |errno: rustix::io::Errno| PowerError::File { path: path.clone(), source: errno.into() };
+        let room = rustix::fs::statvfs(&self.at).map_err(failed)?;
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        let file = File::create(&path).map_err(PowerError::file(&path))?;
+        let flags = rustix::fs::FallocateFlags::empty();
+        let mut bytes = free.saturating_sub(left);
+        // What the file system needs to note the file is free and cannot be given to it.
+        while rustix::fs::fallocate(&file, flags, 0, bytes) == Err(rustix::io::Errno::NOSPC) && bytes > 0 {
+            bytes = bytes.saturating_sub(BLOCK);
+        }
+        Ok(path)
     }
 
     /// Where it is mounted.

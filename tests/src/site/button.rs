@@ -78,11 +78,18 @@ impl Button {
     /// # Errors
     /// It was cut off, or no PUBACK came in time.
     pub async fn press(&mut self, kind: &str) -> Result<Pressed, SiteError> {
+        let report = self.new_report(kind);
+        let at = Instant::now();
+        self.send(report).await?;
+        Ok(Pressed { epoch: self.epoch, seq: self.seq, at, acknowledged_after: at.elapsed() })
+    }
+
+    /// The bytes of a report with the next number, to be sent until it is acknowledged.
+    #[must_use]
+    pub fn new_report(&mut self, kind: &str) -> Vec<u8> {
         self.seq = self.seq.saturating_add(1);
         let body = json!({"v": 1, "epoch": self.epoch, "seq": self.seq, "kind": kind, "boot": 1});
-        let at = Instant::now();
-        self.send(body.to_string().into_bytes()).await?;
-        Ok(Pressed { epoch: self.epoch, seq: self.seq, at, acknowledged_after: at.elapsed() })
+        body.to_string().into_bytes()
     }
 
     /// Sends any payload to its event topic and waits for the PUBACK.

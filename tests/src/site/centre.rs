@@ -93,6 +93,7 @@ impl Centre {
             name: "central".to_owned(),
             path,
             arguments: ["run", "--config", &config].iter().map(Into::into).collect(),
+            before: Vec::new(),
             variables: Vec::new(),
             log: directory.join("central.log"),
         };

@@ -78,6 +78,7 @@ impl Gateway {
             name: "gateway".to_owned(),
             path,
             arguments: arguments.chain([config.clone().into_os_string()]).collect(),
+            before: Vec::new(),
             variables: with.readers.into_iter().collect(),
             log: with.directory.join("gateway.log"),
         };
@@ -91,6 +92,11 @@ impl Gateway {
     pub fn set_variable(&mut self, name: OsString, value: OsString) {
         self.program.variables.retain(|(known, _)| *known != name);
         self.program.variables.push((name, value));
+    }
+
+    /// From its next start on it is what these words become, such as `prlimit --nofile=64`.
+    pub fn start_behind(&mut self, words: &[&str]) {
+        self.program.before = words.iter().map(OsString::from).collect();
     }
 
     /// Starts it and waits until it takes reports.

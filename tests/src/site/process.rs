@@ -29,6 +29,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<OsString>,
+    /// What becomes the program, such as one that sets a limit; mostly nothing.
+    pub before: Vec<OsString>,
     /// Variables beside those of this process.
     pub variables: Vec<(OsString, OsString)>,
     /// Where its output goes, behind what is there.
@@ -62,7 +64,7 @@ impl Program {
     fn command(&self) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "sh", "-c", BECOME]).arg(std::process::id().to_string());
-        command.arg(&self.path).args(&self.arguments);
+        command.args(&self.before).arg(&self.path).args(&self.arguments);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
