@@ -1,22 +1,17 @@
-//! What a core's effects do in the simulated world, and what buttons and people do of themselves.
+//! What a core's effects do in the simulated world.
 
 use gateway_core::{
-    CommandId, DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Notice, ReplyToken, StoreInput, UplinkFailure,
+    CommandId, DeskAnswer, Direct, Effect, Input, LinkInput, LookUpFailed, Notice, OutLane, StoreInput, UplinkFailure,
     UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
-use protocols::uplink::{Lane, OrderPage, Results};
+use protocols::uplink::{Entry, Lane, OrderPage, Results};
 
-use super::button::Connection;
 use super::event::{Event, Request};
-use super::gateway::session_id;
-use super::limits::{DEADLINE_MS, FAULTY_MS, LATENCY_MS, LOOK_UP_MS, PERSON_MS, POLL_MS, PRESS_MS, RECONNECT_MS};
+use super::limits::{DEADLINE_MS, LATE_MS, LATENCY_MS, LOOK_UP_FAILS_OF, LOOK_UP_MS, POLL_MS};
+use super::mutant::{MUTANT_PAUSE_MS, Mutant};
 use super::promise::{acknowledged, shown};
 use super::world::World;
-
-/// How far people take an alarm.
-const STEPS: [AlarmState; 4] =
-    [AlarmState::Acknowledged, AlarmState::Dispatched, AlarmState::OnSite, AlarmState::Resolved];
 
 impl World {
     pub(super) fn carry_out(&mut self, gateway: usize, effect: Effect) {
@@ -31,11 +26,13 @@ impl World {
             }
             Effect::FindOrigin { ticket, source, epoch, seq } => {
                 let body = Ok(found.disk.find(&source, &epoch, seq));
+                let body = if self.breaks(LOOK_UP_FAILS_OF) { Err(LookUpFailed) } else { body };
                 let input = Box::new(Input::Store(StoreInput::OriginFound { ticket, body }));
                 self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
             }
             Effect::LoadReports { ticket, device, limit } => {
                 let found = Ok(found.disk.newest_reports(&device, limit));
+                let found = if self.breaks(LOOK_UP_FAILS_OF) { Err(LookUpFailed) } else { found };
                 let input = Box::new(Input::Store(StoreInput::ReportsLoaded { ticket, found }));
                 self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
             }
@@ -52,16 +49,30 @@ impl World {
             }
             Effect::Upload { lane, after, except, max } => {
                 let entries = found.disk.waiting(lane, after, &except, max);
+                if lane == OutLane::Alarms && self.mutant == Some(Mutant::SendsAlarmsLast) && !entries.is_empty() {
+                    let sent = entries.iter().map(|(n, _)| *n).collect();
+                    let result = Err(UplinkFailure::Busy { retry_after_ms: Some(MUTANT_PAUSE_MS) });
+                    let busy = Input::Uplink(UplinkInput::Uploaded { lane, after, sent, result });
+                    if self.dice.below(3) > 0 {
+                        return self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input: Box::new(busy) });
+                    }
+                }
                 self.request(gateway, Request::Upload { lane, after, entries });
             }
             Effect::PollOrders { lane, stream, after, .. } => {
                 self.request(gateway, Request::Orders { lane, stream, after });
             }
-            Effect::UploadDirect { ticket, entry } => self.request(gateway, Request::Direct { ticket, entry }),
+            Effect::UploadDirect { ticket, entry } => {
+                if let Ok(entry) = serde_json::from_str::<Entry>(&entry) {
+                    self.direct.insert((gateway, entry.origin.alarm_id()));
+                }
+                self.request(gateway, Request::Direct { ticket, entry });
+            }
             Effect::Reply { answer: DeskAnswer::Alarm { id: alarm, state }, .. }
             | Effect::Notify(Notice::Alarm { alarm, state }) => {
-                // Where the disk takes nothing, people see an alarm before anybody else has it; what people did counts all the same.
-                if !found.is_dead || state > AlarmState::Accepted {
+                // What goes straight to the centre people see before anybody else has it; what people did counts all the same.
+                let is_direct = found.is_dead || self.direct.contains(&(gateway, alarm.clone()));
+                if !is_direct || state > AlarmState::Accepted {
                     shown::to_people(&found.disk, &self.centre, &alarm, state, &mut self.findings);
                 }
             }
@@ -83,8 +94,7 @@ impl World {
         let Some((button, epoch, seq)) = self.published.get(&(session, packet)).copied() else { return };
         let Some(device) = self.buttons.get(button).map(|button| button.id.clone()) else { return };
         if let Some(found) = self.gateways.get(gateway) {
-            let beside = found.is_dead.then_some(&self.centre);
-            acknowledged::now(&found.disk, beside, device.as_str(), epoch, seq, &mut self.findings);
+            acknowledged::now(&found.disk, &self.centre, device.as_str(), epoch, seq, &mut self.findings);
         }
         self.plan_in(LATENCY_MS, Event::Acknowledged { button, session, packet });
     }
@@ -122,7 +132,9 @@ impl World {
             return;
         }
         if self.breaks(12) {
-            self.plan_in(LATENCY_MS, Event::AtCentre { gateway, life, request: request.clone(), number });
+            // Twice, the second time maybe long after the process that sent it has died.
+            let late = if self.breaks(3) { LATE_MS } else { LATENCY_MS };
+            self.plan_in(late, Event::AtCentre { gateway, life, request: request.clone(), number });
         }
         self.plan_in(LATENCY_MS, Event::AtCentre { gateway, life, request, number });
     }
@@ -185,84 +197,5 @@ impl World {
         let life = self.gateways.get(gateway).map_or(0, |found| found.life);
         let input = Box::new(Input::Link(LinkInput::CommandTaken { device, command }));
         self.plan_in(LATENCY_MS, Event::Input { gateway, life, input });
-    }
-
-    pub(super) fn use_button(&mut self, button: usize) {
-        if self.now >= FAULTY_MS {
-            return;
-        }
-        let chosen = self.dice.below(10);
-        let Some(found) = self.buttons.get_mut(button) else { return };
-        let before = found.next_seq.saturating_sub(1);
-        let report = match chosen {
-            0 if before > 0 => found.report("cancel", Some(before)),
-            1 => found.report("test", None),
-            2 => found.report("fall", None),
-            3 => found.report("low_battery", None),
-            _ => found.report("sos", None),
-        };
-        self.publish(button, report.seq, &report.payload);
-        // A frightened person presses in a hurry, now and then.
-        let pause = if self.dice.below(4) == 0 { PRESS_MS.start..PRESS_MS.start.saturating_add(200) } else { PRESS_MS };
-        self.plan_in(pause, Event::Use { button });
-    }
-
-    pub(super) fn connect(&mut self, button: usize) {
-        let away = self.dice.below(4) == 0;
-        let other = self.some_gateway();
-        let gateway = if away { other } else { button.checked_rem(self.gateways.len()).unwrap_or(0) };
-        let Some(life) = self.gateways.get(gateway).filter(|found| found.process.is_some()).map(|found| found.life)
-        else {
-            return self.plan_in(RECONNECT_MS, Event::Connect { button });
-        };
-        let session = self.next_session;
-        self.next_session = session.saturating_add(1);
-        let arrives = self.now.saturating_add(self.draw(LATENCY_MS));
-        let Some(found) = self.buttons.get_mut(button).filter(|found| found.connection.is_none()) else { return };
-        found.connection = Some(Connection { gateway, session, arrives_from: arrives });
-        found.packets.clear();
-        let (device, waiting) = (found.id.clone(), found.waiting.clone());
-        let input = Box::new(Input::Link(LinkInput::Connected { device, session: session_id(session) }));
-        self.queue.plan(arrives, Event::Input { gateway, life, input });
-        for report in waiting {
-            self.publish(button, report.seq, &report.payload);
-        }
-    }
-
-    pub(super) fn person(&mut self) {
-        if self.now >= FAULTY_MS {
-            return;
-        }
-        let state = self.dice.pick(&STEPS).copied().unwrap_or(AlarmState::Resolved);
-        if self.dice.below(2) == 0 {
-            let open: Vec<String> = self
-                .centre
-                .alarms
-                .iter()
-                .filter(|(_, alarm)| alarm.state < AlarmState::Resolved)
-                .map(|(id, _)| id.clone())
-                .collect();
-            if let Some(id) = self.dice.pick(&open) {
-                self.centre.step(id, state);
-            }
-        } else {
-            self.nurse(state);
-        }
-        self.plan_in(PERSON_MS, Event::Person);
-    }
-
-    fn nurse(&mut self, state: AlarmState) {
-        let gateway = self.some_gateway();
-        let Some(process) = self.gateways.get(gateway).and_then(|found| found.process.as_ref()) else { return };
-        let open: Vec<String> = process.core.alarms(false).into_iter().map(|alarm| alarm.id).collect();
-        let Some(alarm) = self.dice.pick(&open).cloned() else { return };
-        let input = Input::Desk(DeskInput::StepAlarm {
-            reply: ReplyToken(self.now),
-            alarm,
-            state,
-            by: "nurse-1".parse().expect("a name of an actor"),
-            cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
-        });
-        self.input(gateway, input, &[]);
     }
 }

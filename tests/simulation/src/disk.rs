@@ -7,12 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_core::{Alarm, Group, Head, NewestReports, OutLane, Restored, Row, StateChange};
 use protocols::id::{DeviceId, Seq};
 
-/// The journal's id in every run.
-const JOURNAL: &str = "simulated";
-
 /// What is durable.
 #[derive(Debug, Default)]
 pub struct Disk {
+    /// The journal's id.
+    pub journal: String,
     /// The journal, ascending by `n`.
     pub rows: Vec<Row>,
     /// State by key, JSON.
@@ -20,6 +19,17 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// An empty one.
+    #[must_use]
+    pub fn new(journal: &str) -> Self {
+        Self { journal: journal.to_owned(), ..Self::default() }
+    }
+
+    /// Puts an empty one in its place; gives the old one.
+    pub fn replace(&mut self, journal: &str) -> Self {
+        std::mem::replace(self, Self::new(journal))
+    }
+
     /// Makes a group durable.
     pub fn take(&mut self, group: Group) {
         self.rows.extend(group.rows);
@@ -36,7 +46,7 @@ impl Disk {
     pub fn restored(&self) -> Restored {
         let (n, hash) = self.rows.last().map_or((0, [0; 32]), |row| (row.n, row.hash));
         let state = self.state.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Restored { head: Head { journal: JOURNAL.to_owned(), n, hash }, state, rebuilt: Vec::new() }
+        Restored { head: Head { journal: self.journal.clone(), n, hash }, state, rebuilt: Vec::new() }
     }
 
     /// The newest reports of a device, at most `limit`.

@@ -119,6 +119,24 @@ pub enum Event {
     Person,
     /// Something breaks.
     Fault,
+    /// A button says that it is there.
+    Heartbeat {
+        /// Index of the button.
+        button: usize,
+    },
+    /// Somebody looks whether silence is noticed.
+    Watch,
+    /// An alarm that became durable some time ago has to be at the centre.
+    Due {
+        /// Index of the gateway.
+        gateway: usize,
+        /// Which start of it.
+        life: u64,
+        /// The alarm's origin.
+        origin: String,
+        /// The entry's kind.
+        kind: String,
+    },
     /// A gateway starts.
     Start {
         /// Index of the gateway.

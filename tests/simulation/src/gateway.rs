@@ -12,9 +12,8 @@ use protocols::unit::{Points, UnixMs};
 use protocols::uplink::{CatalogueOrder, Clock, PolicyOrder};
 
 use super::disk::Disk;
+use super::limits::SILENT_AFTER_MS;
 
-/// Milliseconds after which a button counts as silent: longer than a run.
-const SILENT_AFTER_MS: u64 = 3_600_000;
 /// The wall clock at the beginning of a run, Unix milliseconds.
 const WALL_MS: i64 = 1_790_000_000_000;
 /// The same as civil time of the site.
@@ -31,7 +30,22 @@ pub struct Gateway {
     pub life: u64,
     /// Whether the disk takes nothing in the present life.
     pub is_dead: bool,
+    /// The wall clock as this gateway sees it.
+    pub wall: Wall,
     config: CoreConfig,
+}
+
+/// A wall clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Wall {
+    /// So many milliseconds before the true one.
+    pub ahead_ms: i64,
+    /// Whether it is trusted.
+    pub clock: Clock,
+}
+
+impl Wall {
+    const RIGHT: Self = Self { ahead_ms: 0, clock: Clock::Trusted };
 }
 
 /// A running process.
@@ -47,9 +61,9 @@ pub struct Process {
 }
 
 impl Gateway {
-    /// The gateway with this index, with an empty disk and no process.
+    /// The gateway with this index and the devices of its file, with an empty disk and no process.
     #[must_use]
-    pub fn new(index: usize, devices: &[DeviceId]) -> Self {
+    pub fn new(index: u64, devices: &[DeviceId]) -> Self {
         let config = CoreConfig {
             gateway: format!("gw-{index}").parse().expect("a name"),
             readers: Vec::new(),
@@ -65,29 +79,46 @@ impl Gateway {
             jitter_seed: 0,
             storage: Storage::Journal,
         };
-        Self { disk: Disk::default(), process: None, life: 0, is_dead: false, config }
+        Self {
+            disk: Disk::new(&format!("journal-{index}")),
+            process: None,
+            life: 0,
+            is_dead: false,
+            wall: Wall::RIGHT,
+            config,
+        }
     }
 
-    /// Starts a process on what the disk has; where `is_dead`, the disk can be read and takes nothing.
+    /// The devices of its file.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.config.devices.iter().map(|(device, _)| device)
+    }
+
+    /// Starts a process on what the disk has; where `is_dead`, the disk can be read and takes nothing; a `patient` one never
+    /// misses a device.
     ///
     /// # Errors
     /// The core does not understand its own state.
-    pub fn start(&mut self, at: u64, is_dead: bool) -> Result<(), RestoreError> {
+    pub fn start(&mut self, at: u64, is_dead: bool, patient: bool) -> Result<(), RestoreError> {
         self.life = self.life.saturating_add(1);
         self.is_dead = is_dead;
         self.config.storage = if is_dead { Storage::Dead } else { Storage::Journal };
         self.config.jitter_seed = self.life;
-        let core = Core::restore(self.config.clone(), self.disk.restored(), &moment(at, at))?;
+        let mut config = self.config.clone();
+        if patient {
+            config.devices.iter_mut().for_each(|(_, silent_after_ms)| *silent_after_ms = u64::MAX);
+        }
+        let core = Core::restore(config, self.disk.restored(), &moment(at, at, self.wall))?;
         self.process = Some(Process { core, group: None, wake_at: None, began: at });
         Ok(())
     }
 }
 
 impl Process {
-    /// The time as this process sees it.
+    /// The time as this process sees it, whose machine has this wall clock.
     #[must_use]
-    pub fn now(&self, at: u64) -> Now {
-        moment(at, self.began)
+    pub fn now(&self, at: u64, wall: Wall) -> Now {
+        moment(at, self.began, wall)
     }
 
     /// The virtual moment at which the core wants to be woken.
@@ -98,14 +129,14 @@ impl Process {
     }
 }
 
-fn moment(at: u64, began: u64) -> Now {
-    let passed = i64::try_from(at).unwrap_or(i64::MAX);
+fn moment(at: u64, began: u64, wall: Wall) -> Now {
+    let passed = i64::try_from(at).unwrap_or(i64::MAX).saturating_add(wall.ahead_ms);
     let civil = CIVIL.saturating_add(SignedDuration::from_millis(passed));
     Now {
         mono: Mono(at.saturating_sub(began)),
         wall: UnixMs(WALL_MS.saturating_add(passed)),
         civil: Arc::from(civil.strftime("%Y-%m-%dT%H:%M:%S%.3f+08:00").to_string()),
-        clock: Clock::Trusted,
+        clock: wall.clock,
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// How long faults last in one run: several heartbeats, back-offs at their longest and restarts fit in.
 pub const FAULTY_MS: u64 = 180_000;
 /// How long a run may take to come to rest after the last fault: the longest back-off, twice, and a poll.
-pub const REST_MS: u64 = 120_000;
+pub const REST_MS: u64 = 150_000;
 /// Gateways in one run.
 pub const GATEWAYS: Range<u64> = 1..4;
 /// Buttons in one run.
@@ -38,3 +38,28 @@ pub const PERSON_MS: Range<u64> = 200..20_000;
 pub const EVENTS_MAX: u64 = 2_000_000;
 /// Broken promises that one run names; more say nothing new.
 pub const FINDINGS_MAX: usize = 20;
+/// When buttons are used although nothing breaks any more, and one use is a flood: long enough after the last fault that all
+/// back-offs are over.
+pub const CALM_MS: Range<u64> = 260_000..280_000;
+/// Reports of one device at once in calm.
+pub const FLOOD: usize = 60;
+/// How long after it became durable an alarm may come to the centre in calm: a commit under way, the shortest pause of the
+/// uplink, an answer under way, and the way itself.
+pub const FIRST_WITHIN_MS: u64 = 2_000;
+/// From one heartbeat of a button to the next.
+pub const HEARTBEAT_MS: Range<u64> = 8_000..15_000;
+/// After this a gateway counts a device of its own as silent: three heartbeats.
+pub const SILENT_AFTER_MS: u64 = 45_000;
+/// How long after that it may take until silence is on record: a commit.
+pub const SILENCE_SLACK_MS: u64 = 2_000;
+/// From one look at silence to the next.
+pub const WATCH_MS: u64 = 5_000;
+/// How long a button is away with its battery out.
+pub const AWAY_MS: Range<u64> = 5_000..120_000;
+/// How late a request may come that the network kept: far beyond the adapter's deadline.
+pub const LATE_MS: Range<u64> = 400..90_000;
+/// Of so many looks into the journal one fails.
+pub const LOOK_UP_FAILS_OF: u64 = 60;
+/// Where wall clocks jump to, relative to the right time: back to 2000, a year back, a day back, right, a minute and ten years
+/// ahead.
+pub const JUMPS_MS: [i64; 6] = [-843_000_000_000, -31_536_000_000, -86_400_000, 0, 60_000, 315_360_000_000];

@@ -22,11 +22,18 @@ pub enum Mutant {
     IsDeafToOrders,
     /// A person's step on one alarm is told to the device of it as the end.
     TellsTheEndTooSoon,
+    /// Alarms wait while everything else goes out.
+    SendsAlarmsLast,
+    /// No silence of a device is ever noticed.
+    MissesNoDevice,
 }
+
+/// How long [`Mutant::SendsAlarmsLast`] lets an alarm wait.
+pub const MUTANT_PAUSE_MS: u64 = 4_000;
 
 impl Mutant {
     /// Each of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::AcknowledgesEarly,
         Self::LosesAnEntry,
         Self::ForgetsItsState,
@@ -34,6 +41,8 @@ impl Mutant {
         Self::KnowsNoReport,
         Self::IsDeafToOrders,
         Self::TellsTheEndTooSoon,
+        Self::SendsAlarmsLast,
+        Self::MissesNoDevice,
     ];
 
     /// Breaks what the disk gets.
@@ -45,7 +54,9 @@ impl Mutant {
             | Self::TakesSilenceForDelivery
             | Self::KnowsNoReport
             | Self::IsDeafToOrders
-            | Self::TellsTheEndTooSoon => {}
+            | Self::TellsTheEndTooSoon
+            | Self::SendsAlarmsLast
+            | Self::MissesNoDevice => {}
         }
     }
 

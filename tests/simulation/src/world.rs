@@ -3,21 +3,22 @@
 //! **Invariant:** everything that is left to chance is drawn from one source of choices, so a seed repeats a run.
 //! **Invariant:** after the last fault everything works, so that what is still missing at rest is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_core::{Input, UplinkInput};
+use gateway_core::{Input, LinkInput, OutLane, UplinkInput};
 use protocols::id::DeviceId;
+use protocols::uplink::kind;
 
-use super::button::Button;
+use super::button::{Button, Report};
 use super::centre::Centre;
 use super::event::{Event, Queue};
-use super::gateway::{Gateway, session_id, token};
+use super::gateway::{Gateway, token};
 use super::limits::{
-    BUTTONS, COMMIT_MS, DEAD_MS, DEAD_OF, DOWN_MS, EVENTS_MAX, FAULT_MS, FAULTY_MS, GATEWAYS, LATENCY_MS, PERSON_MS,
-    PRESS_MS, RECONNECT_MS, REST_MS,
+    BUTTONS, CALM_MS, COMMIT_MS, DEAD_MS, DEAD_OF, EVENTS_MAX, FAULT_MS, FAULTY_MS, FIRST_WITHIN_MS, GATEWAYS,
+    HEARTBEAT_MS, LATENCY_MS, PERSON_MS, PRESS_MS, RECONNECT_MS, REST_MS, SILENCE_SLACK_MS, SILENT_AFTER_MS, WATCH_MS,
 };
 use super::mutant::Mutant;
-use super::promise::{Findings, acknowledged, chain, converged, once};
+use super::promise::{Findings, acknowledged, chain, converged, first, once, silence};
 use crate::dice::Dice;
 
 /// What one run came to.
@@ -44,6 +45,14 @@ pub struct Figures {
     pub unanswered: u64,
     /// Alarms at the centre.
     pub alarms: u64,
+    /// Devices that were provisioned anew.
+    pub provisioned: u64,
+    /// Gateways that began with an empty disk in the place of another.
+    pub replaced: u64,
+    /// Wall clocks that jumped.
+    pub jumps: u64,
+    /// Silences that had to be noticed.
+    pub silences: u64,
 }
 
 /// A report on its way: button, epoch, number.
@@ -68,6 +77,18 @@ pub struct World {
     pub(super) next_request: u64,
     pub(super) published: BTreeMap<(u64, u16), Published>,
     pub(super) next_session: u64,
+    /// When each gateway's process last heard each device.
+    pub(super) heard: BTreeMap<(usize, DeviceId), u64>,
+    /// How long each gateway's journal was then, whichever process that was.
+    pub(super) heard_at_n: BTreeMap<(usize, DeviceId), usize>,
+    /// When each gateway's process started.
+    pub(super) started: BTreeMap<usize, u64>,
+    /// Alarms that a gateway sent straight to the centre, by id.
+    pub(super) direct: BTreeSet<(usize, String)>,
+    /// Reports that went with a gateway's disk before the centre had them.
+    pub(super) gone: BTreeSet<String>,
+    /// Journals so far.
+    pub(super) journals: u64,
 }
 
 /// Runs the history of a seed, with a broken gateway where a mutant is given.
@@ -99,14 +120,17 @@ impl World {
         let (gateways, buttons) = (count(GATEWAYS, &mut dice), count(BUTTONS, &mut dice));
         let names: Vec<DeviceId> =
             (0..buttons).map(|number| format!("btn-{number:04}").parse().expect("a name")).collect();
-        let gateways: Vec<Gateway> =
-            (0..gateways).map(|index| Gateway::new(usize::try_from(index).unwrap_or(0), &names)).collect();
+        let at_home = |index: u64| -> Vec<DeviceId> {
+            let of_gateway = (0_u64..).zip(&names).filter(|(number, _)| number.checked_rem(gateways) == Some(index));
+            of_gateway.map(|(_, name)| name.clone()).collect()
+        };
+        let boxes: Vec<Gateway> = (0..gateways).map(|index| Gateway::new(index, &at_home(index))).collect();
         let mut world = Self {
             now: 0,
             dice,
             queue: Queue::default(),
-            cut_until: vec![0; gateways.len()],
-            gateways,
+            cut_until: vec![0; boxes.len()],
+            gateways: boxes,
             buttons: names.into_iter().map(Button::new).collect(),
             centre: Centre::default(),
             mutant,
@@ -116,6 +140,12 @@ impl World {
             next_request: 1,
             published: BTreeMap::new(),
             next_session: 1,
+            heard: BTreeMap::new(),
+            heard_at_n: BTreeMap::new(),
+            started: BTreeMap::new(),
+            direct: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            journals: gateways,
         };
         for gateway in 0..world.gateways.len() {
             world.queue.plan(0, Event::Start { gateway });
@@ -123,7 +153,10 @@ impl World {
         for button in 0..world.buttons.len() {
             world.plan_in(RECONNECT_MS, Event::Connect { button });
             world.plan_in(PRESS_MS, Event::Use { button });
+            world.plan_in(HEARTBEAT_MS, Event::Heartbeat { button });
+            world.plan_in(CALM_MS, Event::Use { button });
         }
+        world.queue.plan(WATCH_MS, Event::Watch);
         world.plan_in(PERSON_MS, Event::Person);
         world.plan_in(FAULT_MS, Event::Fault);
         world
@@ -169,6 +202,9 @@ impl World {
             Event::Connect { button } => self.connect(button),
             Event::Person => self.person(),
             Event::Fault => self.fault(),
+            Event::Heartbeat { button } => self.heartbeat(button),
+            Event::Watch => self.watch(),
+            Event::Due { gateway, life, origin, kind } => first::due(self, (gateway, life), origin, kind),
             Event::Start { gateway } => self.start(gateway),
             Event::DiskBack { gateway, life } => {
                 if self.lives(gateway, life) {
@@ -186,7 +222,8 @@ impl World {
         let now = self.now;
         let is_dead = self.breaks(DEAD_OF);
         let Some(found) = self.gateways.get_mut(gateway) else { return };
-        if let Err(error) = found.start(now, is_dead) {
+        let patient = self.mutant == Some(Mutant::MissesNoDevice);
+        if let Err(error) = found.start(now, is_dead, patient) {
             self.findings.note("state restores", &error.to_string());
             return;
         }
@@ -195,6 +232,8 @@ impl World {
             self.figures.dead_disks = self.figures.dead_disks.saturating_add(1);
             self.plan_in(DEAD_MS, Event::DiskBack { gateway, life });
         }
+        self.heard.retain(|(of, _), _| *of != gateway);
+        self.started.insert(gateway, now);
         self.drain(gateway);
     }
 
@@ -208,6 +247,14 @@ impl World {
             mutant.break_group(&mut group);
         }
         let id = group.id;
+        let life = found.life;
+        if self.now >= CALM_MS.start && self.now < CALM_MS.end {
+            for row in group.rows.iter().filter(|row| row.lane == OutLane::Alarms && row.kind == kind::ALARM_RAISED) {
+                let origin = format!("{}/{}/{}", row.source, row.epoch, row.seq);
+                let due = Event::Due { gateway, life, origin, kind: row.kind.clone() };
+                self.queue.plan(self.now.saturating_add(FIRST_WITHIN_MS), due);
+            }
+        }
         found.disk.take(group);
         self.input(gateway, Input::Store(gateway_core::StoreInput::Committed { group: id }), &[]);
     }
@@ -244,8 +291,18 @@ impl World {
                 self.carry_out(gateway, effect);
             }
         }
-        let Some(process) = self.gateways.get_mut(gateway).and_then(|found| found.process.as_mut()) else { return };
-        process.core.handle(input, &process.now(now));
+        if let Input::Link(
+            LinkInput::Connected { device, .. } | LinkInput::Event { device, .. } | LinkInput::Status { device, .. },
+        ) = &input
+        {
+            let rows = self.gateways.get(gateway).map_or(0, |found| found.disk.rows.len());
+            self.heard.insert((gateway, device.clone()), now);
+            self.heard_at_n.insert((gateway, device.clone()), rows);
+        }
+        let Some(found) = self.gateways.get_mut(gateway) else { return };
+        let wall = found.wall;
+        let Some(process) = found.process.as_mut() else { return };
+        process.core.handle(input, &process.now(now, wall));
         self.drain(gateway);
     }
 
@@ -259,64 +316,6 @@ impl World {
             self.carry_out(gateway, effect);
         }
         self.plan_wake(gateway);
-    }
-
-    /// A process dies. Whether a group under way reached the disk, nobody knows.
-    pub(super) fn kill(&mut self, gateway: usize) {
-        let applied = self.dice.below(2) == 0;
-        let Some(found) = self.gateways.get_mut(gateway) else { return };
-        let Some(mut process) = found.process.take() else { return };
-        self.figures.deaths = self.figures.deaths.saturating_add(1);
-        if let Some(mut group) = process.group.take().filter(|_| applied) {
-            if let Some(mutant) = self.mutant {
-                mutant.break_group(&mut group);
-            }
-            found.disk.take(group);
-        }
-        for button in 0..self.buttons.len() {
-            if self.buttons.get(button).and_then(|found| found.connection).is_some_and(|to| to.gateway == gateway) {
-                self.cut(button);
-            }
-        }
-        self.plan_in(DOWN_MS, Event::Start { gateway });
-    }
-
-    /// A button's connection ends, for both ends at different times.
-    pub(super) fn cut(&mut self, button: usize) {
-        let Some(found) = self.buttons.get_mut(button) else { return };
-        let Some(connection) = found.connection.take() else { return };
-        let device = found.id.clone();
-        let life = self.gateways.get(connection.gateway).map_or(0, |gateway| gateway.life);
-        let noticed = connection.arrives_from.max(self.now).saturating_add(self.draw(LATENCY_MS));
-        let input =
-            Input::Link(gateway_core::LinkInput::Disconnected { device, session: session_id(connection.session) });
-        self.queue.plan(noticed, Event::Input { gateway: connection.gateway, life, input: Box::new(input) });
-        self.plan_in(RECONNECT_MS, Event::Connect { button });
-    }
-
-    fn fault(&mut self) {
-        if self.now >= FAULTY_MS {
-            return;
-        }
-        match self.dice.below(4) {
-            0 => {
-                let gateway = self.some_gateway();
-                self.kill(gateway);
-            }
-            1 => {
-                let gateway = self.some_gateway();
-                let until = self.now.saturating_add(self.draw(FAULT_MS)).min(FAULTY_MS);
-                if let Some(cut) = self.cut_until.get_mut(gateway) {
-                    *cut = until;
-                }
-            }
-            2 | 3 => {
-                let button = usize::try_from(self.dice.below(self.buttons.len() as u64)).unwrap_or(0);
-                self.cut(button);
-            }
-            _ => {}
-        }
-        self.plan_in(FAULT_MS, Event::Fault);
     }
 
     pub(super) fn some_gateway(&mut self) -> usize {
@@ -348,10 +347,30 @@ impl World {
         }
     }
 
+    /// Looks whether each gateway misses the devices that it should miss.
+    fn watch(&mut self) {
+        let limit = SILENT_AFTER_MS.saturating_add(SILENCE_SLACK_MS);
+        for (index, gateway) in self.gateways.iter().enumerate() {
+            let started = self.started.get(&index).copied().unwrap_or(self.now);
+            if gateway.process.is_none() || gateway.is_dead || self.now.saturating_sub(started) < limit {
+                continue;
+            }
+            for device in gateway.devices() {
+                let heard = self.heard.get(&(index, device.clone())).copied().unwrap_or(started);
+                if self.now.saturating_sub(heard) >= limit {
+                    self.figures.silences = self.figures.silences.saturating_add(1);
+                    let rows = self.heard_at_n.get(&(index, device.clone())).copied().unwrap_or(0);
+                    silence::now((index, &gateway.disk), device.as_str(), rows, &mut self.findings);
+                }
+            }
+        }
+        self.queue.plan(self.now.saturating_add(WATCH_MS), Event::Watch);
+    }
+
     fn at_rest(&mut self) {
         self.figures.alarms = self.centre.alarms.len() as u64;
         let findings = &mut self.findings;
-        acknowledged::at_rest(&self.buttons, &self.centre, findings);
+        acknowledged::at_rest(&self.buttons, &self.centre, &self.gone, findings);
         for (index, gateway) in self.gateways.iter().enumerate() {
             chain::at_rest(index, &gateway.disk, findings);
             once::at_rest(index, &gateway.disk, findings);
@@ -360,19 +379,19 @@ impl World {
     }
 
     /// Publishes what a button keeps, as far as it is not on its way on this connection.
-    pub(super) fn publish(&mut self, button: usize, seq: u64, payload: &str) {
+    pub(super) fn publish(&mut self, button: usize, report: &Report) {
         let arrives = self.now.saturating_add(self.draw(LATENCY_MS));
         let Some(found) = self.buttons.get_mut(button) else { return };
         let Some(connection) = found.connection.as_mut() else { return };
         let at = arrives.max(connection.arrives_from);
         connection.arrives_from = at;
         let (gateway, session) = (connection.gateway, connection.session);
-        let packet = found.packet(seq);
-        self.published.insert((session, packet), (button, found.epoch, seq));
-        let input = Input::Link(gateway_core::LinkInput::Event {
+        let packet = found.packet((report.epoch, report.seq));
+        self.published.insert((session, packet), (button, report.epoch, report.seq));
+        let input = Input::Link(LinkInput::Event {
             device: found.id.clone(),
             ack: Some(token(session, packet)),
-            payload: payload.as_bytes().to_vec(),
+            payload: report.payload.as_bytes().to_vec(),
             retained: false,
         });
         let life = self.gateways.get(gateway).map_or(0, |found| found.life);

@@ -5,8 +5,10 @@
 pub mod acknowledged;
 pub mod chain;
 pub mod converged;
+pub mod first;
 pub mod once;
 pub mod shown;
+pub mod silence;
 
 use super::limits::FINDINGS_MAX;
 
