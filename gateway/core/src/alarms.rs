@@ -12,7 +12,8 @@
 //! **Invariant:** a press that the centre does not have in time alarms staff, whatever the state of the alarm that it was
 //! folded into.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
@@ -83,6 +84,10 @@ pub struct OnItsWay {
     pub origin: Origin,
     /// The first press that it tells of.
     pub press: Option<(DeviceEpoch, Seq)>,
+    /// The alarm that it names: that of then, which is another one where it has parted since. Absent in what an older release
+    /// kept.
+    #[serde(default)]
+    pub about: Option<Origin>,
 }
 
 /// An alarm as it is kept.
@@ -128,6 +133,9 @@ pub struct Alarm {
     /// The newest presses that have no entry of their own, with the fingerprint of each: no journal finds them by number.
     #[serde(default)]
     pub counted: Vec<(DeviceEpoch, Seq, u64)>,
+    /// Its entry, where that went straight to the centre and is not known to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) direct: Option<String>,
     /// Civil time of recording, RFC 3339.
     pub opened_at: String,
     /// How far it has come.
@@ -172,6 +180,7 @@ impl Alarm {
             other_epochs: BTreeMap::new(),
             on_their_way: BTreeMap::new(),
             presses: 1,
+            direct: None,
             opened_at: at.to_owned(),
             state: AlarmState::Raised,
             cancelled: false,
@@ -234,31 +243,66 @@ impl Alarm {
         self.seqs.get(self.seqs.len().saturating_sub(count).max(1)).map(|seq| (self.epoch, *seq))
     }
 
-    /// Lets go of a further press, of those of its epoch that came after it, and of entries from a number on.
-    pub(crate) fn part(&mut self, press: Option<(DeviceEpoch, Seq)>, n: u64) -> Parted {
-        let seqs = press.map(|(epoch, seq)| self.part_presses(epoch, seq)).unwrap_or_default();
-        let on_their_way = self.on_their_way.split_off(&n);
+    /// Lets go of entries on their way, with the presses that each tells of. Those of one epoch: that of the first.
+    pub(crate) fn part_entries(&mut self, entries: &BTreeSet<u64>) -> Parted {
+        let first = entries.iter().find_map(|n| self.on_their_way.get(n)?.press);
+        let mut seqs = Vec::new();
+        if let Some((epoch, _)) = first {
+            let spans: Vec<Range<usize>> = entries.iter().filter_map(|n| self.span_of(*n, epoch)).collect();
+            let kept = if epoch == self.epoch { Some(&mut self.seqs) } else { self.other_epochs.get_mut(&epoch) };
+            let all = kept.map(|kept| (std::mem::take(kept), kept));
+            if let Some((all, kept)) = all {
+                for (at, seq) in all.into_iter().enumerate() {
+                    let parts = spans.iter().any(|span| span.contains(&at));
+                    if parts { seqs.push(seq) } else { kept.push(seq) }
+                }
+            }
+            self.other_epochs.retain(|_, seqs| !seqs.is_empty());
+        }
+        let on_their_way: BTreeMap<u64, OnItsWay> =
+            entries.iter().filter_map(|n| Some((*n, self.on_their_way.remove(n)?))).collect();
+        let press_n = self.press_parted(&on_their_way);
         self.presses = self.presses.saturating_sub(u64::try_from(seqs.len()).unwrap_or(u64::MAX));
-        let press_n = if seqs.is_empty() { 0 } else { std::mem::replace(&mut self.press_n, self.n) };
         Parted { seqs, on_their_way, press_n }
     }
 
-    /// Lets go of one further press alone, with its entry where that is kept.
-    pub(crate) fn part_alone(&mut self, (epoch, seq): (DeviceEpoch, Seq), n: Option<u64>) -> Parted {
-        let after = self.part_presses(epoch, seq);
-        let Some((one, rest)) = after.split_first() else { return Parted::nothing() };
-        if !rest.is_empty() {
-            self.seqs_mut(epoch).extend_from_slice(rest);
-        }
-        let on_their_way: BTreeMap<u64, OnItsWay> =
-            n.and_then(|n| Some((n, self.on_their_way.remove(&n)?))).into_iter().collect();
-        let press_n = n.unwrap_or(0);
-        if press_n > 0 && self.press_n == press_n {
-            let before = self.on_their_way.iter().next_back();
+    /// Where among the presses of an epoch those lie that an entry on its way tells of: from its first one up to the first one
+    /// of the next entry. The press that an alarm began with is none of them.
+    fn span_of(&self, n: u64, epoch: DeviceEpoch) -> Option<Range<usize>> {
+        let (_, seqs) = self.presses_by_epoch().find(|(of, _)| *of == epoch)?;
+        let place = |way: &OnItsWay| {
+            let (_, seq) = way.press.filter(|(of, _)| *of == epoch)?;
+            seqs.iter().position(|known| *known == seq).filter(|at| *at > 0 || epoch != self.epoch)
+        };
+        let from = place(self.on_their_way.get(&n)?)?;
+        let to = self.on_their_way.values().filter_map(place).filter(|at| *at > from).min();
+        Some(from..to.unwrap_or(seqs.len()))
+    }
+
+    /// The number of the newest press's entry among those that parted, 0 where none did; what stays has another newest one.
+    fn press_parted(&mut self, parted: &BTreeMap<u64, OnItsWay>) -> u64 {
+        let newest = parted.iter().rfind(|(_, way)| way.press.is_some()).map_or(0, |(n, _)| *n);
+        if newest > 0 && newest >= self.press_n {
+            let before = self.on_their_way.iter().rfind(|(_, way)| way.press.is_some());
             (self.press_n, self.press_lane) = before.map_or((self.n, lane_of(self.urgency)), |(n, way)| (*n, way.lane));
         }
-        self.presses = self.presses.saturating_sub(1);
-        Parted { seqs: vec![*one], on_their_way, press_n }
+        newest
+    }
+
+    /// Lets go of a further press of which no entry is on its way, with those of its epoch after it and all such entries where
+    /// `rest`, else alone.
+    pub(crate) fn part_press(&mut self, (epoch, seq): (DeviceEpoch, Seq), rest: bool) -> Parted {
+        let mut seqs = self.part_presses(epoch, seq);
+        let mut on_their_way = BTreeMap::new();
+        if rest {
+            on_their_way = std::mem::take(&mut self.on_their_way);
+        } else if seqs.len() > 1 {
+            let after = seqs.split_off(1);
+            self.seqs_mut(epoch).extend(after);
+        }
+        let press_n = self.press_parted(&on_their_way);
+        self.presses = self.presses.saturating_sub(u64::try_from(seqs.len()).unwrap_or(u64::MAX));
+        Parted { seqs, on_their_way, press_n }
     }
 
     fn part_presses(&mut self, epoch: DeviceEpoch, seq: Seq) -> Vec<Seq> {
@@ -303,6 +347,7 @@ impl Alarm {
             press_n: self.press_n,
             press_lane: self.press_lane,
             opened_at: self.opened_at,
+            direct: None,
             late_by_ms: self.late_by_ms,
             undated: self.undated,
             detail: self.detail,
@@ -353,12 +398,6 @@ pub(crate) struct Parted {
     pub on_their_way: BTreeMap<u64, OnItsWay>,
     /// The number of the newest one's entry; 0 where none parted.
     pub press_n: u64,
-}
-
-impl Parted {
-    const fn nothing() -> Self {
-        Self { seqs: Vec::new(), on_their_way: BTreeMap::new(), press_n: 0 }
-    }
 }
 
 type FoldKey = (Option<DeviceId>, String);

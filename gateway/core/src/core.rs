@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alarms::Alarms;
 use crate::backoff::Backoff;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
-use crate::devices::Device;
+use crate::devices::{Device, WaitingReport};
 use crate::effect::{Effect, Notice, SaleView};
 use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
@@ -122,6 +122,8 @@ pub struct Core {
     pub(crate) old_reports: OldReports,
     /// Presses that were only counted before this start: the journal does not find them.
     pub(crate) counted_before: OldReports,
+    /// Reports about which the journal could not be asked.
+    pub(crate) asked_again: Vec<(DeviceId, WaitingReport)>,
     /// What devices sent that waits for the disk.
     pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
@@ -269,6 +271,7 @@ impl Core {
             Timer::CardWait(sale) => self.card_wait_ended(&sale, now),
             Timer::HoldWait(sale) => self.hold_wait_ended(&sale, now),
             Timer::PressUndelivered(alarm) => self.press_undelivered(&alarm, now),
+            Timer::AskAgain => self.ask_again(now),
             Timer::RepeatsDue(alarm) => self.tell_unrecorded(&alarm, now),
             Timer::KeepListened => self.keep_listened(now),
             Timer::CatalogueOld => self.watch_catalogue(now),

@@ -273,16 +273,28 @@ impl Core {
         }
         let id = origin.alarm_id();
         let entry = entry_text(origin, kind::ALARM_RAISED, about, now, body);
-        let ticket = self.send_without_disk(id.clone(), entry, says);
+        let ticket = self.send_without_disk(id.clone(), entry.clone(), says);
         if self.alarms.get(&id).is_some() || self.alarms.without_entry() >= ALARMS_WITHOUT_ENTRY_MAX {
             return;
         }
         if let Some(sent) = self.direct.get_mut(&ticket) {
             sent.shown = true;
         }
-        self.alarms.insert(Alarm::new(origin.clone(), 0, body, press, &now.civil));
+        let mut alarm = Alarm::new(origin.clone(), 0, body, press, &now.civil);
+        alarm.direct = Some(entry);
+        self.alarms.insert(alarm);
         self.watch_press(&id, false, now);
         self.after_durable(Held::ShowAlarm { alarm: id, state: AlarmState::Raised });
+    }
+
+    /// Sends again what went straight to the centre before this start and is not known to be there: its device may have been
+    /// answered meanwhile, by a life that could keep nothing.
+    pub(crate) fn send_direct_again(&mut self) {
+        let unanswered = self.alarms.iter().filter(|alarm| alarm.n == 0 && alarm.state < AlarmState::Accepted);
+        let sent = unanswered.filter_map(|alarm| Some((alarm.id.clone(), alarm.direct.clone()?)));
+        for (id, entry) in sent.take(DIRECT_ALARMS_MAX).collect::<Vec<_>>() {
+            self.send_without_disk(id, entry, Says::Own);
+        }
     }
 
     fn send_without_disk(&mut self, alarm: String, entry: String, says: Says) -> Ticket {

@@ -5,6 +5,10 @@ pub const PENDING_ROWS_PAUSE: usize = 4_096;
 /// Acknowledgements, commands, answers and state values that may wait for a commit before everything but alarms waits:
 /// four for each of the rows above.
 pub const PENDING_THINGS_PAUSE: usize = 16_384;
+/// How long after the journal could not be asked about a report it is asked again: a fault of a moment is over by then.
+pub const ASK_AGAIN_AFTER_MS: u64 = 5_000;
+/// Reports for which the journal is asked again, all devices together, up to 256 KiB; what is more stays with its device.
+pub const ASKED_AGAIN_MAX: usize = 256;
 /// Reports that wait for the disk to catch up before nothing more is read from the devices: up to 16 MiB.
 pub const DEFERRED_MAX: usize = 16_384;
 /// Rows that may wait for a commit before nothing more is read from the devices: by alarms alone, every device of eight

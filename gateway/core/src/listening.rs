@@ -47,7 +47,8 @@ impl Core {
         let due: Vec<(DeviceId, u64)> = self
             .devices
             .values()
-            .filter(|device| device.record.assigned && !device.record.silent)
+            // One that was silent before, too: whether it was back since, without that having become durable, is not known.
+            .filter(|device| device.record.assigned)
             .map(|device| {
                 let after = device.record.silent_after_ms;
                 let unheard = device.record.heard_listened_ms.map_or(0, |heard| listened.saturating_sub(heard));

@@ -7,6 +7,8 @@
 //! **Invariant:** a press that the centre may not have when it resolves the alarm is never told as resolved by that.
 //! **Invariant:** a press belongs to one alarm.
 
+use std::collections::BTreeSet;
+
 use protocols::device::AlarmState;
 use protocols::uplink::{AlarmBody, AlarmStateOrder, Epoch, Order, Origin, Source, order_kind};
 
@@ -31,11 +33,13 @@ impl Core {
             let of = of.to_owned();
             // What was only counted since goes with it.
             self.tell_unrecorded(&of, now);
-            return if order.follows.is_some() {
-                self.part_from_entry(&of, n, now)
-            } else {
-                self.part_entry_alone(&of, n, now)
-            };
+            let with_rest = order.follows.is_some();
+            let Some(old) = self.alarms.get(&of) else { return false };
+            let about = old.on_their_way.get(&n).and_then(|way| way.about.as_ref());
+            let rest = old.on_their_way.iter().filter(|(_, way)| with_rest && way.about.as_ref() == about);
+            let entries: BTreeSet<u64> = rest.map(|(n, _)| *n).filter(|later| *later > n).chain([n]).collect();
+            // Where it is an alarm beside the others the centre has it, whatever became of this entry.
+            return self.part_from_entries(&of, &entries, !with_rest, now);
         }
         let (Source::Device(device), Epoch::Number(epoch)) = (&order.alarm.source, &order.alarm.epoch) else {
             return false;
@@ -46,9 +50,7 @@ impl Core {
         self.tell_unrecorded(&of, now);
         let Some(old) = self.alarms.get_mut(&of) else { return false };
         // Its own entry is at the centre, those behind it may not be.
-        let entries = old.on_their_way.keys().next().copied().unwrap_or(u64::MAX);
-        let press = (*epoch, order.alarm.seq);
-        let parted = if order.follows.is_some() { old.part(Some(press), entries) } else { old.part_alone(press, None) };
+        let parted = old.part_press((*epoch, order.alarm.seq), order.follows.is_some());
         if parted.seqs.is_empty() {
             return false;
         }
@@ -56,13 +58,19 @@ impl Core {
         true
     }
 
-    /// The centre resolves an alarm: what it had not of it then parts, from the first such press on. `ended`: the entries that
-    /// it had. Whether it has one now says nothing: it may have come since.
+    /// The centre resolves an alarm: what it had not of it then parts, as one alarm for each that those entries name. `ended`:
+    /// the entries that it had. Whether it has one now says nothing: it may have come since.
     pub(crate) fn part_presses_on_their_way(&mut self, id: &str, ended: &[Origin], now: &Now) {
         let Some(alarm) = self.alarms.get(id).filter(|alarm| alarm.is_open()) else { return };
-        let first = alarm.on_their_way.iter().find(|(_, way)| !ended.contains(&way.origin));
-        if let Some(n) = first.map(|(n, _)| *n) {
-            self.part_from_entry(id, n, now);
+        let mut parting: Vec<(Option<Origin>, BTreeSet<u64>)> = Vec::new();
+        for (n, way) in alarm.on_their_way.iter().filter(|(_, way)| !ended.contains(&way.origin)) {
+            match parting.iter_mut().find(|(about, _)| *about == way.about) {
+                Some((_, entries)) => drop(entries.insert(*n)),
+                None => parting.push((way.about.clone(), BTreeSet::from([*n]))),
+            }
+        }
+        for (_, entries) in parting {
+            self.part_from_entries(id, &entries, false, now);
         }
     }
 
@@ -71,25 +79,15 @@ impl Core {
         self.lanes.iter().any(|found| found.lane == lane && found.record.has(n))
     }
 
-    fn part_from_entry(&mut self, of: &str, n: u64, now: &Now) -> bool {
+    /// Lets entries part from an alarm, as the one that the first of them is named by. `at_centre`: the centre has that one in
+    /// any case.
+    fn part_from_entries(&mut self, of: &str, entries: &BTreeSet<u64>, at_centre: bool, now: &Now) -> bool {
+        let Some(n) = entries.first().copied() else { return false };
         let Some(old) = self.alarms.get_mut(of) else { return false };
         let Some(way) = old.on_their_way.get(&n).cloned() else { return false };
-        let parted = old.part(way.press, n);
-        let at_centre = self.has_centre(n, way.lane);
+        let parted = old.part_entries(entries);
+        let at_centre = at_centre || self.has_centre(n, way.lane);
         self.begin_parted(of, way.origin, (n, at_centre), parted, now);
-        true
-    }
-
-    fn part_entry_alone(&mut self, of: &str, n: u64, now: &Now) -> bool {
-        let Some(old) = self.alarms.get_mut(of) else { return false };
-        let Some(way) = old.on_their_way.get(&n).cloned() else { return false };
-        let Some(press) = way.press else { return false };
-        let parted = old.part_alone(press, Some(n));
-        if parted.seqs.is_empty() {
-            return false;
-        }
-        // The centre has its alarm, whatever became of this entry.
-        self.begin_parted(of, way.origin, (n, true), parted, now);
         true
     }
 

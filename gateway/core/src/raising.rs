@@ -77,7 +77,7 @@ impl Core {
             Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
             now,
         );
-        let way = OnItsWay { lane, origin: recorded.origin, press };
+        let way = OnItsWay { lane, origin: recorded.origin, press, about: Some(about) };
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
@@ -137,7 +137,7 @@ impl Core {
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
         let press = alarm.press_before_last(folded);
-        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, press };
+        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, press, about: Some(about) };
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
         if alarm.press_n > 0 {
             (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);

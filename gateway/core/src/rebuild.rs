@@ -139,7 +139,9 @@ fn repeated(alarm: &mut Alarm, n: u64, entry: &Entry) {
     if first.is_some() {
         (alarm.press_n, alarm.press_lane) = (n, lane);
     }
-    alarm.sent(n, OnItsWay { lane, origin: entry.origin.clone(), press: first }, |_, _| false);
+    alarm.sent(n, OnItsWay { lane, origin: entry.origin.clone(), press: first, about: entry.about.clone() }, |_, _| {
+        false
+    });
 }
 
 /// The alarm of an id `{device}.{epoch}.{seq}`.

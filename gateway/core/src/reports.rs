@@ -14,10 +14,11 @@ use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LookUpFailed, NewestReports, OutLane, Ticket};
 use crate::journal::{Draft, Identity, fingerprint};
-use crate::limits::REPORT_WINDOW;
+use crate::limits::{ASK_AGAIN_AFTER_MS, ASKED_AGAIN_MAX, REPORT_WINDOW};
 use crate::raising::own_alarm;
 use crate::refusals::sample;
 use crate::time::Now;
+use crate::timers::Timer;
 
 /// Milliseconds after which a device that nobody configured counts as silent: three missed hourly heartbeats.
 const SILENT_AFTER_MS_DEFAULT: u64 = 3 * 3_600_000;
@@ -163,14 +164,27 @@ impl Core {
     }
 
     /// A report of which it is not known whether the journal has it. An alarm goes straight to the centre, which counts it
-    /// once by its origin, and is acknowledged when the centre has it. Anything else is left with its device, which sends
-    /// it again.
+    /// once by its origin, and is acknowledged when the centre has it. For anything else the journal is asked again.
     fn take_without_look_up(&mut self, device: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.emit(Effect::Count { name: "look_ups_failed", label: "report" });
         if self.alarms.open_of(None, "journal_unreadable").is_none() {
             self.raise_or_fold_own(&own_alarm(OwnAlarm::JournalUnreadable, None), None, now);
         }
-        self.take_event_without_disk(device, ack, payload, now);
+        let raises_alarm = readable(payload).is_none_or(|report| urgency_of(&report.kind).is_some());
+        if raises_alarm || self.asked_again.len() >= ASKED_AGAIN_MAX {
+            return self.take_event_without_disk(device, ack, payload, now);
+        }
+        self.asked_again.push((device.clone(), WaitingReport { payload: payload.to_vec(), ack }));
+        if !self.timers.is_set(&Timer::AskAgain) {
+            self.timers.set(Timer::AskAgain, now.mono.after_ms(ASK_AGAIN_AFTER_MS));
+        }
+    }
+
+    /// Asks the journal again about what it could not tell.
+    pub(crate) fn ask_again(&mut self, now: &Now) {
+        for (device, WaitingReport { payload, ack }) in std::mem::take(&mut self.asked_again) {
+            self.take_event(device, ack, payload, now);
+        }
     }
 
     pub(crate) fn handle_origin_found(&mut self, ticket: Ticket, found: Result<Option<u64>, LookUpFailed>, now: &Now) {
@@ -226,11 +240,9 @@ impl Core {
         let body = OwnAlarmBody::from(alarm_body(device, report, urgency));
         let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));
+        // It went to the centre before, while no disk took it or could be asked: it is an alarm of its own already.
+        let open = open.filter(|_| self.alarms.get(&origin.alarm_id()).is_none_or(|known| known.n > 0));
         match open {
-            // Its press went to the centre before, while no disk took it.
-            Some(id) if id == origin.alarm_id() => {
-                self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now);
-            }
             Some(id) => self.fold_alarm(&id, Identity::Given(origin), &body, fingerprint, press, now),
             None => self.raise_alarm(Identity::Given(origin), None, &body, fingerprint, press, now),
         }

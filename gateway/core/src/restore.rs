@@ -182,6 +182,7 @@ impl Core {
             storage_low: false,
             look_ups: BTreeMap::new(),
             old_reports: BTreeMap::new(),
+            asked_again: Vec::new(),
             deferred: VecDeque::new(),
             direct: BTreeMap::new(),
             direct_backoff: Backoff::new(RETRY_MS_MAX_ALARMS, seed.wrapping_add(32)),
@@ -214,6 +215,7 @@ impl Core {
             Storage::Journal => self.conclude_interrupted_sales(now),
             Storage::Dead => self.report_dead_storage(now),
         }
+        self.send_direct_again();
         self.watch_catalogue(now);
         self.start_uploads();
         self.poll_orders(Lane::Alarms);

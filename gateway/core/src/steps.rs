@@ -94,6 +94,9 @@ impl Core {
 
     /// The centre has accepted an alarm.
     pub(crate) fn alarm_accepted(&mut self, id: &str, now: &Now) {
+        if let Some(alarm) = self.alarms.get_mut(id) {
+            alarm.direct = None;
+        }
         self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
     }
 

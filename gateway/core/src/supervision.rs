@@ -72,9 +72,13 @@ impl Core {
     /// A device has not been heard for too long.
     pub(crate) fn device_is_silent(&mut self, id: &DeviceId, now: &Now) {
         let device = self.device_mut(id);
-        if !device.record.assigned || device.record.silent {
+        let (assigned, silent) = (device.record.assigned, device.record.silent);
+        // After a start it is waited for again; people who still have the alarm about it need no other.
+        let told = silent && self.alarms.open_of(Some(id), OwnAlarm::DeviceSilent.word()).is_some();
+        if !assigned || told {
             return;
         }
+        let device = self.device_mut(id);
         device.record.silent = true;
         self.record_trouble(id, DeviceTrouble::Silent, None, now);
         self.raise_or_fold_own(&own_alarm(OwnAlarm::DeviceSilent, Some(id)), None, now);

@@ -27,6 +27,8 @@ pub(crate) enum Timer {
     PressUndelivered(String),
     /// Presses that came too fast for entries of their own are told together.
     RepeatsDue(String),
+    /// The journal is asked again about what it could not tell.
+    AskAgain,
     /// The listening clock is kept.
     KeepListened,
     /// The catalogue may have become too old.
@@ -47,6 +49,7 @@ impl Timer {
             Self::HoldWait(_) => "hold wait",
             Self::PressUndelivered(_) => "press undelivered",
             Self::RepeatsDue(_) => "repeats due",
+            Self::AskAgain => "ask the journal again",
             Self::KeepListened => "keep the listening clock",
             Self::CatalogueOld => "catalogue old",
             Self::DirectRetry(_) => "direct alarm retry",

@@ -347,6 +347,26 @@ fn a_press_that_is_an_alarm_of_its_own_at_the_centre_parts_alone_from_the_open_o
 }
 
 #[test]
+fn presses_part_with_the_alarm_that_each_was_told_about() {
+    let mut bench = pressed_again();
+    // Press 2 was an alarm of its own at the centre before, which ended the first one without presses 2 and 3: press 3 is
+    // another one there, and press 4, on the alarm of press 2, belongs to that.
+    order_following(&mut bench, 0, &[(1, "resolved", None)]);
+    bench.press(4);
+    bench.settle();
+    order_following(&mut bench, 1, &[(3, "accepted", Some(1))]);
+    let presses = |bench: &Bench| -> Vec<(String, Vec<u64>)> {
+        let seqs = |alarm: &gateway_core::Alarm| alarm.seqs.iter().map(|seq| seq.get()).collect();
+        bench.core.alarms(false).iter().map(|alarm| (alarm.id.clone(), seqs(alarm))).collect()
+    };
+    let mut open = presses(&bench);
+    open.sort();
+    assert_eq!(open, [("btn-0001.1.2".to_owned(), vec![2, 4]), ("btn-0001.1.3".to_owned(), vec![3])]);
+    order_following(&mut bench, 2, &[(3, "resolved", Some(1))]);
+    assert_eq!(presses(&bench), [("btn-0001.1.2".to_owned(), vec![2, 4])]);
+}
+
+#[test]
 fn a_take_back_is_noted_on_whichever_open_alarm_of_the_device_has_the_press() {
     let mut bench = pressed_again();
     order_following(&mut bench, 0, &[(3, "accepted", None)]);

@@ -6,7 +6,9 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{CatalogueAge, Input, LinkInput, Refusal, UplinkFailure, UplinkInput, WhenOld};
+use gateway_core::{
+    CatalogueAge, DeskInput, Input, LinkInput, Refusal, ReplyToken, UplinkFailure, UplinkInput, WhenOld,
+};
 use protocols::device::AlarmState;
 use protocols::uplink::{Lane, Order, OrderPage};
 use serde_json::value::RawValue;
@@ -113,6 +115,34 @@ fn d17_a_gateway_that_restarts_often_still_notices_a_dead_device() {
         bench.settle();
     }
     assert_eq!(standing(&bench, "device_silent"), [AlarmState::Raised]);
+}
+
+#[test]
+fn a_device_that_was_silent_before_a_start_is_an_alarm_again_once_people_closed_the_one_about_it() {
+    for closed in [false, true] {
+        let mut bench = Bench::new();
+        bench.advance(60_000);
+        bench.settle();
+        let id = bench.core.alarms(false)[0].id.clone();
+        if closed {
+            bench.input(Input::Desk(DeskInput::StepAlarm {
+                reply: ReplyToken(1),
+                alarm: id,
+                state: AlarmState::Resolved,
+                by: "nurse-1".parse().expect("a name"),
+                cause: Some("new battery".to_owned()),
+            }));
+            bench.settle();
+        }
+        // Whether it was heard meanwhile, by a life that could keep nothing, nobody knows.
+        let mut bench = bench.restart();
+        bench.advance(600_000);
+        bench.settle();
+        let open = bench.core.alarms(false).into_iter().filter(|alarm| alarm.kind == "device_silent").count();
+        assert_eq!(open, 1);
+        let told = bench.rows.iter().filter(|row| row.bytes.contains("device_silent")).count();
+        assert_eq!(told, if closed { 2 } else { 1 }, "people who still have the alarm need no other");
+    }
 }
 
 #[test]

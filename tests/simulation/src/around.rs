@@ -5,6 +5,7 @@ use gateway_core::{
     UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
+use protocols::id::DeviceId;
 use protocols::uplink::{Entry, Lane, OrderPage, Results};
 
 use super::event::{Event, Request};
@@ -37,27 +38,12 @@ impl World {
                 self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input });
             }
             Effect::Ack { token, .. } => self.acknowledge(gateway, token.session.number, token.packet),
-            Effect::Command { device, session, command, mut payload } => {
-                if let Some(mutant) = self.mutant {
-                    mutant.break_command(&mut payload);
-                }
-                let session = session.number;
-                let button = self.buttons.iter().position(|button| button.id == device);
-                if let Some(button) = button {
-                    self.plan_in(LATENCY_MS, Event::Command { button, session, command, payload });
-                }
+            Effect::Command { device, session, command, payload } => {
+                self.tell(gateway, &device, (session.number, command), payload);
             }
             Effect::Upload { lane, after, except, max } => {
                 let entries = found.disk.waiting(lane, after, &except, max);
-                if lane == OutLane::Alarms && self.mutant == Some(Mutant::SendsAlarmsLast) && !entries.is_empty() {
-                    let sent = entries.iter().map(|(n, _)| *n).collect();
-                    let result = Err(UplinkFailure::Busy { retry_after_ms: Some(MUTANT_PAUSE_MS) });
-                    let busy = Input::Uplink(UplinkInput::Uploaded { lane, after, sent, result });
-                    if self.dice.below(3) > 0 {
-                        return self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input: Box::new(busy) });
-                    }
-                }
-                self.request(gateway, Request::Upload { lane, after, entries });
+                self.upload(gateway, lane, after, entries);
             }
             Effect::PollOrders { lane, stream, after, .. } => {
                 self.request(gateway, Request::Orders { lane, stream, after });
@@ -88,6 +74,34 @@ impl World {
             | Effect::CardVerdict { .. }
             | Effect::Proceed { .. } => {}
         }
+    }
+
+    /// A command for a device, on one of its connections.
+    fn tell(&mut self, gateway: usize, device: &DeviceId, (session, command): (u64, CommandId), mut payload: Vec<u8>) {
+        if let Some(mutant) = self.mutant {
+            mutant.break_command(&mut payload);
+        }
+        let Some(found) = self.gateways.get(gateway) else { return };
+        if let Ok(Command { alarm: Some(told), .. }) = serde_json::from_slice::<Command>(&payload) {
+            let seqs: Vec<u64> = told.seqs.iter().map(|seq| seq.get()).collect();
+            let presses = (told.epoch, seqs.as_slice());
+            shown::to_device(&found.disk, &self.centre, device.as_str(), presses, told.state, &mut self.findings);
+        }
+        if let Some(button) = self.buttons.iter().position(|button| button.id == *device) {
+            self.plan_in(LATENCY_MS, Event::Command { button, session, command, payload });
+        }
+    }
+
+    fn upload(&mut self, gateway: usize, lane: OutLane, after: u64, entries: Vec<(u64, String)>) {
+        let waits = lane == OutLane::Alarms && self.mutant == Some(Mutant::SendsAlarmsLast) && !entries.is_empty();
+        if !waits || self.dice.below(3) == 0 {
+            return self.request(gateway, Request::Upload { lane, after, entries });
+        }
+        let life = self.gateways.get(gateway).map_or(0, |found| found.life);
+        let sent = entries.iter().map(|(n, _)| *n).collect();
+        let result = Err(UplinkFailure::Busy { retry_after_ms: Some(MUTANT_PAUSE_MS) });
+        let input = Input::Uplink(UplinkInput::Uploaded { lane, after, sent, result });
+        self.plan_in(LOOK_UP_MS, Event::Input { gateway, life, input: Box::new(input) });
     }
 
     fn acknowledge(&mut self, gateway: usize, session: u64, packet: u16) {
@@ -182,16 +196,6 @@ impl World {
             for seq in &seqs {
                 let highest = found.told.entry((told.epoch, *seq)).or_insert(told.state);
                 *highest = (*highest).max(told.state);
-            }
-            if let Some(gateway) = self.gateways.get(gateway) {
-                shown::to_device(
-                    &gateway.disk,
-                    &self.centre,
-                    device.as_str(),
-                    (told.epoch, &seqs),
-                    told.state,
-                    &mut self.findings,
-                );
             }
         }
         let life = self.gateways.get(gateway).map_or(0, |found| found.life);

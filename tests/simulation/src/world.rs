@@ -55,6 +55,25 @@ pub struct Figures {
     pub silences: u64,
 }
 
+impl Figures {
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            events: self.events.saturating_add(other.events),
+            acknowledged: self.acknowledged.saturating_add(other.acknowledged),
+            deaths: self.deaths.saturating_add(other.deaths),
+            dead_disks: self.dead_disks.saturating_add(other.dead_disks),
+            unanswered: self.unanswered.saturating_add(other.unanswered),
+            alarms: self.alarms.saturating_add(other.alarms),
+            provisioned: self.provisioned.saturating_add(other.provisioned),
+            replaced: self.replaced.saturating_add(other.replaced),
+            jumps: self.jumps.saturating_add(other.jumps),
+            silences: self.silences.saturating_add(other.silences),
+        }
+    }
+}
+
 /// A report on its way: button, epoch, number.
 pub(super) type Published = (usize, u32, u64);
 

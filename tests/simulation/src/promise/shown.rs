@@ -1,6 +1,7 @@
 //! Nobody is told that an alarm has come further than it durably has: on the gateway's disk, or at the centre.
 
 use protocols::device::AlarmState;
+use protocols::uplink::{Entry, kind};
 
 use super::Findings;
 use crate::centre::{Centre, CentreAlarm};
@@ -16,6 +17,17 @@ pub fn to_people(disk: &Disk, centre: &Centre, alarm: &str, state: AlarmState, f
     if durable.is_none_or(|durable| durable < state) {
         findings.note(NAME, &format!("{alarm} is shown as {} and is {durable:?}", state.name()));
     }
+}
+
+/// How far the alarms have come, but for their end, that presses were folded into: what happened to them before the presses
+/// parted was true of these, too.
+fn before_parting(disk: &Disk, origins: &[String]) -> Option<AlarmState> {
+    let entries = disk.rows.iter().filter(|row| {
+        row.kind == kind::ALARM_REPEATED && origins.contains(&format!("{}/{}/{}", row.source, row.epoch, row.seq))
+    });
+    let about = entries.filter_map(|row| serde_json::from_str::<Entry>(&row.bytes).ok()?.about);
+    let states = about.filter_map(|about| disk.alarm(&about.alarm_id())).map(|alarm| alarm.state);
+    states.map(|state| state.min(AlarmState::OnSite)).max()
 }
 
 /// A device is told a state of its presses, which are of one epoch.
@@ -35,7 +47,7 @@ pub fn to_device(
     };
     let there = centre.alarms.values().filter(is_one).map(|alarm| alarm.state).max();
     let early = seqs.iter().filter_map(|seq| centre.early_step(&format!("{device}.{epoch}.{seq}"))).max();
-    let durable = here.max(there).max(early);
+    let durable = here.max(there).max(early).max(before_parting(disk, &origins));
     if durable.is_none_or(|durable| durable < state) {
         findings.note(NAME, &format!("{device} is told {} of {seqs:?}, which is {durable:?}", state.name()));
     }
