@@ -26,6 +26,8 @@ pub enum Part {
     DeviceLinkTls,
     /// The connection to an existing broker.
     Broker,
+    /// What goes through an existing broker, which takes messages and does not deliver them.
+    BrokerDelivery,
     /// The local interface's listener.
     Kiosk,
     /// The threads of the card readers.
@@ -44,6 +46,7 @@ impl Part {
             Self::DeviceLinkPlain => "device_link_plain",
             Self::DeviceLinkTls => "device_link_tls",
             Self::Broker => "broker",
+            Self::BrokerDelivery => "broker_delivery",
             Self::Kiosk => "kiosk",
             Self::CardReaders => "card_readers",
             Self::DevicesFile => "devices_file",
@@ -55,7 +58,7 @@ impl Part {
     #[must_use]
     pub const fn concerns_alarms(self) -> bool {
         match self {
-            Self::Journal | Self::DeviceLinkPlain | Self::DeviceLinkTls | Self::Broker => true,
+            Self::Journal | Self::DeviceLinkPlain | Self::DeviceLinkTls | Self::Broker | Self::BrokerDelivery => true,
             Self::JournalRows | Self::Kiosk | Self::CardReaders | Self::DevicesFile => false,
         }
     }
@@ -67,6 +70,7 @@ impl Part {
             Self::JournalRows => Some(OwnAlarm::JournalDamaged),
             Self::DeviceLinkPlain | Self::DeviceLinkTls => Some(OwnAlarm::DeviceLinkDown),
             Self::Broker => Some(OwnAlarm::BrokerDown),
+            Self::BrokerDelivery => Some(OwnAlarm::BrokerStuck),
             Self::Kiosk => Some(OwnAlarm::KioskDown),
             Self::CardReaders => Some(OwnAlarm::CardReadersDown),
             Self::DevicesFile => Some(OwnAlarm::DevicesFileWrong),

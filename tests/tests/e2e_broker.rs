@@ -1,4 +1,5 @@
-//! An existing broker beside the device link: devices that come later, and a broker that goes away.
+//! An existing broker beside the device link: devices that come later, and a broker that goes away (D15). D19, a broker that takes
+//! messages and delivers none, is with the adapter's own tests.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,4 +78,55 @@ async fn a_broker_that_is_away_is_named_by_readyz_and_at_the_centre_until_it_is_
     until_is("the centre hears of it", WITHIN, read, has).await.expect("a technical alarm");
     let _again = program.start().expect("it starts again");
     until_is("all is well", WITHIN, ready, |answer| answer.status == 200).await.expect("it is connected again");
+}
+
+/// D15: the broker has no persistence, so it comes back without sessions, subscriptions and messages.
+#[tokio::test(flavor = "multi_thread")]
+async fn d15_a_broker_that_is_killed_and_comes_back_empty_loses_no_alarm_and_no_state_of_one() {
+    let (site, program, running, port) = site_with_broker().await;
+    site.gateway.add_device("btn-late").await.expect("added");
+    let login = Login { device: "btn-late".to_owned(), secret: "-".to_owned(), address: port.address() };
+    let operator = site.centre.operator.clone();
+    let presses = async |seq: u32| {
+        let press = json!({"v": 1, "epoch": 1, "seq": seq, "kind": "sos"}).to_string();
+        let heard = async || {
+            // The broker drops what nobody subscribes, so the device says it again; the gateway counts it once.
+            mosquitto::publish(&login, Version::V311, "care/v1/btn-late/event", &press, &[]).await.ok()?;
+            let alarm = operator.read("/api/v1/alarms/btn-late.1.1").await.ok()?;
+            (alarm["presses"] == seq).then_some(())
+        };
+        until("the press is at the centre", WITHIN, heard).await.expect("it is heard");
+    };
+    presses(1).await;
+    running.kill();
+    let answer = operator.post("/api/v1/alarms/btn-late.1.1/acknowledge", &json!({})).await.expect("an answer");
+    assert!(answer.is_success(), "{answer:?}");
+    let down = |status: &Value| status["degraded"][0]["part"] == "broker";
+    site.gateway.wait_status("the broker is missed", WITHIN, down).await.expect("it is noticed");
+    let _again = program.start().expect("it starts again");
+    let listens = async || std::net::TcpStream::connect(port.address()).ok();
+    drop(until("the broker listens", WITHIN, listens).await.expect("it does"));
+    let (host, number) = (port.address().ip().to_string(), port.address().port().to_string());
+    let words = [
+        "-h",
+        &host,
+        "-p",
+        &number,
+        "-i",
+        "listener",
+        "-q",
+        "1",
+        "-t",
+        "care/v1/btn-late/command",
+        "-C",
+        "1",
+        "-W",
+        "25",
+    ];
+    let listening = tests::site::process::run(std::path::Path::new("mosquitto_sub"), &words);
+    let (said, ()) = tokio::join!(listening, presses(2));
+    let said = said.expect("the tool runs");
+    assert!(said.out.contains("acknowledged"), "the state of its alarm reaches the device: {said:?}");
+    site.gateway.wait_delivered(WITHIN).await.expect("everything is at the centre");
+    site.gateway.verify_journal().await.expect("the chain verifies");
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::{AckToken, CommandId, SessionId};
 use crate::limits::{HEARD_KEPT_EVERY_MS_MAX, REPEATS_MAX, REPEATS_WINDOW_MS, REPORT_WINDOW};
+use crate::replays::Progress;
 use crate::time::Mono;
 
 /// What the gateway knows of a report's number.
@@ -155,6 +156,8 @@ pub(crate) struct Device {
     pub id: DeviceId,
     pub record: DeviceRecord,
     pub marks: Marks,
+    /// How far its numbers have come.
+    pub progress: Progress,
     pub session: Option<SessionId>,
     pub heartbeat: Option<Heartbeat>,
     /// When that heartbeat came.
@@ -172,6 +175,7 @@ impl Device {
             id,
             record,
             marks: Marks::Unloaded,
+            progress: Progress::new(),
             session: None,
             heartbeat: None,
             heartbeat_at: None,

@@ -29,6 +29,7 @@ mod policies;
 mod raising;
 mod rebuild;
 mod refusals;
+mod replays;
 mod reports;
 mod restore;
 mod sales;

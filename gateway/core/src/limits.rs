@@ -67,6 +67,9 @@ pub const CLOSED_ALARMS_MAX: usize = 100;
 pub const CLOSED_SALES_MAX: usize = 100;
 /// Recent reports of a device whose bodies are compared in memory; older ones are looked up in the journal.
 pub const REPORT_WINDOW: usize = 64;
+/// How far apart a device must have been heard without a report for that report to be a replay when it comes again: longer than any
+/// device waits between two tries, and than a broker that loses power forgets what it was told (half an hour with Debian's).
+pub const REPLAY_AFTER_MS: u64 = 3_600_000;
 /// Lines in one sale.
 pub const SALE_ITEMS_MAX: usize = 20;
 /// The most of one service in a sale.

@@ -117,6 +117,8 @@ impl Core {
         let loaded = match found {
             Ok(found) => {
                 let found = found.unwrap_or(NewestReports { epoch: 0, recent: Vec::new() });
+                let newest = found.recent.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
+                device.progress.note_earlier((found.epoch, newest));
                 Marks::Loaded { epoch: found.epoch, recent: found.recent.into_iter().collect() }
             }
             Err(LookUpFailed) => {
@@ -148,7 +150,7 @@ impl Core {
         let taken = Report { device, report, body, ack };
         match known {
             Known::New => self.record_report(taken, now),
-            Known::Same => self.acknowledge(ack, AckCode::Success),
+            Known::Same => self.take_again(&taken, now),
             Known::Other => self.record_conflict(&taken, now),
             Known::AskJournal => {
                 let ticket = Ticket(self.fresh_number());
@@ -199,7 +201,7 @@ impl Core {
             (Err(LookUpFailed), None) => return self.take_without_look_up(&taken.device, ack, &payload, now),
         };
         match found {
-            Some(seen) if seen == taken.body => self.acknowledge(ack, AckCode::Success),
+            Some(seen) if seen == taken.body => self.take_again(&taken, now),
             Some(_) => self.record_conflict(&taken, now),
             None => {
                 self.old_reports.insert(key, taken.body);
@@ -217,7 +219,9 @@ impl Core {
 
     fn record_report(&mut self, taken: Report, now: &Now) {
         let Report { device, report, body, ack } = taken;
-        self.device_mut(&device).marks.note(report.epoch, report.seq.get(), body);
+        let found = self.device_mut(&device);
+        found.marks.note(report.epoch, report.seq.get(), body);
+        found.progress.note((report.epoch, report.seq.get()), now.mono);
         let origin =
             Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
         match (&report.kind, urgency_of(&report.kind)) {
@@ -351,6 +355,7 @@ impl Core {
     /// nobody knows what it says is an alarm of its own, which stays open beside it.
     fn take_heartbeat(&mut self, id: &DeviceId, ack: Option<AckToken>, payload: &[u8], now: &Now) {
         self.device_heard(id, now);
+        self.device_mut(id).progress.heard(now.mono);
         match serde_json::from_slice::<Heartbeat>(payload) {
             Ok(heartbeat) if version::is_supported(heartbeat.v) => {
                 self.judge_heartbeat(id, heartbeat, now);

@@ -39,6 +39,7 @@ fn settings(port: u16) -> BrokerSettings {
         password_file: None,
         keep_alive_s: 5,
         network_is_trusted: false,
+        probe_every_s: 0,
         market: Vec::new(),
     }
 }
@@ -359,6 +360,62 @@ async fn a_broker_that_stays_away_is_a_trouble_of_the_gateway_until_it_is_back()
     assert_eq!(rig.troubles.take_news().len(), 1, "a technical alarm");
     broker.begin().await;
     timeout(DEADLINE, until(false)).await.expect("it is told");
+    rig.stop().await;
+}
+
+async fn delivery_is_a_trouble(troubles: &Troubles, there: bool) {
+    let until = async {
+        while troubles.now().iter().any(|(part, _)| *part == Part::BrokerDelivery) != there {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, until).await.expect("it is noticed");
+}
+
+/// D19: as when the broker's disk is full, and it takes presses, acknowledges them and delivers none.
+#[tokio::test]
+async fn d19_a_broker_that_acknowledges_and_does_not_deliver_is_a_trouble_until_it_delivers_again() {
+    let mut broker = Mosquitto::with(Some("topic readwrite #\n")).await;
+    let mut rig = Rig::with(&BrokerSettings { probe_every_s: 1, ..settings(broker.port) }, 64);
+    rig.connected(1).await;
+    broker.subscribed(6).await;
+    broker.rule("topic readwrite care/#\ntopic write care-probe/#\n").await;
+    delivery_is_a_trouble(&rig.troubles, true).await;
+    let (_, detail) = rig.troubles.now().remove(0);
+    assert!(detail.contains("care-probe/gateway-test") && Part::BrokerDelivery.concerns_alarms(), "{detail}");
+    assert_eq!(rig.troubles.take_news().len(), 1, "a technical alarm");
+    assert_eq!((rig.handle.stats().probes_missed, rig.handle.stats().connects), (1, 1), "the connection stands");
+    broker.rule("topic readwrite #\n").await;
+    delivery_is_a_trouble(&rig.troubles, false).await;
+    broker.publish("care/v1/a/event", r#"{"v":1,"seq":1,"kind":"sos"}"#).await;
+    let (ack, _) = rig.event().await;
+    rig.handle.ack(ack, AckCode::Success);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn d19_a_broker_whose_rules_forbid_probes_is_told_and_left_alone_and_reports_flow() {
+    let broker = Mosquitto::with(Some("topic deny care-probe/#\ntopic readwrite #\n")).await;
+    let mut rig = Rig::with(&BrokerSettings { probe_every_s: 1, ..settings(broker.port) }, 64);
+    delivery_is_a_trouble(&rig.troubles, true).await;
+    let connects = rig.handle.stats().connects;
+    for n in 0..30 {
+        broker.publish("care/v1/a/event", &n.to_string()).await;
+        let (ack, payload) = rig.event().await;
+        assert_eq!(payload, n.to_string());
+        rig.handle.ack(ack, AckCode::Success);
+    }
+    assert_eq!(rig.handle.stats().connects, connects, "no further connection is lost");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn without_probes_nothing_is_sent_or_missed() {
+    let broker = Mosquitto::start().await;
+    let rig = Rig::start(&broker, 64);
+    rig.connected(1).await;
+    broker.subscribed(6).await;
+    assert!(!broker.log().contains("care-probe"));
     rig.stop().await;
 }
 

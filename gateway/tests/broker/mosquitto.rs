@@ -22,6 +22,11 @@ pub struct Mosquitto {
 
 impl Mosquitto {
     pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// One with rules about topics, which can be changed while it runs.
+    pub async fn with(rules: Option<&str>) -> Self {
         let mut name = [0_u8; 8];
         getrandom::fill(&mut name).unwrap();
         let folder = std::env::temp_dir().join(format!("broker-test-{}", hex::encode(name)));
@@ -33,7 +38,12 @@ impl Mosquitto {
             folder.display(),
             folder.display()
         );
-        std::fs::write(folder.join("conf"), config).unwrap();
+        let acl = folder.join("acl");
+        let more = rules.map(|rules| {
+            std::fs::write(&acl, rules).unwrap();
+            format!("acl_file {}\n", acl.display())
+        });
+        std::fs::write(folder.join("conf"), config + &more.unwrap_or_default()).unwrap();
         let child = spawn(&folder);
         let broker = Self { port, folder, child };
         broker.listening().await;
@@ -66,6 +76,13 @@ impl Mosquitto {
         self.listening().await;
     }
 
+    /// Changes the rules about topics.
+    pub async fn rule(&mut self, rules: &str) {
+        std::fs::write(self.folder.join("acl"), rules).unwrap();
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", "HUP", &id]).status().await.unwrap().success());
+    }
+
     async fn signal(&mut self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().await.unwrap().success());
@@ -93,11 +110,14 @@ impl Mosquitto {
         }
     }
 
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
     async fn logged(&self, what: &str, lines: usize) {
         let until = async {
             loop {
-                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-                if log.lines().filter(|line| line.contains(what)).count() >= lines {
+                if self.log().lines().filter(|line| line.contains(what)).count() >= lines {
                     return;
                 }
                 sleep(Duration::from_millis(10)).await;

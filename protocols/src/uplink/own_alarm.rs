@@ -12,6 +12,8 @@ pub enum OwnAlarm {
     Unreadable,
     /// A report's number was used twice, with two bodies.
     Conflict,
+    /// A report that was recorded long ago came again.
+    Replayed,
     /// Nothing was heard of a device for too long.
     DeviceSilent,
     /// A device's battery is low.
@@ -46,6 +48,8 @@ pub enum OwnAlarm {
     DeviceLinkDown,
     /// The gateway has no connection to the broker that devices report to.
     BrokerDown,
+    /// The broker that devices report to takes messages and does not deliver them.
+    BrokerStuck,
     /// The kiosk's pages are not served.
     KioskDown,
     /// The threads of the card readers did not start.
@@ -64,6 +68,7 @@ impl OwnAlarm {
             Self::Unknown => "unknown",
             Self::Unreadable => "unreadable",
             Self::Conflict => "conflict",
+            Self::Replayed => "replayed",
             Self::DeviceSilent => "device_silent",
             Self::DeviceBatteryLow => "device_battery_low",
             Self::DeviceFault => "device_fault",
@@ -81,6 +86,7 @@ impl OwnAlarm {
             Self::CardMac2Rejected => "card_mac2_rejected",
             Self::DeviceLinkDown => "device_link_down",
             Self::BrokerDown => "broker_down",
+            Self::BrokerStuck => "broker_stuck",
             Self::KioskDown => "kiosk_down",
             Self::CardReadersDown => "card_readers_down",
             Self::DevicesFileWrong => "devices_file_wrong",

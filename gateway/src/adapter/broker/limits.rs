@@ -43,3 +43,12 @@ pub const TOLD_AFTER: Duration = Duration::from_secs(3);
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the goodbye may take.
 pub const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A probe goes through the broker and back so often, unless the settings say otherwise: a press that the broker loses must not
+/// be the first to show that it loses.
+pub const PROBE_EVERY_S_DEFAULT: u16 = 30;
+/// How long a probe may take while no report comes in: as long as an alarm may take to a person here, several times over.
+pub const PROBE_DEADLINE: Duration = Duration::from_secs(10);
+/// How long there is no probe where the broker ends the connection at each: a press may wait a second for the next connection, but
+/// not every half minute.
+pub const PROBE_PAUSE: Duration = Duration::from_secs(3_600);

@@ -17,6 +17,7 @@
 mod limits;
 mod mailbox;
 mod market;
+mod probe;
 mod relay;
 mod settings;
 mod stats;
@@ -40,7 +41,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::troubles::{Part, Troubles};
 
 use mailbox::{Assignment, Mailbox};
-use relay::{Change, Delivered, Relay};
+use probe::{Look, Probe};
+use relay::{Change, Delivered, Relay, Taken};
 use stats::Counters;
 
 pub use market::{MarketDevice, MarketError, MarketRule};
@@ -51,6 +53,9 @@ pub use stats::BrokerStats;
 pub struct Broker {
     options: MqttOptions,
     relay: Relay,
+    probe: Option<Probe>,
+    /// A probe is to be sent.
+    probe_due: bool,
     inputs: mpsc::Sender<LinkInput>,
     pending: VecDeque<LinkInput>,
     acks: VecDeque<u16>,
@@ -82,6 +87,7 @@ enum Woken {
     Event(Result<Event, ConnectionError>),
     Mail,
     Room,
+    Probe,
     CoreGone,
     Shutdown,
     Deadline,
@@ -101,6 +107,8 @@ impl Broker {
         Ok(Self {
             options: settings::client_options(settings, &devices)?,
             relay: Relay::new(devices, &settings.market),
+            probe: probe(settings),
+            probe_due: false,
             inputs,
             pending: VecDeque::new(),
             acks: VecDeque::new(),
@@ -178,6 +186,7 @@ impl Broker {
                         Woken::Event(event) => break Some(event),
                         Woken::Mail => {}
                         Woken::Room => self.hand_over(),
+                        Woken::Probe => self.look_at_probe(),
                         Woken::CoreGone => return Ended::CoreGone,
                         Woken::Shutdown => deadline = Some(Instant::now() + limits::DRAIN_TIMEOUT),
                         Woken::Deadline => break None,
@@ -204,7 +213,9 @@ impl Broker {
         shutdown: Pin<&mut impl Future<Output = ()>>,
         deadline: Option<Instant>,
     ) -> Woken {
-        let may_poll = self.pending.len() < limits::INPUTS_WAITING_MAX;
+        let may_poll = self.may_poll();
+        // No connection, no probe: that nobody answers is told otherwise.
+        let probe_at = self.probe.as_ref().filter(|_| self.relay.is_open() && deadline.is_none()).map(Probe::look_at);
         tokio::select! {
             event = polled, if may_poll => Woken::Event(event),
             () = self.shared.mailbox.filled() => Woken::Mail,
@@ -212,9 +223,64 @@ impl Broker {
                 Ok(_) => Woken::Room,
                 Err(_) => Woken::CoreGone,
             },
+            () = sleep_until(probe_at.unwrap_or_else(Instant::now)), if probe_at.is_some() => Woken::Probe,
             () = shutdown, if deadline.is_none() => Woken::Shutdown,
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Woken::Deadline,
         }
+    }
+
+    fn may_poll(&self) -> bool {
+        self.pending.len() < limits::INPUTS_WAITING_MAX
+    }
+
+    fn look_at_probe(&mut self) {
+        let (may_poll, now, address) = (self.may_poll(), Instant::now(), self.address());
+        let Some(probe) = &mut self.probe else { return };
+        if !may_poll {
+            return probe.postpone(now);
+        }
+        match probe.look(now) {
+            Look::Wait => {}
+            Look::Send => self.probe_due = true,
+            Look::Missed => {
+                let topic = probe.topic();
+                let detail = format!(
+                    "{address}: a message to {topic} did not come back; look at the broker's disk and its rules"
+                );
+                Counters::add(&self.shared.counters.probes_missed, 1);
+                self.troubles.begin(Part::BrokerDelivery, &detail);
+            }
+        }
+    }
+
+    /// Publishes a probe that is due, where there is room for it.
+    fn send_probe(&mut self, client: &AsyncClient) -> Result<(), relay::TooMany> {
+        let Some(probe) = self.probe.as_mut().filter(|_| std::mem::take(&mut self.probe_due)) else { return Ok(()) };
+        let now = Instant::now();
+        if !self.relay.next_probe() {
+            probe.postpone(now);
+            return Ok(());
+        }
+        let payload = probe.send(now);
+        client.try_publish(probe.topic(), QoS::AtLeastOnce, false, payload).map_err(|_| relay::TooMany)
+    }
+
+    /// Takes a message that came on the probes' topic; false for any other.
+    fn takes_probe(&mut self, publish: &Publish) -> bool {
+        let Some(probe) = self.probe.as_mut() else { return false };
+        if publish.topic != probe.topic() {
+            if publish.qos != QoS::AtMostOnce && !publish.retain {
+                probe.report_came(Instant::now());
+            }
+            return false;
+        }
+        if publish.qos != QoS::AtMostOnce {
+            self.acks.push_back(publish.pkid);
+        }
+        if probe.came(&publish.payload, Instant::now()) {
+            self.troubles.end(Part::BrokerDelivery);
+        }
+        true
     }
 
     /// Passes to the client what the core has for it, as long as the client has room.
@@ -268,13 +334,13 @@ impl Broker {
             }
             Counters::add(&self.shared.counters.commands, 1);
         }
-        Ok(())
+        self.send_probe(client)
     }
 
     fn event(&mut self, client: &AsyncClient, event: &Event, closing: bool) {
         match event {
             Event::Incoming(Packet::ConnAck(connack)) => self.connected(client, connack.session_present),
-            Event::Incoming(Packet::Publish(publish)) if !closing => {
+            Event::Incoming(Packet::Publish(publish)) if !closing && !self.takes_probe(publish) => {
                 Counters::add(&self.shared.counters.publishes, 1);
                 let packet = if publish.qos == QoS::AtMostOnce { None } else { Some(publish.pkid) };
                 let inputs = self.relay.delivered(Delivered {
@@ -287,7 +353,11 @@ impl Broker {
                 self.hand_over();
             }
             Event::Incoming(Packet::PubAck(PubAck { pkid })) => {
-                self.pending.extend(self.relay.taken(*pkid));
+                match self.relay.taken(*pkid) {
+                    Some(Taken::Command(input)) => self.pending.push_back(input),
+                    Some(Taken::Probe) => self.probe.iter_mut().for_each(Probe::acknowledged),
+                    None => {}
+                }
                 self.hand_over();
             }
             Event::Incoming(Packet::SubAck(suback)) => {
@@ -309,7 +379,17 @@ impl Broker {
         }
         tracing::info!(session_present, "broker: connected");
         self.troubles.end(Part::Broker);
-        for filters in self.relay.opened() {
+        let own = self.probe.as_ref().map(|probe| probe.topic().to_owned());
+        self.probe_due = false;
+        if let Some(probe) = &mut self.probe
+            && probe.connected(Instant::now())
+        {
+            let topic = probe.topic();
+            let detail =
+                format!("the broker ends the connection at a message to {topic}; allow it, or set probe_every_s = 0");
+            self.troubles.begin(Part::BrokerDelivery, &detail);
+        }
+        for filters in self.relay.opened(own) {
             // The request channel is empty at this point and holds more than a gateway's devices need.
             if client.try_subscribe_many(at_least_once(filters)).is_err() {
                 Counters::add(&self.shared.counters.subscriptions_refused, 1);
@@ -342,6 +422,12 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// A probe whose start's number cannot be drawn would be taken for another's in the worst case, which says nothing.
+fn probe(settings: &BrokerSettings) -> Option<Probe> {
+    let every = Duration::from_secs(u64::from(settings.probe_every_s));
+    (!every.is_zero()).then(|| Probe::new(&settings.client_id, every, getrandom::u64().unwrap_or(0)))
 }
 
 fn at_least_once(filters: Vec<String>) -> impl Iterator<Item = SubscribeFilter> {

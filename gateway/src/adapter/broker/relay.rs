@@ -51,12 +51,26 @@ pub(super) enum Change {
     Leave(String),
 }
 
-/// A command with the place in the row of identifiers that it takes.
+/// What was published, with the place in the row of identifiers that it takes.
 #[derive(Debug, Clone)]
 struct Sent {
     place: u64,
-    command: CommandId,
-    device: DeviceId,
+    what: Published,
+}
+
+/// What the broker has acknowledged.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// A command, with what the core is told.
+    Command(LinkInput),
+    /// A probe.
+    Probe,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Published {
+    Command(CommandId, DeviceId),
+    Probe,
 }
 
 /// The state of the adapter.
@@ -107,12 +121,15 @@ impl Relay {
         }
     }
 
-    /// A connection stands; the filters to subscribe, a list for each packet.
-    pub fn opened(&mut self) -> Vec<Vec<String>> {
+    /// A connection stands; the filters to subscribe, a list for each packet, the adapter's `own` before those of devices.
+    pub fn opened(&mut self, own: Option<String>) -> Vec<Vec<String>> {
         self.nobody = self.fresh_number();
         self.open = true;
-        let filters: Vec<String> =
-            self.assigned.iter().flat_map(own_filters).chain(self.market.keys().cloned()).collect();
+        let filters: Vec<String> = own
+            .into_iter()
+            .chain(self.assigned.iter().flat_map(own_filters))
+            .chain(self.market.keys().cloned())
+            .collect();
         let packets: Vec<Vec<String>> = filters.chunks(limits::FILTERS_PER_SUBSCRIBE).map(<[String]>::to_vec).collect();
         // A SUBSCRIBE takes an identifier, too.
         self.places = packets.len() as u64;
@@ -244,6 +261,11 @@ impl Relay {
         if is_current && self.unacked.remove(&token.packet) { Some(token.packet) } else { None }
     }
 
+    /// Whether a connection stands.
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Publishes that wait for the core.
     pub fn unacked(&self) -> usize {
         self.unacked.len()
@@ -268,22 +290,35 @@ impl Relay {
         }
         let Waiting { command, device, payload } = self.waiting.pop_front()?;
         let topic = Topic { device: device.clone(), channel: Channel::Command }.to_string();
-        self.handed.push_back(Sent { place: next, command, device });
+        self.handed.push_back(Sent { place: next, what: Published::Command(command, device) });
         self.places = next.saturating_add(1);
         Some((topic, payload))
     }
 
-    /// The client gave the command that was handed to it first this identifier.
+    /// Whether a probe may be published now; then it must be. One that the broker has not acknowledged keeps the next back.
+    pub fn next_probe(&mut self) -> bool {
+        let under_way = self.in_flight.values().chain(&self.handed).any(|sent| sent.what == Published::Probe);
+        if !self.open || under_way || !self.has_identifier() {
+            return false;
+        }
+        self.handed.push_back(Sent { place: self.places, what: Published::Probe });
+        self.places = self.places.saturating_add(1);
+        true
+    }
+
+    /// The client gave the command or probe that was handed to it first this identifier.
     pub fn sent(&mut self, packet: u16) {
         if let Some(sent) = self.handed.pop_front() {
             self.in_flight.insert(packet, sent);
         }
     }
 
-    /// The broker has the command with this identifier.
-    pub fn taken(&mut self, packet: u16) -> Option<LinkInput> {
-        let Sent { command, device, .. } = self.in_flight.remove(&packet)?;
-        Some(LinkInput::CommandTaken { device, command })
+    /// The broker has what was published with this identifier.
+    pub fn taken(&mut self, packet: u16) -> Option<Taken> {
+        Some(match self.in_flight.remove(&packet)?.what {
+            Published::Command(command, device) => Taken::Command(LinkInput::CommandTaken { device, command }),
+            Published::Probe => Taken::Probe,
+        })
     }
 
     /// Whether the client's next identifier has surely come back.
@@ -347,21 +382,21 @@ mod tests {
     #[test]
     fn each_assigned_device_is_subscribed_by_name_and_never_by_wildcard() {
         let many = (0..120).map(|n| format!("d{n}").parse().unwrap()).collect();
-        let packets = Relay::new(many, &[]).opened();
+        let packets = Relay::new(many, &[]).opened(None);
         assert_eq!(packets.iter().map(Vec::len).collect::<Vec<_>>(), [100, 100, 40]);
         assert!(packets.concat().iter().all(|filter| !filter.contains(['#', '+'])));
-        assert_eq!(relay().opened().concat()[..2], ["care/v1/a/event", "care/v1/a/status"]);
+        assert_eq!(relay().opened(None).concat()[..2], ["care/v1/a/event", "care/v1/a/status"]);
     }
 
     #[test]
     fn a_stale_acknowledgement_is_never_passed_on() {
         let mut relay = relay();
-        relay.opened();
+        relay.opened(None);
         let inputs = relay.delivered(event(1));
         assert!(matches!(inputs[0], LinkInput::Connected { .. }));
         let old = ack_of(&inputs[1]);
         assert_eq!(relay.closed().len(), 1);
-        relay.opened();
+        relay.opened(None);
         let new = ack_of(&relay.delivered(event(1))[1]);
         assert_eq!(relay.ack(old), None);
         assert_eq!(relay.ack(new), Some(1));
@@ -371,7 +406,7 @@ mod tests {
     #[test]
     fn d8_what_the_broker_kept_opens_no_session_and_can_be_acknowledged() {
         let mut relay = relay();
-        relay.opened();
+        relay.opened(None);
         for (topic, packet) in [("care/v1/a/event", 1), ("care/v1/a/status", 2)] {
             let inputs = relay.delivered(Delivered { topic, retained: true, ..event(packet) });
             let ([LinkInput::Event { retained: true, .. }] | [LinkInput::Status { retained: true, .. }]) =
@@ -387,7 +422,7 @@ mod tests {
     #[test]
     fn a_publish_of_a_device_that_is_not_assigned_is_refused_and_acknowledged() {
         let mut relay = relay();
-        relay.opened();
+        relay.opened(None);
         for topic in ["care/v1/c/event", "care/v1/a/command", "x"] {
             let inputs = relay.delivered(Delivered { topic, ..event(9) });
             let [LinkInput::Refused { device: None, reason: LinkRefusal::ForeignTopic, .. }] = inputs.as_slice() else {
@@ -400,7 +435,7 @@ mod tests {
     #[test]
     fn a_device_that_is_withdrawn_is_refused_and_what_came_before_is_still_acknowledged() {
         let mut relay = relay();
-        relay.opened();
+        relay.opened(None);
         let before = ack_of(&relay.delivered(event(1))[1]);
         let told = relay.withdraw(&"a".parse().unwrap());
         assert!(matches!(told, Some(LinkInput::Disconnected { .. })), "{told:?}");
@@ -410,14 +445,14 @@ mod tests {
             matches!(after.as_slice(), [LinkInput::Refused { reason: LinkRefusal::ForeignTopic, .. }]),
             "{after:?}"
         );
-        assert!(relay.opened().concat().iter().all(|filter| !filter.contains("/a/")));
+        assert!(relay.opened(None).concat().iter().all(|filter| !filter.contains("/a/")));
     }
 
     #[test]
     fn a_device_that_is_assigned_later_is_subscribed_on_the_connection_that_stands_and_on_each_later_one() {
         let mut relay = relay();
         let late: DeviceId = "c".parse().unwrap();
-        relay.opened();
+        relay.opened(None);
         assert!(relay.assign(&late) && relay.assign(&"d".parse().unwrap()));
         let filters = ["c", "d"].map(|id| [format!("care/v1/{id}/event"), format!("care/v1/{id}/status")]).concat();
         assert_eq!(relay.next_change(), Some(Change::Listen(filters)));
@@ -430,7 +465,7 @@ mod tests {
         relay.closed();
         assert!(relay.assign(&late));
         assert_eq!(relay.next_change(), None, "nothing is told to a broker that is not there");
-        assert!(relay.opened().concat().contains(&"care/v1/c/event".to_owned()));
+        assert!(relay.opened(None).concat().contains(&"care/v1/c/event".to_owned()));
     }
 
     #[test]
@@ -446,7 +481,7 @@ mod tests {
         #[test]
         fn an_identifier_is_never_used_before_it_came_back(steps in proptest::collection::vec(any::<u16>(), 1..2_000)) {
             let mut relay = relay();
-            let mut next = u16::try_from(relay.opened().len()).unwrap() + 1;
+            let mut next = u16::try_from(relay.opened(None).len()).unwrap() + 1;
             relay.delivered(event(1));
             let to = session(*relay.sessions.values().next().unwrap());
             let (mut open, mut n) = (BTreeSet::new(), 0);

@@ -40,6 +40,10 @@ pub struct BrokerSettings {
     /// The broker may be on another machine although nothing is encrypted.
     #[serde(default)]
     pub network_is_trusted: bool,
+    /// Seconds between two messages of the gateway's own that go through the broker and back, on the topic
+    /// `care-probe/{client_id}`; 0: none.
+    #[serde(default = "default_probe_every")]
+    pub probe_every_s: u16,
     /// Devices from the market; each stands in the devices file, too.
     #[serde(default)]
     pub market: Vec<MarketDevice>,
@@ -51,6 +55,10 @@ const fn default_port() -> u16 {
 
 const fn default_keep_alive() -> u16 {
     limits::KEEP_ALIVE_S_DEFAULT
+}
+
+const fn default_probe_every() -> u16 {
+    limits::PROBE_EVERY_S_DEFAULT
 }
 
 /// What is wrong with the settings.

@@ -48,6 +48,8 @@ counters! {
     commands,
     /// Commands whose session was gone; the core sends them again.
     commands_late,
+    /// Messages of the adapter's own that did not come back through the broker in time.
+    probes_missed,
 }
 
 impl Counters {
