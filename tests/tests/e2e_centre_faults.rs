@@ -2,7 +2,7 @@
 //! centre would never say such a thing, a proxy says it in its place.
 //!
 //! After each: nothing that was acknowledged is missing at the centre, nothing is there twice, the chain verifies and its head is
-//! the centre's. C1 is in `e2e_outage`, too.
+//! the centre's. C1 is in `e2e_outage`; C10, C12 and C13 are in `e2e_centre_identity`.
 
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,7 @@ fn offline(status: &Value) -> bool {
     status["uplink"]["online"] == false && waiting(status) > 0
 }
 
+/// C2.
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_peer_that_vanished_without_a_word_is_found_and_alarms_take_a_new_way_in_time() {
     // The lane of orders is found as late as its poll ends, 30 s by default; here sooner, with LONG as it is.
@@ -121,6 +122,7 @@ async fn c2_a_peer_that_vanished_without_a_word_is_found_and_alarms_take_a_new_w
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C2.
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_a_line_that_is_half_open_for_everybody_loses_nothing_and_is_good_at_once_when_it_is_back() {
     let mut bench = behind_proxy(SOON).await;
@@ -139,6 +141,7 @@ async fn c2_a_line_that_is_half_open_for_everybody_loses_nothing_and_is_good_at_
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C2.
 #[tokio::test(flavor = "multi_thread")]
 async fn c2_an_alarm_behind_a_stalled_one_does_not_wait_for_it() {
     let mut bench = behind_proxy("").await;
@@ -155,6 +158,7 @@ async fn c2_an_alarm_behind_a_stalled_one_does_not_wait_for_it() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C3.
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_what_the_centre_took_before_its_answer_was_lost_is_there_once() {
     let mut bench = behind_proxy(SOON).await;
@@ -170,6 +174,7 @@ async fn c3_what_the_centre_took_before_its_answer_was_lost_is_there_once() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C3.
 #[tokio::test(flavor = "multi_thread")]
 async fn c3_a_request_that_is_cut_anywhere_is_sent_again_whole() {
     let mut bench = behind_proxy(SOON).await;
@@ -184,6 +189,7 @@ async fn c3_a_request_that_is_cut_anywhere_is_sent_again_whole() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C4.
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_an_answer_of_something_else_is_no_acknowledgement() {
     let mut bench = behind_meddler(SOON).await;
@@ -212,6 +218,7 @@ async fn c4_an_answer_of_something_else_is_no_acknowledgement() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C4.
 #[tokio::test(flavor = "multi_thread")]
 async fn c4_noise_in_place_of_answers_is_no_acknowledgement() {
     let mut bench = behind_proxy(SOON).await;
@@ -223,6 +230,7 @@ async fn c4_noise_in_place_of_answers_is_no_acknowledgement() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C5.
 #[tokio::test(flavor = "multi_thread")]
 async fn c5_an_answer_for_fewer_or_other_entries_marks_only_those_that_it_names() {
     let mut bench = behind_meddler(SOON).await;
@@ -254,6 +262,7 @@ async fn c5_an_answer_for_fewer_or_other_entries_marks_only_those_that_it_names(
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C6.
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_a_centre_at_one_byte_a_second_is_given_up_at_the_total_deadline() {
     let mut bench = behind_proxy(SOON).await;
@@ -272,6 +281,7 @@ async fn c6_a_centre_at_one_byte_a_second_is_given_up_at_the_total_deadline() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C6.
 #[tokio::test(flavor = "multi_thread")]
 async fn c6_a_line_of_two_kilobytes_a_second_carries_alarms_first_and_all_in_the_end() {
     let mut bench = behind_proxy("").await;
@@ -286,6 +296,7 @@ async fn c6_a_line_of_two_kilobytes_a_second_carries_alarms_first_and_all_in_the
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C11.
 #[tokio::test(flavor = "multi_thread")]
 async fn c11_results_that_come_twice_or_in_another_order_change_nothing() {
     let mut bench = behind_meddler("").await;
@@ -306,6 +317,7 @@ async fn c11_results_that_come_twice_or_in_another_order_change_nothing() {
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// C11.
 #[tokio::test(flavor = "multi_thread")]
 async fn c11_orders_that_come_again_or_late_take_no_alarm_back_to_an_earlier_state() {
     let mut bench = behind_meddler("[uplink.deadlines]\norder_wait_s = 1\n").await;
@@ -353,5 +365,177 @@ async fn c11_orders_that_come_again_or_late_take_no_alarm_back_to_an_earlier_sta
         bench.button.commands().iter().map(|command| command.body["alarm"]["state"].clone()).collect();
     let last = states.iter().rposition(|state| state == "dispatched").expect("it was heard");
     assert!(!states.iter().skip(last).any(|state| state == "acknowledged"), "{states:?}");
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// C7.
+#[tokio::test(flavor = "multi_thread")]
+async fn c7_a_busy_centre_is_left_alone_as_long_as_it_says_and_a_bit_and_alarms_are_not_put_off_for_long() {
+    let mut bench = behind_meddler("").await;
+    bench.line.script(|asked| {
+        let busy =
+            |after: &str| Act::Say { status: 503, headers: vec![("retry-after", after.to_owned())], body: Vec::new() };
+        match (asked.is_entries(), asked.brings("\"kind\":\"alarm")) {
+            (true, true) => busy("86400"),
+            (true, false) => busy("2"),
+            (false, _) => Act::Pass,
+        }
+    });
+    bench.press("test").await;
+    let tries = |asked: &Asked| asked.is_entries() && asked.brings("device.reported");
+    let before = bench.line.seen().iter().filter(|asked| tries(asked)).count();
+    let seen = bench.line.wait_seen("tries", before.saturating_add(3), WITHIN, tries).await.expect("it tries again");
+    let pauses: Vec<Duration> =
+        seen.iter().skip(before).zip(seen.iter().skip(before.saturating_add(1))).map(|(a, b)| b.at - a.at).collect();
+    let obeyed = |pause: &&Duration| **pause >= Duration::from_secs(2) && **pause < Duration::from_secs(4);
+    assert!(pauses.iter().filter(obeyed).count() >= 2 && pauses.iter().all(|pause| obeyed(&pause)), "{pauses:?}");
+    let alarm = bench.press("sos").await;
+    bench.status("the alarm is put off", |status| status["uplink"]["failure"] == "busy" && waiting(status) >= 2).await;
+    bench.line.pass();
+    // A day was asked for; 10 s and a bit are obeyed.
+    let took = bench.at_centre(&alarm, Duration::from_secs(15)).await;
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// C8.
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_one_entry_that_is_refused_goes_to_quarantine_is_shown_and_the_rest_flows_on() {
+    let mut bench = behind_meddler(SOON).await;
+    bench.line.script(|asked| if asked.brings("\"mains_restored\"") { Act::say(413, "too large") } else { Act::Pass });
+    bench.press("test").await;
+    let poisonous = bench.press("mains_restored").await;
+    bench.pressed.pop();
+    for kind in ["test", "sos", "test"] {
+        bench.press(kind).await;
+    }
+    for pressed in bench.pressed.clone() {
+        bench.at_centre(&pressed, WITHIN).await;
+    }
+    let told = async || bench.site.centre.operator.read("/api/v1/alarms").await;
+    let has = |alarms: &Value| alarms.to_string().contains("\"upload_refused\"");
+    until_is("people hear of it", WITHIN, told, has).await.expect("a technical alarm");
+    bench.status("it is set aside", |status| status["quarantined"] == 1 && waiting(status) == 0).await;
+    let shown = bench.site.gateway.staff.read("/api/v1/quarantine").await.expect("staff see it");
+    let origin = format!("device:{BUTTON}/{EPOCH}/{}", poisonous.seq);
+    assert_eq!(shown[0]["origin"], origin.as_str(), "{shown}");
+    let tries = |asked: &&Asked| asked.brings("\"mains_restored\"");
+    assert!(bench.line.seen().iter().filter(tries).count() < 20, "it is not tried for ever");
+    bench.site.gateway.verify_journal().await.expect("it is in the journal still");
+}
+
+/// C8.
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_an_entry_that_the_centre_can_never_take_is_in_quarantine_with_its_reason_and_never_deleted() {
+    let mut bench = behind_meddler(SOON).await;
+    bench.line.script(|asked| {
+        if !asked.brings("\"mains_restored\"") {
+            return Act::Pass;
+        }
+        let marked: Vec<Value> = asked.body["entries"].as_array().cloned().unwrap_or_default();
+        Act::change(move |answer| {
+            let poisonous = |n: &Value| {
+                marked.iter().any(|entry| {
+                    entry["n"] == *n && entry["entry"].as_str().is_some_and(|e| e.contains("mains_restored"))
+                })
+            };
+            for result in answer["results"].as_array_mut().into_iter().flatten() {
+                if poisonous(&result["n"]) {
+                    (result["outcome"], result["reason"]) = (json!("refused"), json!("body"));
+                }
+            }
+        })
+    });
+    for kind in ["test", "mains_restored", "test", "sos"] {
+        bench.press(kind).await;
+    }
+    bench.status("one is set aside", |status| status["quarantined"] == 1).await;
+    let shown = bench.site.gateway.staff.read("/api/v1/quarantine").await.expect("staff see it");
+    let one = &shown[0];
+    assert_eq!(
+        (&one["kind"], &one["outcome"], &one["reason"]),
+        (&json!("device.reported"), &json!("refused"), &json!("body"))
+    );
+    bench.line.pass();
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// C9.
+#[tokio::test(flavor = "multi_thread")]
+async fn c9_an_identity_that_is_not_taken_stops_nothing_here_loses_nothing_and_is_an_alarm() {
+    let mut bench = behind_meddler(SOON).await;
+    for status in [401, 403] {
+        bench.line.script(move |_| Act::say(status, ""));
+        let alarm = bench.press("sos").await;
+        bench.press("test").await;
+        bench.status("it is told apart", |status| status["uplink"]["failure"] == "identity").await;
+        let shown = async || bench.site.gateway.api.read("/api/v1/alarms").await;
+        let has = |alarms: &Value| alarms.to_string().contains("\"uplink_identity\"");
+        until_is("people here are told", WITHIN, shown, has).await.expect("an alarm of its own");
+        let tries = bench.line.seen().len();
+        bench.line.wait_seen("alarms keep trying", tries.saturating_add(4), WITHIN, |_| true).await.expect("they do");
+        let waits = bench.status("all of it waits", |status| waiting(status) >= 2).await;
+        assert_eq!(waits["quarantined"], 0, "it is no fault of the entries");
+        bench.line.pass();
+        bench.at_centre(&alarm, WITHIN).await;
+    }
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// C14.
+#[tokio::test(flavor = "multi_thread")]
+async fn c14_a_redirect_is_not_followed() {
+    let mut bench = behind_meddler(SOON).await;
+    let elsewhere = Meddler::start(bench.site.centre.api.base()).await.expect("a port");
+    let url = elsewhere.url().to_owned();
+    for status in [301, 302, 307, 308] {
+        let url = url.clone();
+        bench.line.script(move |asked| Act::Say {
+            status,
+            headers: vec![("location", format!("{url}{}", asked.place))],
+            body: Vec::new(),
+        });
+        bench.press("sos").await;
+        bench.press("test").await;
+        bench.status("it is no answer", offline).await;
+        bench.line.pass();
+        bench.site.gateway.wait_delivered(WITHIN).await.expect("it is delivered");
+    }
+    assert!(elsewhere.seen().is_empty(), "{:?}", elsewhere.seen());
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// 64 MiB of blanks, packed by `gzip`.
+async fn bomb() -> Vec<u8> {
+    let words = ["-c", "head -c 67108864 /dev/zero | gzip -9"];
+    let said = tokio::process::Command::new("sh").args(words).output().await.expect("gzip is everywhere");
+    assert!((1_000..1_000_000).contains(&said.stdout.len()), "{}", said.stdout.len());
+    said.stdout
+}
+
+/// C15.
+#[tokio::test(flavor = "multi_thread")]
+async fn c15_endless_and_packed_answers_are_cut_off_and_memory_stays_flat() {
+    let mut bench = behind_meddler(SOON).await;
+    let packed = bomb().await;
+    let before = bench.site.gateway.resident_kib().expect("it runs");
+    for round in 0..3_u32 {
+        let packed = packed.clone();
+        bench.line.script(move |_| match round {
+            0 => Act::Endless,
+            1 => Act::Say { status: 200, headers: vec![("content-encoding", "gzip".to_owned())], body: packed.clone() },
+            // Longer than an answer may be, in one piece.
+            _ => Act::Say { status: 200, headers: Vec::new(), body: vec![b' '; 32 * 1024 * 1024] },
+        });
+        bench.press("sos").await;
+        bench.press("test").await;
+        bench.status("it is no answer", offline).await;
+        let tries = bench.line.seen().len();
+        bench.line.wait_seen("several of them", tries.saturating_add(4), WITHIN, |_| true).await.expect("it goes on");
+        bench.line.pass();
+        bench.site.gateway.wait_delivered(WITHIN).await.expect("it is delivered");
+    }
+    let after = bench.site.gateway.resident_kib().expect("it runs");
+    assert!(after < before + 48 * 1024, "{before} KiB, then {after} KiB");
     bench.nothing_lost_and_nothing_twice().await;
 }
