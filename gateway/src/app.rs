@@ -25,6 +25,7 @@ use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
 use crate::adapters::Adapters;
 use crate::answers::Answers;
 use crate::config::{Config, ConfigError, ConfigFile};
+use crate::descriptors::Room;
 use crate::devices_file::DeviceDirectory;
 use crate::devices_watch::{DevicesWatch, Listed};
 use crate::entry_source::JournalSource;
@@ -245,7 +246,10 @@ async fn listen(
     mut server: Server,
     troubles: &Troubles,
 ) -> anyhow::Result<(DeviceLink, Server)> {
-    let settings = checked.file.config.device_link.settings();
+    let room = Room::of_this_process();
+    server.at_most(room.kiosk);
+    let mut settings = checked.file.config.device_link.settings();
+    settings.connections_max = room.for_devices(settings.connections_max);
     let link = DeviceLink::bind_or_retry(&settings, Arc::clone(&checked.directory), inputs, troubles.clone())?;
     let kiosk = server.bind().await.then_some(checked.file.config.kiosk.listen);
     tracing::info!(plain = ?link.plain_address(), tls = ?link.tls_address(), ?kiosk, "listening");

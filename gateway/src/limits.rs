@@ -14,6 +14,11 @@ pub const IDLE_LOOK: Duration = Duration::from_secs(1);
 pub const GRACE: Duration = Duration::from_secs(8);
 /// The same after a commit failed: an alarm's local bound is 2 s, and the start anew needs most of it.
 pub const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// Open files that the gateway keeps for itself: the journal with its six readers, sockets that listen, the way to the centre
+/// with its lanes, the card readers, and room.
+pub const OWN_DESCRIPTORS: usize = 52;
+/// The part of the rest that the local interface may take, at most.
+pub const KIOSK_PART: usize = 4;
 /// From one attempt to store on a disk that takes nothing to the next.
 pub const STORAGE_RETRY: Duration = Duration::from_secs(30);
 /// From one look at the free space to the next: a full disk is seen before a flood fills the rest.

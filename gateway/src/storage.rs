@@ -3,6 +3,8 @@
 //! **Invariant:** no state of the disk or of the file keeps alarms from being taken; only a second instance or the wrong version
 //! of the program does.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gateway_core::Storage;
@@ -56,15 +58,22 @@ pub async fn open(dir: &Path, troubles: &Troubles) -> Result<Opened, OpenError> 
         }
         Err(error) if error.forbids_running() => Err(error),
         Err(error) => {
-            let person = error.needs_a_person();
+            let path = store::journal_path(dir);
+            let person = error.needs_a_person() && !is_unreadable(&path);
             tracing::error!(%error, person, "the journal cannot be opened: alarms go straight to the centre, sales are closed");
             troubles.begin(Part::Journal, &error.to_string());
-            let path = store::journal_path(dir);
             let broken = person.then(|| Broken { stamp: FileStamp::of(&path), path });
             let restored = store::Restored { journal: NO_JOURNAL.to_owned(), ..store::Restored::default() };
             Ok(Opened { journal: None, restored, storage: Storage::Dead, broken })
         }
     }
+}
+
+/// Whether it is the disk that cannot read the file. SQLite calls such a file damaged, but another try may read it, so no person
+/// is needed for one.
+fn is_unreadable(path: &Path) -> bool {
+    let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    read.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
 }
 
 /// The writer of a journal that takes commits, or the journal that does not.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarms::Alarms;
 use crate::backoff::Backoff;
+use crate::bypass::Bypass;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
 use crate::devices::{Device, WaitingReport};
 use crate::effect::{Effect, Notice, SaleView};
@@ -127,6 +128,7 @@ pub struct Core {
     /// What devices sent that waits for the disk.
     pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
+    pub(crate) bypass: Bypass,
     pub(crate) direct_backoff: Backoff,
     pub(crate) direct_seq: u64,
     pub(crate) next_number: u64,
@@ -236,6 +238,7 @@ impl Core {
     fn handle_committed(&mut self, group: u64, now: &Now) {
         let Some((held, counts)) = self.journal.committed(group) else { return };
         let head = self.journal.committed_n();
+        self.forget_committed(head);
         for (lane, count) in self.lanes.iter_mut().zip(counts) {
             if count > 0 {
                 lane.newest = head;
@@ -275,6 +278,7 @@ impl Core {
             Timer::RepeatsDue(alarm) => self.tell_unrecorded(&alarm, now),
             Timer::KeepListened => self.keep_listened(now),
             Timer::CatalogueOld => self.watch_catalogue(now),
+            Timer::CommitLate => self.go_round_journal(now),
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
         }
     }

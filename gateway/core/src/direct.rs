@@ -149,6 +149,9 @@ impl Core {
     }
 
     pub(crate) fn handle_direct(&mut self, direct: Direct, now: &Now) {
+        if self.went_round(&direct, now) {
+            return;
+        }
         let ticket = direct.ticket;
         if self.direct.get(&ticket).is_none_or(|entry| entry.accepted) {
             return;

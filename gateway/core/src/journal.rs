@@ -226,6 +226,11 @@ impl<H> Journal<H> {
         Recorded { n, origin }
     }
 
+    /// The text of what was recorded last, while no group has it.
+    pub fn last_text(&self) -> Option<&str> {
+        self.pending.rows.last().map(|row| row.bytes.as_str())
+    }
+
     /// Sets a state value, in the transaction of what was recorded with it.
     pub fn put<V: Serialize>(&mut self, key: String, value: &V) {
         if !self.keeps {

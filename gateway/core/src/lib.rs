@@ -10,6 +10,7 @@
 
 mod alarms;
 mod backoff;
+mod bypass;
 mod catalogue_age;
 mod centre;
 mod core;

@@ -103,6 +103,10 @@ pub const DIRECT_ALARMS_MAX: usize = 1_024;
 pub const DIRECT_UNREADABLE_MAX: usize = 256;
 /// Acknowledgements that wait for one of those: as many publishes as the links let a connection leave unacknowledged.
 pub const UNREADABLE_ACKS_MAX: usize = 256;
+/// How long a device's alarm may wait for its commit before it goes round the journal: an alarm's local bound is 2 s.
+pub const BYPASS_AFTER_MS: u64 = 1_500;
+/// Alarms that are kept for that: see [`DIRECT_ALARMS_MAX`]. Those beyond it wait for the commit.
+pub const BYPASS_MAX: usize = 1_024;
 /// Alarms without an entry of their own that are kept to tell devices their states: see [`DIRECT_ALARMS_MAX`].
 pub const ALARMS_WITHOUT_ENTRY_MAX: usize = 1_024;
 /// Acknowledgements that wait for one alarm without a journal: the newest publish on each link and a resend of each.

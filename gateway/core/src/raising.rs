@@ -38,6 +38,7 @@ impl Core {
             },
             now,
         );
+        self.watch_commit(&recorded, lane_of(body.alarm.urgency), now);
         let mut alarm = Alarm::new(recorded.origin, recorded.n, &body.alarm, press, &now.civil);
         if let (Some(boot), Some(up_ms)) = (body.alarm.boot, body.alarm.up_ms) {
             alarm.undated = Some(Undated { boot, up_ms, recorded: now.mono });

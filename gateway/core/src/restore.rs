@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::alarms::{Alarm, Alarms};
 use crate::backoff::Backoff;
+use crate::bypass::Bypass;
 use crate::catalogue_age::{CONFIRMED_KEY, Confirmed};
 use crate::core::{Core, CoreConfig, Quarantined, Storage};
 use crate::devices::{Device, DeviceRecord};
@@ -185,6 +186,7 @@ impl Core {
             asked_again: Vec::new(),
             deferred: VecDeque::new(),
             direct: BTreeMap::new(),
+            bypass: Bypass::default(),
             direct_backoff: Backoff::new(RETRY_MS_MAX_ALARMS, seed.wrapping_add(32)),
             direct_seq: 0,
             next_number: 0,

@@ -33,6 +33,8 @@ pub(crate) enum Timer {
     KeepListened,
     /// The catalogue may have become too old.
     CatalogueOld,
+    /// An alarm has waited for its commit for too long.
+    CommitLate,
     /// An alarm without a journal may be sent again.
     DirectRetry(Ticket),
 }
@@ -52,6 +54,7 @@ impl Timer {
             Self::AskAgain => "ask the journal again",
             Self::KeepListened => "keep the listening clock",
             Self::CatalogueOld => "catalogue old",
+            Self::CommitLate => "commit late",
             Self::DirectRetry(_) => "direct alarm retry",
         }
     }

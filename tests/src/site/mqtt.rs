@@ -109,6 +109,12 @@ impl Connection {
         tokio::time::timeout(within, self.hear()).await.ok()
     }
 
+    /// Whether the connection is gone; what was heard before can still be heard.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.poller.is_finished()
+    }
+
     /// The device's id.
     #[must_use]
     pub fn device(&self) -> &str {

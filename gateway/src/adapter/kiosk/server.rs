@@ -28,6 +28,7 @@ pub struct Server {
     listener: Option<TcpListener>,
     app: Arc<App>,
     troubles: Troubles,
+    connections_max: usize,
 }
 
 /// How the end of the server went.
@@ -41,7 +42,12 @@ pub enum Ended {
 
 impl Server {
     pub(super) const fn new(app: Arc<App>, troubles: Troubles) -> Self {
-        Self { listener: None, app, troubles }
+        Self { listener: None, app, troubles, connections_max: CONNECTIONS_MAX }
+    }
+
+    /// No more connections at a time than this, nor than [`CONNECTIONS_MAX`].
+    pub fn at_most(&mut self, connections: usize) {
+        self.connections_max = CONNECTIONS_MAX.min(connections);
     }
 
     /// Binds the address, where that is not done yet; whether it is now. Why not is told to the troubles.
@@ -78,7 +84,7 @@ impl Server {
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Ended {
         let router = router(&self.app);
         let graceful = GracefulShutdown::new();
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let permits = Arc::new(Semaphore::new(self.connections_max));
         tokio::pin!(shutdown);
         tokio::select! {
             () = self.bound() => {}

@@ -1,0 +1,97 @@
+//! Little memory and few open files, under the real daemon.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use tests::site::audit::{Expected, audit};
+use tests::site::dice::Dice;
+use tests::site::load::{Load, LoadSettings};
+use tests::site::records::Records;
+use tests::site::wait::until;
+use tests::site::{EPOCH, Site, SiteSettings};
+
+const WITHIN: Duration = Duration::from_secs(60);
+/// I5: how long an alarm may take to its acknowledgement, and to the centre.
+const LOCAL: Duration = Duration::from_secs(2);
+const BOUND: Duration = Duration::from_secs(10);
+/// Open files that the daemon gets.
+const LIMIT: &str = "--nofile=64:64";
+/// Connections that are opened to each of its ports, and never used.
+const IDLE: usize = 150;
+/// What the daemon may hold in memory at most, KiB.
+const MEMORY_KIB: u64 = 64 * 1_024;
+/// Entries that wait for the centre, and before a release.
+const BACKLOG: u64 = 20_000;
+const BACKLOG_LONG: u64 = 100_000;
+/// Devices that report them.
+const DEVICES: u64 = 10;
+/// How long they may take to come in, and to leave.
+const FILLED: Duration = Duration::from_secs(240);
+
+/// A20.
+#[tokio::test(flavor = "multi_thread")]
+async fn a20_with_64_open_files_and_a_flood_of_connections_alarms_are_taken_and_reach_the_centre() {
+    let mut site = Site::prepare(&SiteSettings::default()).await.expect("a site");
+    site.gateway.start_behind(&["prlimit", LIMIT]);
+    site.centre.start().await.expect("the centre runs");
+    site.gateway.start().await.expect("it starts");
+    let mut button = site.button("btn-0001").await.expect("it is let in");
+    button.press("sos").await.expect("acknowledged");
+    let ports = [site.gateway.mqtt(), site.gateway.kiosk_address()];
+    let flood: Vec<TcpStream> =
+        ports.iter().flat_map(|port| (0..IDLE).filter_map(|_| TcpStream::connect(*port).ok())).collect();
+    assert!(flood.len() > IDLE, "{}", flood.len());
+    // Every connection to the centre is gone, and a new one needs a descriptor.
+    site.centre.kill();
+    site.centre.start().await.expect("the centre is back");
+    let pressed = button.press("fall").await.expect("acknowledged");
+    assert!(pressed.acknowledged_after < LOCAL, "{:?}", pressed.acknowledged_after);
+    let mut records = Records::open(&site.centre.database).await.expect("it is there");
+    let origin = format!("device:btn-0001/{EPOCH}/{}", pressed.seq);
+    let arrived = async || records.has(&origin).await.ok()?.then_some(());
+    until("the alarm is at the centre", BOUND, arrived).await.expect("in its bound");
+    site.gateway.check().expect("it runs on");
+    drop(flood);
+    let connect = async || button.reconnect().await.ok();
+    until("devices are let in again", WITHIN, connect).await.expect("the flood is over");
+    button.press("sos").await.expect("acknowledged");
+    let log = std::fs::read_to_string(site.gateway.log()).expect("a log");
+    assert!(!log.contains("panicked"), "{log}");
+    let findings = audit(&site, &Expected::default(), WITHIN).await;
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// A19.
+#[tokio::test(flavor = "multi_thread")]
+async fn a19_a_long_backlog_is_taken_restored_and_delivered_within_64_mib() {
+    let backlog = if std::env::var_os("LONG").is_some() { BACKLOG_LONG } else { BACKLOG };
+    let devices = usize::try_from(DEVICES).expect("a few");
+    let mut site = Site::prepare(&SiteSettings::default().and_load(devices)).await.expect("a site");
+    site.gateway.start().await.expect("it starts without the centre");
+    let pace = LoadSettings { window: 100, pause: None, count: Some(backlog / DEVICES), kinds: &["test"] };
+    let began = Instant::now();
+    let load = Load::start(site.load_logins(), EPOCH, &pace, &mut Dice::new(19));
+    let load = load.finish(FILLED).await.expect("every report is acknowledged");
+    let filled = (began.elapsed(), peak_kib(&site));
+    site.gateway.stop(WITHIN).await.expect("it ends");
+    site.gateway.start().await.expect("it starts");
+    let restored = peak_kib(&site);
+    let began = Instant::now();
+    site.centre.start().await.expect("the centre runs");
+    site.gateway.wait_delivered(FILLED).await.expect("everything is at the centre");
+    let delivered = (began.elapsed(), peak_kib(&site));
+    println!("{backlog} entries: taken {filled:?} KiB, restored {restored} KiB, delivered {delivered:?} KiB");
+    for peak in [filled.1, restored, delivered.1] {
+        assert!(peak < MEMORY_KIB, "{peak} KiB");
+    }
+    let findings = audit(&site, &Expected { load, ..Expected::default() }, WITHIN).await;
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// The most that the daemon ever held in memory since its start, KiB.
+fn peak_kib(site: &Site) -> u64 {
+    let pid = site.gateway.pid().expect("it runs");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+    peak.expect("Linux says the peak of each process")
+}
