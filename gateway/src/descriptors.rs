@@ -50,6 +50,7 @@ impl Room {
 mod tests {
     use super::*;
 
+    /// A20.
     #[test]
     fn a20_connections_leave_the_gateways_own_descriptors_alone() {
         for limit in [0, 1, 64, 256, 1_024, 65_536] {

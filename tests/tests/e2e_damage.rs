@@ -31,6 +31,7 @@ async fn alter(site: &Site, query: Query<'_, Sqlite, SqliteArguments>) {
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await.expect("in the file");
 }
 
+/// A12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a12_with_a_damaged_journal_a_press_still_reaches_the_centre_and_is_acknowledged_when_it_is_there() {
     let mut site = Site::start(&SiteSettings::default()).await.expect("a site");

@@ -30,6 +30,7 @@ enum Victim {
     Centre,
 }
 
+/// A1.
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_9_of_the_daemon_at_random_moments_loses_nothing_and_doubles_nothing() {
     rounds(Victim::Gateway).await;

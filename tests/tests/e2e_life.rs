@@ -47,6 +47,7 @@ async fn h6_sigterm_ends_the_centre_in_time_with_0() {
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
+/// A17.
 #[tokio::test(flavor = "multi_thread")]
 async fn a17_a_second_daemon_on_the_same_journal_is_refused_and_the_first_goes_on() {
     let mut site = Site::start(&SiteSettings::default()).await.expect("a site");

@@ -274,6 +274,7 @@ async fn max_pages(tx: &mut Tx, pages: &'static str) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A8.
 #[tokio::test]
 async fn a8_a_full_disk_is_said_and_nothing_is_half_kept_until_there_is_room() {
     let centre = Centre::new().await;
@@ -322,6 +323,7 @@ async fn the_ledger_refuses_to_be_changed() {
     centre.close().await;
 }
 
+/// A17.
 #[tokio::test]
 async fn a17_a_second_centre_on_one_database_is_refused() {
     let centre = Centre::new().await;

@@ -644,6 +644,7 @@ fn a_poll_waits_for_orders_only_while_the_centre_is_known_to_answer() {
     assert_eq!(waits(&mut bench), [false]);
 }
 
+/// A12.
 #[test]
 fn a12_a_damaged_row_is_set_aside_and_the_rest_of_its_lane_flows_on() {
     let mut bench = Bench::new();

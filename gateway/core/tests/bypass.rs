@@ -22,6 +22,7 @@ fn answer(bench: &mut Bench, ticket: Ticket, result: Result<Outcome, UplinkFailu
     bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket, result })));
 }
 
+/// A18.
 #[test]
 fn a18_an_alarm_whose_commit_takes_long_goes_to_the_centre_and_is_acknowledged_when_the_commit_is_done() {
     let mut bench = Bench::new();
@@ -47,6 +48,7 @@ fn a18_an_alarm_whose_commit_takes_long_goes_to_the_centre_and_is_acknowledged_w
     assert_eq!(went_round(&bench), []);
 }
 
+/// A18.
 #[test]
 fn a18_what_the_centre_did_not_hear_goes_round_again_until_the_commit_is_done() {
     let mut bench = Bench::new();

@@ -106,6 +106,7 @@ async fn a_device_that_floods_without_acknowledgement_is_read_slowly_and_others_
     assert!(took >= Duration::from_millis(1_500), "600 less 256, one every 5 ms: {took:?}");
 }
 
+/// A20.
 #[tokio::test]
 async fn a20_without_free_descriptors_those_who_are_connected_live_on_and_others_come_in_later() {
     use rustix::process::{Resource, getrlimit, setrlimit};

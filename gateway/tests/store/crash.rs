@@ -10,6 +10,7 @@ use crate::rows::{Chain, Dir, put, start, start_at};
 
 const ROUNDS: usize = 20;
 
+/// A1.
 #[tokio::test]
 async fn a1_what_was_reported_durable_survives_kill_9() {
     let dir = Dir::new();
@@ -60,6 +61,7 @@ fn leave_a_log(dir: &Dir) -> std::path::PathBuf {
     dir.db().with_extension("db-wal")
 }
 
+/// A13.
 #[tokio::test]
 async fn a13_a_bit_flipped_in_the_log_does_not_pass_for_a_shorter_journal() {
     let dir = Dir::new();
@@ -73,6 +75,7 @@ async fn a13_a_bit_flipped_in_the_log_does_not_pass_for_a_shorter_journal() {
     assert_eq!(std::fs::read(&log).expect("ours"), bytes, "the damaged log is kept for a person to look at");
 }
 
+/// A14.
 #[tokio::test]
 async fn a14_a_deleted_log_does_not_pass_for_a_shorter_journal() {
     let dir = Dir::new();

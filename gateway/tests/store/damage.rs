@@ -17,6 +17,7 @@ async fn refusal(dir: &Dir) -> OpenError {
     Journal::open(dir.path()).await.map(|_| ()).expect_err("a damaged journal is refused")
 }
 
+/// A12.
 #[tokio::test]
 async fn a12_a_flipped_byte_is_found_when_the_journal_is_opened() {
     let dir = Dir::new();
@@ -27,6 +28,7 @@ async fn a12_a_flipped_byte_is_found_when_the_journal_is_opened() {
     assert!(error.needs_a_person());
 }
 
+/// A12.
 #[tokio::test]
 async fn a12_a_byte_flipped_while_the_gateway_runs_is_never_sent() {
     let dir = Dir::new();

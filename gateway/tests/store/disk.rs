@@ -28,11 +28,13 @@ fn mount(arguments: &[&str], dir: &Path) {
     assert!(status.success(), "mount {arguments:?}: {status}");
 }
 
+/// A8.
 #[test]
 fn a8_a_full_disk_closes_sales_first_keeps_alarms_and_recovers() {
     in_own_namespace("disk::full_disk");
 }
 
+/// A10.
 #[test]
 fn a10_a_read_only_disk_still_restores() {
     in_own_namespace("disk::read_only_disk");

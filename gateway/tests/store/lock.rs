@@ -6,6 +6,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::rows::{Chain, Dir, put, start};
 
+/// A22.
 #[tokio::test]
 async fn a22_a_foreign_lock_fails_the_commit_in_bounded_time_and_leaves_the_journal_readable() {
     let dir = Dir::new();

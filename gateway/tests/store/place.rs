@@ -39,6 +39,7 @@ async fn only_the_owner_can_see_the_journal() {
     running.close().await;
 }
 
+/// A5.
 #[tokio::test]
 async fn a5_a_first_boot_that_lost_power_is_done_again() {
     let dir = Dir::new();
@@ -56,6 +57,7 @@ async fn a5_a_first_boot_that_lost_power_is_done_again() {
     running.close().await;
 }
 
+/// A16.
 #[tokio::test]
 async fn a16_a_missing_or_empty_journal_of_an_enrolled_gateway_is_no_first_boot() {
     let dir = Dir::new();
@@ -71,6 +73,7 @@ async fn a16_a_missing_or_empty_journal_of_an_enrolled_gateway_is_no_first_boot(
     assert!(!dir.db().exists());
 }
 
+/// A11.
 #[tokio::test]
 async fn a11_a_trashed_file_is_refused_and_kept() {
     let dir = Dir::new();
@@ -132,6 +135,7 @@ async fn h2_a_newer_schema_is_refused_and_the_file_untouched() {
     assert_eq!(fs::read(dir.db()).expect("ours"), before);
 }
 
+/// A14, A15.
 #[tokio::test]
 async fn a14_a15_a_journal_that_went_back_is_refused() {
     let dir = Dir::new();

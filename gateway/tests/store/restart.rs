@@ -62,6 +62,7 @@ async fn the_last_change_of_a_key_wins_within_a_group() {
     running.close().await;
 }
 
+/// A17.
 #[tokio::test]
 async fn a17_a_second_instance_is_refused_by_name() {
     let dir = Dir::new();

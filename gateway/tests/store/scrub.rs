@@ -27,6 +27,7 @@ async fn passed(seen: &Scrubbed, damaged: u64) -> gateway::scrub::Pass {
     tokio::time::timeout(DEADLINE, wait).await.expect("a pass ends in time")
 }
 
+/// A12.
 #[tokio::test]
 async fn a12_a_flipped_byte_is_found_in_the_background_and_told_while_the_gateway_goes_on() {
     let dir = Dir::new();

@@ -143,6 +143,7 @@ async fn an_alarm_whose_body_nobody_understands_is_still_raised() {
     assert_eq!(alarms["alarms"][0]["device"], "btn-0001");
 }
 
+/// A15.
 #[tokio::test]
 async fn a15_a_journal_that_went_back_closes_sales_but_its_alarms_are_taken() {
     let centre = Centre::start().await;

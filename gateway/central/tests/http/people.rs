@@ -132,6 +132,7 @@ async fn a_new_journal_sells_again_once_a_person_approved_it() {
 
 const APPROVE: &str = "/api/v1/gateways/gw-demo/approve";
 
+/// A15.
 #[tokio::test]
 async fn a15_a_restored_gateway_goes_on_with_its_own_branch_once_a_person_approved_it() {
     let centre = Centre::start().await;
@@ -190,6 +191,7 @@ async fn is_paid(centre: &Centre) -> bool {
     is_paid
 }
 
+/// A15.
 #[tokio::test]
 async fn a15_a_sale_that_was_refused_while_its_chain_was_forked_counts_once_it_is_approved() {
     let centre = Centre::start().await;
@@ -205,6 +207,7 @@ async fn a15_a_sale_that_was_refused_while_its_chain_was_forked_counts_once_it_i
     assert_eq!(balance(&centre).await, (50_000, 50_000));
 }
 
+/// A15.
 #[tokio::test]
 async fn a15_a_refused_sale_whose_predecessor_comes_after_the_approval_counts_with_the_next_one() {
     let centre = Centre::start().await;
@@ -220,6 +223,7 @@ async fn a15_a_refused_sale_whose_predecessor_comes_after_the_approval_counts_wi
     assert_eq!(results.head.map(|head| head.n), Some(6));
 }
 
+/// A15.
 #[tokio::test]
 async fn a15_an_entry_that_was_changed_on_the_way_is_not_taken_with_the_approval() {
     let centre = Centre::start().await;

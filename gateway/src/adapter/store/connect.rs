@@ -134,6 +134,18 @@ pub async fn checkpoint(connection: &mut SqliteConnection, kind: Checkpoint) -> 
 mod tests {
     use super::*;
 
+    /// A21.
+    #[tokio::test]
+    async fn a21_a_setting_that_did_not_take_is_refused_by_name() {
+        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.expect("memory");
+        let error = kept(&mut connection, "journal_mode", "wal").await.expect_err("memory has no log");
+        assert!(matches!(error, OpenError::PragmaIgnored { name: "journal_mode", .. }), "{error}");
+        sqlx::query("PRAGMA synchronous = NORMAL").execute(&mut connection).await.expect("set");
+        let error = kept(&mut connection, "synchronous", "2").await.expect_err("it is NORMAL");
+        assert!(matches!(&error, OpenError::PragmaIgnored { found, .. } if found == "1"), "{error}");
+    }
+
+    /// A21.
     #[test]
     fn a21_sqlite_with_the_wal_reset_bug_is_refused() {
         for old in ["3.7.0", "3.40.1", "3.46.0", "3.51.2", "3.51", "2.99.99", "", "x.y.z"] {
