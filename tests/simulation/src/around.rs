@@ -11,7 +11,7 @@ use protocols::uplink::{Entry, Lane, OrderPage, Results};
 use super::event::{Event, Request};
 use super::limits::{DEADLINE_MS, LATE_MS, LATENCY_MS, LOOK_UP_FAILS_OF, LOOK_UP_MS, POLL_MS};
 use super::mutant::{MUTANT_PAUSE_MS, Mutant};
-use super::promise::{acknowledged, shown};
+use super::promise::{acknowledged, paid, private, shown};
 use super::world::World;
 
 impl World {
@@ -48,6 +48,16 @@ impl World {
             Effect::PollOrders { lane, stream, after, .. } => {
                 self.request(gateway, Request::Orders { lane, stream, after });
             }
+            Effect::Hold { sale, request } => {
+                paid::hold_goes_out(&found.disk, &request, &mut self.findings);
+                self.request(gateway, Request::Hold { sale, request });
+            }
+            Effect::RunDialogue { dialogue, order, .. } => self.run_dialogue(gateway, dialogue, order),
+            Effect::CardVerdict { dialogue, verdict } => self.card_verdict(gateway, dialogue, verdict),
+            Effect::Proceed { dialogue } => self.proceed(gateway, dialogue),
+            Effect::Notify(Notice::Sale { sale }) | Effect::Reply { answer: DeskAnswer::Sale(sale), .. } => {
+                paid::to_people(&found.disk, &sale, &mut self.findings);
+            }
             Effect::UploadDirect { ticket, entry } => {
                 if let Ok(entry) = serde_json::from_str::<Entry>(&entry) {
                     self.direct.insert((gateway, entry.origin.alarm_id()));
@@ -63,16 +73,12 @@ impl World {
                 }
             }
             Effect::Notify(
-                Notice::Reader { .. } | Notice::Sale { .. } | Notice::Device { .. } | Notice::Uplink { .. },
+                Notice::Reader { .. } | Notice::Device { .. } | Notice::Uplink { .. },
             )
-            | Effect::Reply { answer: DeskAnswer::Sale(_) | DeskAnswer::Refused(_), .. }
+            | Effect::Reply { answer: DeskAnswer::Refused(_), .. }
             | Effect::Count { .. }
-            // No device is taken away and no card is laid on in these runs.
-            | Effect::Close { .. }
-            | Effect::Hold { .. }
-            | Effect::RunDialogue { .. }
-            | Effect::CardVerdict { .. }
-            | Effect::Proceed { .. } => {}
+            // No device is taken away in these runs.
+            | Effect::Close { .. } => {}
         }
     }
 
@@ -92,7 +98,14 @@ impl World {
         }
     }
 
-    fn upload(&mut self, gateway: usize, lane: OutLane, after: u64, entries: Vec<(u64, String)>) {
+    fn upload(&mut self, gateway: usize, lane: OutLane, after: u64, mut entries: Vec<(u64, String)>) {
+        for (n, bytes) in &mut entries {
+            let row = self.gateways.get(gateway).and_then(|found| found.disk.rows.iter().find(|row| row.n == *n));
+            if let (Some(mutant), Some(row)) = (self.mutant, row) {
+                mutant.break_entry(row, bytes);
+            }
+            private::leaves(&self.tills.cards, bytes, &mut self.findings);
+        }
         let waits = lane == OutLane::Alarms && self.mutant == Some(Mutant::SendsAlarmsLast) && !entries.is_empty();
         if !waits || self.dice.below(3) == 0 {
             return self.request(gateway, Request::Upload { lane, after, entries });
@@ -134,6 +147,10 @@ impl World {
                 let result = Err(UplinkFailure::Unreachable);
                 (Vec::new(), UplinkInput::Direct(Direct { ticket: *ticket, result }), DEADLINE_MS)
             }
+            Request::Hold { sale, .. } => {
+                let failed = UplinkInput::HoldAnswered { sale: sale.clone(), result: Err(UplinkFailure::Unreachable) };
+                (Vec::new(), failed, DEADLINE_MS)
+            }
             Request::Orders { lane, .. } => {
                 let failed = UplinkInput::Orders { lane: *lane, result: Err(UplinkFailure::Unreachable) };
                 (Vec::new(), failed, DEADLINE_MS.saturating_add(POLL_MS))
@@ -167,6 +184,10 @@ impl World {
             Request::Direct { ticket, entry } => {
                 let result = self.centre.take_direct(gateway, &entry);
                 (UplinkInput::Direct(Direct { ticket, result: Ok(result) }), false)
+            }
+            Request::Hold { sale, request } => {
+                let answer = self.centre.ledger.hold(&request);
+                (UplinkInput::HoldAnswered { sale, result: Ok(answer) }, false)
             }
             Request::Orders { lane: Lane::Alarms, stream, after } => {
                 let page = self.centre.page(gateway, &stream, after);

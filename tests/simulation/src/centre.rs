@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocols::device::AlarmState;
 use protocols::id::ActorId;
 use protocols::uplink::{
-    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, Order, OrderPage, Origin, Outcome, OwnAlarmBody, Results,
-    UploadResult, Urgency, kind, order_kind,
+    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, FoldedSeqs, Order, OrderPage, Origin, Outcome,
+    OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
 };
 use serde_json::value::RawValue;
+
+use super::ledger::Ledger;
 
 /// An alarm as the centre knows it.
 #[derive(Debug)]
@@ -34,6 +36,25 @@ pub struct CentreAlarm {
     pub follows: Option<Origin>,
 }
 
+/// Presses that were told by number.
+#[derive(Debug)]
+pub struct Folded {
+    /// Whose.
+    pub device: String,
+    /// Which.
+    pub run: FoldedSeqs,
+    /// The alarm that has them, by the origin that raised it.
+    pub alarm: String,
+}
+
+impl Folded {
+    /// Whether a press is among them.
+    #[must_use]
+    pub fn has(&self, device: &str, epoch: u32, seq: u64) -> bool {
+        self.device == device && self.run.epoch == epoch && (self.run.from.get()..=self.run.to.get()).contains(&seq)
+    }
+}
+
 /// The centre.
 #[derive(Debug, Default)]
 pub struct Centre {
@@ -41,8 +62,10 @@ pub struct Centre {
     pub facts: BTreeMap<(String, String), String>,
     /// Alarms by the origin of the fact that raised each.
     pub alarms: BTreeMap<String, CentreAlarm>,
-    /// Presses that were told by number and not by a fact of their own: device, epoch, first, last.
-    pub folded: Vec<(String, u32, u64, u64)>,
+    /// Presses that were told by number and not by a fact of their own.
+    pub folded: Vec<Folded>,
+    /// Money.
+    pub ledger: Ledger,
     /// Facts about an alarm that the centre does not know yet.
     early: Vec<(usize, Entry)>,
     orders: BTreeMap<usize, Vec<Order>>,
@@ -106,6 +129,7 @@ impl Centre {
             kind::ALARM_REPEATED | kind::ALARM_CANCELLED | kind::ALARM_STATE => {
                 self.apply_about(gateway, entry, is_new)
             }
+            _ if is_new => self.ledger.take(&entry),
             _ => {}
         }
     }
@@ -164,11 +188,6 @@ impl Centre {
     /// A further press: on an alarm that has ended it begins a new one, or goes on from the one that another press began.
     fn repeat(&mut self, gateway: usize, about: &Origin, entry: &Entry) {
         let id = about.to_string();
-        if let Ok(body) = entry.body_as::<OwnAlarmBody>() {
-            let device = body.alarm.device.as_ref().map(ToString::to_string).unwrap_or_default();
-            let runs = body.folded_seqs.iter();
-            self.folded.extend(runs.map(|run| (device.clone(), run.epoch, run.from.get(), run.to.get())));
-        }
         let is_open = |alarm: &CentreAlarm| alarm.state < AlarmState::Resolved;
         let open = match self.alarms.get(&id) {
             Some(alarm) if is_open(alarm) => Some(id),
@@ -178,6 +197,12 @@ impl Centre {
                 .find(|(_, alarm)| alarm.follows.as_ref() == Some(about) && is_open(alarm))
                 .map(|(follower, _)| follower.clone()),
         };
+        if let Ok(body) = entry.body_as::<OwnAlarmBody>() {
+            let alarm = open.clone().unwrap_or_else(|| entry.origin.to_string());
+            let device = body.alarm.device.as_ref().map(ToString::to_string).unwrap_or_default();
+            let folded = |run: FoldedSeqs| Folded { device: device.clone(), run, alarm: alarm.clone() };
+            self.folded.extend(body.folded_seqs.into_iter().map(folded));
+        }
         match open.and_then(|open| self.alarms.get_mut(&open)) {
             Some(alarm) => {
                 alarm.taken_back = false;

@@ -92,9 +92,15 @@ impl Disk {
         kept.filter_map(|(_, value)| serde_json::from_str(value).ok())
     }
 
-    /// The kept alarms that have a press of a device.
-    pub fn alarms_with(&self, device: &str, epoch: u32, seq: u64) -> impl Iterator<Item = Alarm> {
-        let has = move |alarm: &Alarm| Seq::new(seq).is_some_and(|seq| alarm.has_press(epoch, seq));
-        self.alarms().filter(move |alarm| alarm.device.as_ref().is_some_and(|of| of.as_str() == device) && has(alarm))
+    /// The kept alarms that have one of these presses, of one epoch of a device: they are named by one of its presses, or by
+    /// an entry of a gateway's own.
+    pub fn alarms_with(&self, device: &str, epoch: u32, seqs: &[u64]) -> impl Iterator<Item = Alarm> {
+        let named = [format!("alarm/{device}."), "alarm/gw-".to_owned()].into_iter().flat_map(|prefix| {
+            let kept = self.state.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));
+            kept.filter_map(|(_, value)| serde_json::from_str::<Alarm>(value).ok())
+        });
+        let has =
+            move |alarm: &Alarm| seqs.iter().any(|seq| Seq::new(*seq).is_some_and(|seq| alarm.has_press(epoch, seq)));
+        named.filter(move |alarm| alarm.device.as_ref().is_some_and(|of| of.as_str() == device) && has(alarm))
     }
 }

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use gateway_core::{Input, OutLane, Ticket, UplinkInput};
-use protocols::uplink::Lane;
+use gateway_core::{DialogueId, Input, OutLane, Ticket, UplinkInput};
+use protocols::uplink::{HoldRequest, Lane};
 
 /// A request of a gateway to the centre.
 #[derive(Debug, Clone)]
@@ -25,6 +25,13 @@ pub enum Request {
         ticket: Ticket,
         /// The entry's bytes.
         entry: String,
+    },
+    /// Points are to be set aside.
+    Hold {
+        /// The sale at its gateway.
+        sale: String,
+        /// The request.
+        request: HoldRequest,
     },
     /// A poll for orders.
     Orders {
@@ -119,6 +126,35 @@ pub enum Event {
     Person,
     /// Something breaks.
     Fault,
+    /// Somebody orders at a kiosk.
+    Customer,
+    /// A card is laid on a reader.
+    Lay {
+        /// Index of the gateway.
+        gateway: usize,
+        /// Index of the card.
+        card: usize,
+        /// Milliseconds until it is taken away, unless another one comes first.
+        stays: u64,
+    },
+    /// A card is taken away.
+    Take {
+        /// Index of the gateway.
+        gateway: usize,
+        /// Which visit.
+        visit: u64,
+    },
+    /// A dialogue with a card goes on, or has waited too long.
+    Dialogue {
+        /// Index of the gateway.
+        gateway: usize,
+        /// Which start of it.
+        life: u64,
+        /// Which dialogue.
+        dialogue: DialogueId,
+        /// Which of its turns.
+        turn: u64,
+    },
     /// A button says that it is there.
     Heartbeat {
         /// Index of the button.

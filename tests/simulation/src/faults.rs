@@ -2,12 +2,12 @@
 //!
 //! **Invariant:** what only a disk had that was taken away is noted: it is the one thing that may be missing.
 
-use gateway_core::{Input, LinkInput};
+use gateway_core::{Input, LinkInput, StoreInput};
 use protocols::uplink::Clock;
 
 use super::event::Event;
 use super::gateway::{Wall, session_id};
-use super::limits::{AWAY_MS, DOWN_MS, FAULT_MS, FAULTY_MS, JUMPS_MS, LATENCY_MS, RECONNECT_MS};
+use super::limits::{AWAY_MS, DEAD_MS, DOWN_MS, FAULT_MS, FAULTY_MS, JUMPS_MS, LATENCY_MS, RECONNECT_MS};
 use super::world::World;
 
 impl World {
@@ -16,6 +16,8 @@ impl World {
         let applied = self.dice.below(2) == 0;
         let Some(found) = self.gateways.get_mut(gateway) else { return };
         let Some(mut process) = found.process.take() else { return };
+        self.dialogues_die(gateway);
+        let Some(found) = self.gateways.get_mut(gateway) else { return };
         self.figures.deaths = self.figures.deaths.saturating_add(1);
         if let Some(mut group) = process.group.take().filter(|_| applied) {
             if let Some(mutant) = self.mutant {
@@ -47,7 +49,7 @@ impl World {
         if self.now >= FAULTY_MS {
             return;
         }
-        match self.dice.below(12) {
+        match self.dice.below(13) {
             0 | 1 => {
                 let gateway = self.some_gateway();
                 self.kill(gateway);
@@ -79,6 +81,7 @@ impl World {
                     self.figures.provisioned = self.figures.provisioned.saturating_add(1);
                 }
             }
+            11 => self.fill(),
             _ if self.dice.below(4) == 0 => {
                 let gateway = self.some_gateway();
                 self.replace(gateway);
@@ -99,6 +102,16 @@ impl World {
         }
     }
 
+    /// A gateway's disk is nearly full for a while, if its process lives so long.
+    fn fill(&mut self) {
+        let gateway = self.some_gateway();
+        let life = self.gateways.get(gateway).map_or(0, |found| found.life);
+        let low = |low| Box::new(Input::Store(StoreInput::SpaceLow(low)));
+        self.queue.plan(self.now, Event::Input { gateway, life, input: low(true) });
+        self.plan_in(DEAD_MS, Event::Input { gateway, life, input: low(false) });
+        self.figures.full_disks = self.figures.full_disks.saturating_add(1);
+    }
+
     /// A gateway is taken away with its disk; another one of its name begins with an empty one.
     fn replace(&mut self, gateway: usize) {
         self.kill(gateway);
@@ -114,6 +127,7 @@ impl World {
             presses.map(move |(epoch, seq, _)| format!("device:{device}/{epoch}/{}", seq.get())).collect::<Vec<_>>()
         });
         self.gone.extend(reported.chain(counted).filter(|origin| !self.centre.has(origin)));
+        self.renewed.insert(gateway);
         self.figures.replaced = self.figures.replaced.saturating_add(1);
     }
 

@@ -9,10 +9,10 @@ use jiff::SignedDuration;
 use jiff::civil::{DateTime, date};
 use protocols::id::DeviceId;
 use protocols::unit::{Points, UnixMs};
-use protocols::uplink::{CatalogueOrder, Clock, PolicyOrder};
+use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, PolicyOrder};
 
 use super::disk::Disk;
-use super::limits::SILENT_AFTER_MS;
+use super::limits::{LUNCH_FEN, SILENT_AFTER_MS};
 
 /// The wall clock at the beginning of a run, Unix milliseconds.
 const WALL_MS: i64 = 1_790_000_000_000;
@@ -66,9 +66,19 @@ impl Gateway {
     pub fn new(index: u64, devices: &[DeviceId]) -> Self {
         let config = CoreConfig {
             gateway: format!("gw-{index}").parse().expect("a name"),
-            readers: Vec::new(),
+            readers: vec![super::till::reader()],
             devices: devices.iter().map(|device| (device.clone(), SILENT_AFTER_MS)).collect(),
-            catalogue: CatalogueOrder { version: 1, services: Vec::new() },
+            catalogue: CatalogueOrder {
+                version: 1,
+                services: vec![CatalogueService {
+                    id: "meal-lunch".parse().expect("a name"),
+                    provider: "canteen-1".parse().expect("a name"),
+                    category: "meal".to_owned(),
+                    name_zh: "午餐".to_owned(),
+                    name_en: "Lunch".to_owned(),
+                    price: Points::from_fen(LUNCH_FEN).expect("an amount"),
+                }],
+            },
             catalogue_age: CatalogueAge { days_max: 30, when_old: WhenOld::Close },
             policy: PolicyOrder {
                 version: 1,

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// How long faults last in one run: several heartbeats, back-offs at their longest and restarts fit in.
 pub const FAULTY_MS: u64 = 180_000;
 /// How long a run may take to come to rest after the last fault: the longest back-off, twice, and a poll.
-pub const REST_MS: u64 = 150_000;
+pub const REST_MS: u64 = 190_000;
 /// Gateways in one run.
 pub const GATEWAYS: Range<u64> = 1..4;
 /// Buttons in one run.
@@ -21,7 +21,7 @@ pub const LOOK_UP_MS: Range<u64> = 0..30;
 /// The adapter's deadline of one request to the centre.
 pub const DEADLINE_MS: u64 = 10_000;
 /// How long the centre keeps a poll that has nothing to give: shorter than the real one's, so that an order waits little.
-pub const POLL_MS: u64 = 1_000;
+pub const POLL_MS: u64 = 2_500;
 /// From the end of a process to its next start.
 pub const DOWN_MS: Range<u64> = 10..20_000;
 /// How long a disk takes nothing.
@@ -42,7 +42,7 @@ pub const FINDINGS_MAX: usize = 20;
 /// back-offs are over.
 pub const CALM_MS: Range<u64> = 260_000..280_000;
 /// Reports of one device at once in calm.
-pub const FLOOD: usize = 60;
+pub const FLOOD: usize = 30;
 /// How long after it became durable an alarm may come to the centre in calm: a commit under way, the shortest pause of the
 /// uplink, an answer under way, and the way itself.
 pub const FIRST_WITHIN_MS: u64 = 2_000;
@@ -63,3 +63,29 @@ pub const LOOK_UP_FAILS_OF: u64 = 60;
 /// Where wall clocks jump to, relative to the right time: back to 2000, a year back, a day back, right, a minute and ten years
 /// ahead.
 pub const JUMPS_MS: [i64; 6] = [-843_000_000_000, -31_536_000_000, -86_400_000, 0, 60_000, 315_360_000_000];
+/// Citizen cards in one run.
+pub const CARDS: u64 = 3;
+/// What a purse holds at first, fen: about a dozen lunches, so that some cards run empty.
+pub const PURSE_FEN: u32 = 15_000;
+/// What an account holds at first, fen.
+pub const ACCOUNT_FEN: u64 = 10_000;
+/// What lunch costs, fen.
+pub const LUNCH_FEN: u64 = 1_250;
+/// From one customer to the next, all kiosks together.
+pub const CUSTOMER_MS: Range<u64> = 500..15_000;
+/// From an order to the card, or to a change of mind.
+pub const LAY_MS: Range<u64> = 50..4_000;
+/// How long a card lies there: often too short for a purchase.
+pub const VISIT_MS: Range<u64> = 30..5_000;
+/// One exchange with a card.
+pub const EXCHANGE_MS: Range<u64> = 10..150;
+/// How long a reader's thread waits for a word of the core.
+pub const UNDER_WAY_MS: Range<u64> = 10_000..10_001;
+/// Of so many debits one goes out to a card that is being taken away.
+pub const TORN_OF: u64 = 6;
+/// Of so many debits one has a MAC2 that the security module rejects.
+pub const MAC2_REJECTED_OF: u64 = 30;
+/// From when on each card comes once more to each kiosk, when nothing breaks any more.
+pub const SETTLE_FROM_MS: u64 = 285_000;
+/// How long it lies there: a dialogue for each sale in doubt.
+pub const SETTLE_VISIT_MS: u64 = 6_000;

@@ -2,7 +2,12 @@
 //!
 //! **Invariant:** a mutant breaks one thing; a run without one is the real core.
 
-use gateway_core::{AckCode, Effect, Group, Input, LinkInput, StoreInput, UplinkInput};
+use gateway_core::{
+    AckCode, CardInput, DialogueOutcome, Effect, Group, Input, LinkInput, Row, StateChange, StoreInput, UplinkInput,
+};
+use protocols::card::crypto::{Mac2, Tac};
+use protocols::card::purchase;
+use protocols::card::purse::DebitAnswer;
 use protocols::uplink::{Outcome, Results, UploadResult};
 
 /// What is broken.
@@ -26,6 +31,14 @@ pub enum Mutant {
     SendsAlarmsLast,
     /// No silence of a device is ever noticed.
     MissesNoDevice,
+    /// A debit goes out although its intent is not durable.
+    DebitsUnrecorded,
+    /// A debit without an answer counts as done.
+    TakesDoubtForPaid,
+    /// Sales are not kept.
+    ForgetsSales,
+    /// The card's number goes to the centre in the entry.
+    TellsTheCard,
 }
 
 /// How long [`Mutant::SendsAlarmsLast`] lets an alarm wait.
@@ -33,7 +46,7 @@ pub const MUTANT_PAUSE_MS: u64 = 4_000;
 
 impl Mutant {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::AcknowledgesEarly,
         Self::LosesAnEntry,
         Self::ForgetsItsState,
@@ -43,6 +56,10 @@ impl Mutant {
         Self::TellsTheEndTooSoon,
         Self::SendsAlarmsLast,
         Self::MissesNoDevice,
+        Self::DebitsUnrecorded,
+        Self::TakesDoubtForPaid,
+        Self::ForgetsSales,
+        Self::TellsTheCard,
     ];
 
     /// Breaks what the disk gets.
@@ -56,7 +73,13 @@ impl Mutant {
             | Self::IsDeafToOrders
             | Self::TellsTheEndTooSoon
             | Self::SendsAlarmsLast
-            | Self::MissesNoDevice => {}
+            | Self::MissesNoDevice
+            | Self::DebitsUnrecorded
+            | Self::TakesDoubtForPaid
+            | Self::TellsTheCard => {}
+            Self::ForgetsSales => group.state.retain(|change| match change {
+                StateChange::Put { key, .. } | StateChange::Delete { key } => !key.starts_with("sale/"),
+            }),
         }
     }
 
@@ -74,7 +97,22 @@ impl Mutant {
                 let accepted = |n: &u64| UploadResult { n: Some(*n), outcome: Outcome::Accepted, reason: None };
                 *result = Ok(Results { v: 1, results: sent.iter().map(accepted).collect(), head: None });
             }
+            (Self::TakesDoubtForPaid, Input::Card(CardInput::Done { outcome, .. })) => {
+                if let DialogueOutcome::Purchase(purchase::Outcome::Unknown { intent, .. }) = outcome {
+                    let debit = DebitAnswer { tac: Tac::from_bytes([0; 4]), mac2: Mac2::from_bytes([0; 4]) };
+                    let (intent, new_balance) = (*intent, intent.old_balance);
+                    *outcome = DialogueOutcome::Purchase(purchase::Outcome::Debited { intent, debit, new_balance });
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// Breaks what the centre gets.
+    pub fn break_entry(self, row: &Row, bytes: &mut String) {
+        if let (Self::TellsTheCard, Some(private)) = (self, &row.private) {
+            let told = format!(r#""sale":{},"#, serde_json::Value::String(private.bytes.clone()));
+            *bytes = bytes.replacen(r#""sale":"#, &told, 1);
         }
     }
 
@@ -84,6 +122,9 @@ impl Mutant {
         match (self, input) {
             (Self::AcknowledgesEarly, Input::Link(LinkInput::Event { ack: Some(token), .. })) => {
                 Some(Effect::Ack { token: *token, code: AckCode::Success })
+            }
+            (Self::DebitsUnrecorded, Input::Card(CardInput::IntentReady { dialogue, .. })) => {
+                Some(Effect::Proceed { dialogue: *dialogue })
             }
             _ => None,
         }

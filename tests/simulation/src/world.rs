@@ -18,7 +18,8 @@ use super::limits::{
     HEARTBEAT_MS, LATENCY_MS, PERSON_MS, PRESS_MS, RECONNECT_MS, REST_MS, SILENCE_SLACK_MS, SILENT_AFTER_MS, WATCH_MS,
 };
 use super::mutant::Mutant;
-use super::promise::{Findings, acknowledged, chain, converged, first, once, silence};
+use super::promise::{Findings, acknowledged, chain, converged, first, once, paid, silence};
+use super::till::Tills;
 use crate::dice::Dice;
 
 /// What one run came to.
@@ -51,8 +52,16 @@ pub struct Figures {
     pub replaced: u64,
     /// Wall clocks that jumped.
     pub jumps: u64,
+    /// Disks that were nearly full.
+    pub full_disks: u64,
     /// Silences that had to be noticed.
     pub silences: u64,
+    /// Debits of purses.
+    pub debits: u64,
+    /// Sales that were in doubt.
+    pub doubts: u64,
+    /// Times that points were set aside.
+    pub holds: u64,
 }
 
 impl Figures {
@@ -69,7 +78,11 @@ impl Figures {
             provisioned: self.provisioned.saturating_add(other.provisioned),
             replaced: self.replaced.saturating_add(other.replaced),
             jumps: self.jumps.saturating_add(other.jumps),
+            full_disks: self.full_disks.saturating_add(other.full_disks),
             silences: self.silences.saturating_add(other.silences),
+            debits: self.debits.saturating_add(other.debits),
+            doubts: self.doubts.saturating_add(other.doubts),
+            holds: self.holds.saturating_add(other.holds),
         }
     }
 }
@@ -106,6 +119,10 @@ pub struct World {
     pub(super) direct: BTreeSet<(usize, String)>,
     /// Reports that went with a gateway's disk before the centre had them.
     pub(super) gone: BTreeSet<String>,
+    /// Gateways that were replaced, by index.
+    pub(super) renewed: BTreeSet<usize>,
+    /// Kiosks and cards.
+    pub(super) tills: Tills,
     /// Journals so far.
     pub(super) journals: u64,
 }
@@ -164,6 +181,8 @@ impl World {
             started: BTreeMap::new(),
             direct: BTreeSet::new(),
             gone: BTreeSet::new(),
+            renewed: BTreeSet::new(),
+            tills: Tills::new(gateways),
             journals: gateways,
         };
         for gateway in 0..world.gateways.len() {
@@ -175,6 +194,7 @@ impl World {
             world.plan_in(HEARTBEAT_MS, Event::Heartbeat { button });
             world.plan_in(CALM_MS, Event::Use { button });
         }
+        world.plan_customers();
         world.queue.plan(WATCH_MS, Event::Watch);
         world.plan_in(PERSON_MS, Event::Person);
         world.plan_in(FAULT_MS, Event::Fault);
@@ -221,6 +241,10 @@ impl World {
             Event::Connect { button } => self.connect(button),
             Event::Person => self.person(),
             Event::Fault => self.fault(),
+            Event::Customer => self.customer(),
+            Event::Lay { gateway, card, stays } => self.lay(gateway, card, stays),
+            Event::Take { gateway, visit } => self.take_away(gateway, visit),
+            Event::Dialogue { gateway, life, dialogue, turn } => self.dialogue_goes_on(gateway, life, dialogue, turn),
             Event::Heartbeat { button } => self.heartbeat(button),
             Event::Watch => self.watch(),
             Event::Due { gateway, life, origin, kind } => first::due(self, (gateway, life), origin, kind),
@@ -254,6 +278,7 @@ impl World {
         self.heard.retain(|(of, _), _| *of != gateway);
         self.started.insert(gateway, now);
         self.drain(gateway);
+        self.tell_reader(gateway);
     }
 
     fn commit(&mut self, gateway: usize) {
@@ -390,6 +415,13 @@ impl World {
         self.figures.alarms = self.centre.alarms.len() as u64;
         let findings = &mut self.findings;
         acknowledged::at_rest(&self.buttons, &self.centre, &self.gone, findings);
+        self.figures.debits = self.tills.cards.iter().map(|card| card.debits.len() as u64).sum();
+        let in_doubt =
+            self.centre.facts.iter().filter(|((_, kind), body)| kind == kind::SALE_OUTCOME && body.contains("unknown"));
+        self.figures.doubts = in_doubt.count() as u64;
+        self.figures.holds = self.centre.ledger.holds.len() as u64;
+        let (cards, psams) = (&self.tills.cards, &self.tills.psams);
+        paid::at_rest((cards, psams), &self.centre.ledger, (&self.gone, &self.renewed), findings);
         for (index, gateway) in self.gateways.iter().enumerate() {
             chain::at_rest(index, &gateway.disk, findings);
             once::at_rest(index, &gateway.disk, findings);

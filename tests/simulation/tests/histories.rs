@@ -75,7 +75,11 @@ fn no_promise_is_broken_in_any_history() {
         all.provisioned,
         all.replaced * 10,
         all.jumps,
+        all.full_disks * 2,
         all.silences,
+        all.debits / 2,
+        all.doubts,
+        all.holds,
     ];
     assert!(chosen || enough.iter().all(|figure| *figure >= count / 4), "there was hardly anything to lose: {all:?}");
 }

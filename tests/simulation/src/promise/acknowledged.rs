@@ -15,7 +15,7 @@ pub fn now(disk: &Disk, centre: &Centre, device: &str, epoch: u32, seq: u64, fin
     let origin = format!("{source}/{epoch}/{seq}");
     let recorded = disk.find(&source, &epoch.to_string(), seq).is_some() || centre.has(&origin);
     // A press that came too fast for an entry of its own is kept with its alarm.
-    if !recorded && disk.alarms_with(device, epoch, seq).next().is_none() {
+    if !recorded && disk.alarms_with(device, epoch, &[seq]).next().is_none() {
         findings.note(NAME, &format!("{device}/{epoch}/{seq} is acknowledged and not on the disk"));
     }
 }
@@ -26,10 +26,7 @@ pub fn at_rest(buttons: &[Button], centre: &Centre, gone: &BTreeSet<String>, fin
         let device = button.id.as_str();
         for (epoch, seq) in &button.acknowledged {
             let origin = format!("device:{device}/{epoch}/{seq}");
-            let by_number = centre
-                .folded
-                .iter()
-                .any(|(of, of_epoch, from, to)| of == device && of_epoch == epoch && (from..=to).contains(&seq));
+            let by_number = centre.folded.iter().any(|folded| folded.has(device, *epoch, *seq));
             if !centre.has(&origin) && !by_number && !gone.contains(&origin) {
                 findings.note(NAME, &format!("{origin} was acknowledged and is not at the centre"));
             }

@@ -7,6 +7,8 @@ pub mod chain;
 pub mod converged;
 pub mod first;
 pub mod once;
+pub mod paid;
+pub mod private;
 pub mod shown;
 pub mod silence;
 

@@ -39,11 +39,14 @@ pub fn to_device(
     state: AlarmState,
     findings: &mut Findings,
 ) {
-    let here = seqs.iter().flat_map(|seq| disk.alarms_with(device, epoch, *seq)).map(|alarm| alarm.state).max();
+    let here = disk.alarms_with(device, epoch, seqs).map(|alarm| alarm.state).max();
     let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
     let is_one = |alarm: &&CentreAlarm| {
         origins.contains(&alarm.origin.to_string())
             || alarm.presses.iter().any(|(_, press)| origins.contains(&press.to_string()))
+            || centre.folded.iter().any(|folded| {
+                folded.alarm == alarm.origin.to_string() && seqs.iter().any(|seq| folded.has(device, epoch, *seq))
+            })
     };
     let there = centre.alarms.values().filter(is_one).map(|alarm| alarm.state).max();
     let early = seqs.iter().filter_map(|seq| centre.early_step(&format!("{device}.{epoch}.{seq}"))).max();
