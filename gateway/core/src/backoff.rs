@@ -65,4 +65,16 @@ mod tests {
         };
         assert_ne!(draws(1), draws(2));
     }
+
+    /// C7.
+    #[test]
+    fn c7_a_thousand_gateways_that_were_told_the_same_pause_come_back_spread_over_a_second() {
+        let mut tenths = [0_u32; 10];
+        for seed in 0..1_000 {
+            let pause = Backoff::new(30_000, seed).next_ms(Some(2_000));
+            assert!((2_000..=3_000).contains(&pause), "{pause}");
+            tenths[usize::try_from((pause - 2_000) / 100).expect("small").min(9)] += 1;
+        }
+        assert!(tenths.iter().all(|count| (50..=150).contains(count)), "{tenths:?}");
+    }
 }
