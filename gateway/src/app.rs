@@ -6,7 +6,6 @@
 //! end:   stop intake -> drain core and journal -> stop adapters -> close the journal
 //! ```
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +29,9 @@ use crate::devices_file::DeviceDirectory;
 use crate::devices_watch::{DevicesWatch, Listed};
 use crate::entry_source::JournalSource;
 use crate::event_loop::{self, Ended, Inputs};
+use crate::file_stamp::FileStamp;
 use crate::limits::{GRACE, GRACE_AFTER_FAILURE, LINK_QUEUE, QUEUE};
-use crate::outside::{Daemon, Looked};
+use crate::outside::{Collected, Daemon, Looked};
 use crate::rebuild;
 use crate::scrub::{self, Pace, Scrubbed};
 use crate::storage::{self, Opened};
@@ -68,6 +68,8 @@ impl ExitCode {
 pub struct Checked {
     file: ConfigFile,
     directory: Arc<DeviceDirectory>,
+    /// The version of the devices file before it was read.
+    devices_seen: Option<FileStamp>,
     credentials: Credentials,
     staff: StaffCredentials,
 }
@@ -79,6 +81,7 @@ impl Checked {
     /// The first mistake, with file, line and key.
     pub fn read(file: ConfigFile) -> Result<Self, ConfigError> {
         let config = &file.config;
+        let devices_seen = FileStamp::of(&config.device_link.devices_file);
         let directory = DeviceDirectory::from_file(&config.device_link.devices_file)
             .map_err(|error| file.wrong("device_link.devices_file", error))?;
         let credentials =
@@ -97,7 +100,7 @@ impl Checked {
         };
         let kiosk = kiosk_settings(config, staff.clone());
         kiosk.check().map_err(|error| file.wrong("kiosk.listen", error))?;
-        Ok(Self { directory: Arc::new(directory), credentials, staff, file })
+        Ok(Self { directory: Arc::new(directory), devices_seen, credentials, staff, file })
     }
 
     fn core_config(&self, storage: Storage) -> anyhow::Result<CoreConfig> {
@@ -199,7 +202,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
         time,
         troubles,
         listed,
-        returned: VecDeque::new(),
+        collected: Collected::default(),
         looked: Looked::new(),
     };
     tell_ready();
@@ -352,7 +355,8 @@ fn spawn_devices_watch(
     let (listed, out) = mpsc::channel(QUEUE);
     let path = checked.file.config.device_link.devices_file.clone();
     let directory = Arc::clone(&checked.directory);
-    let watched = DevicesWatch { path, directory, link, broker, listed, troubles: troubles.clone() };
+    let watched =
+        DevicesWatch { path, directory, link, broker, listed, troubles: troubles.clone(), seen: checked.devices_seen };
     adapters.spawn("devices_file", watched.run(until_stopped(stopped.clone())));
     out
 }

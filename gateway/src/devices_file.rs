@@ -19,6 +19,7 @@ mod directory;
 mod edit;
 mod secret;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocols::id::{DeviceEpoch, DeviceId};
@@ -33,6 +34,8 @@ pub use secret::{NoRandomness, Secret, SecretHash, SecretHashError};
 pub const FILE_LEN_MAX: u64 = 8 * 1024 * 1024;
 /// The most devices of one gateway; a larger site assigns devices to several.
 pub const DEVICES_MAX: usize = 20_000;
+/// Tables of the file that are read at once.
+const TABLES_AT_ONCE: usize = 64;
 /// Seconds without a sign after which a device counts as silent, unless its entry says otherwise: three missed hourly
 /// heartbeats.
 pub const SILENT_AFTER_S_DEFAULT: u32 = 10_800;
@@ -180,26 +183,87 @@ fn read(path: &Path) -> Result<String, DevicesFileError> {
 /// # Errors
 /// [`DevicesFileError`], the first mistake of the text.
 pub fn parse(path: &Path, text: &str) -> Result<Vec<Device>, DevicesFileError> {
+    let mut found = Found { path, text, devices: BTreeMap::new() };
+    for (start, part) in parts(text) {
+        match toml::from_str::<RawFile>(part) {
+            Ok(raw) if part.split_inclusive('\n').next().is_some_and(is_header) || raw.device.is_empty() => {
+                found.take(raw, start)?;
+            }
+            // What is wrong is said of the file as a whole, and a file that only makes sense as a whole is read as one.
+            Ok(_) | Err(_) => return parse_whole(path, text),
+        }
+    }
+    Ok(found.into_devices())
+}
+
+fn parse_whole(path: &Path, text: &str) -> Result<Vec<Device>, DevicesFileError> {
     let raw: RawFile = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let message = error.message().replace(['\n', '\r'], " ").into_boxed_str();
         DevicesFileError::Syntax { path: path.to_owned(), line: line_of(text, at), message: SyntaxMessage(message) }
     })?;
-    let fault =
-        |at: usize, key, fault| DevicesFileError::Value { path: path.to_owned(), line: line_of(text, at), key, fault };
-    let mut devices = std::collections::BTreeMap::new();
-    for raw in raw.device {
-        let at = raw.id.span().start;
-        let device = checked(&raw).map_err(|(at, key, why)| fault(at, key, why))?;
-        if devices.len() == DEVICES_MAX {
-            return Err(fault(at, "device", Fault::TooMany));
+    let mut found = Found { path, text, devices: BTreeMap::new() };
+    found.take(raw, 0)?;
+    Ok(found.into_devices())
+}
+
+/// The text in parts of [`TABLES_AT_ONCE`] tables, each with where it begins; what stands before the first table is a part of its
+/// own. The reader of TOML takes twenty times a text's length of memory, which of a file as a whole would stay with the process.
+fn parts(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut starts = vec![0];
+    let mut at = 0_usize;
+    let mut tables = 0_usize;
+    for line in text.split_inclusive('\n') {
+        if is_header(line) {
+            if tables.is_multiple_of(TABLES_AT_ONCE) && at > 0 {
+                starts.push(at);
+            }
+            tables = tables.saturating_add(1);
         }
-        if let Some((first, _)) = devices.get(&device.id) {
-            return Err(fault(at, "id", Fault::Twice { first: line_of(text, *first) }));
-        }
-        devices.insert(device.id.clone(), (at, device));
+        at = at.saturating_add(line.len());
     }
-    Ok(devices.into_values().map(|(_, device)| device).collect())
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
+    starts.into_iter().zip(ends).map(|(start, end)| (start, text.get(start..end).unwrap_or_default()))
+}
+
+/// The line that begins an entry.
+const HEADER: &str = "[[device]]";
+
+fn is_header(line: &str) -> bool {
+    line.split('#').next().is_some_and(|code| code.split_whitespace().collect::<String>() == HEADER)
+}
+
+/// Devices of a text, each with where it stands.
+struct Found<'t> {
+    path: &'t Path,
+    text: &'t str,
+    devices: BTreeMap<DeviceId, (usize, Device)>,
+}
+
+impl Found<'_> {
+    /// Takes the devices of a part that begins at `start`.
+    fn take(&mut self, raw: RawFile, start: usize) -> Result<(), DevicesFileError> {
+        for raw in raw.device {
+            let at = start.saturating_add(raw.id.span().start);
+            let device = checked(&raw).map_err(|(at, key, why)| self.fault(start.saturating_add(at), key, why))?;
+            if self.devices.len() == DEVICES_MAX {
+                return Err(self.fault(at, "device", Fault::TooMany));
+            }
+            if let Some((first, _)) = self.devices.get(&device.id) {
+                return Err(self.fault(at, "id", Fault::Twice { first: line_of(self.text, *first) }));
+            }
+            self.devices.insert(device.id.clone(), (at, device));
+        }
+        Ok(())
+    }
+
+    fn fault(&self, at: usize, key: &'static str, fault: Fault) -> DevicesFileError {
+        DevicesFileError::Value { path: self.path.to_owned(), line: line_of(self.text, at), key, fault }
+    }
+
+    fn into_devices(self) -> Vec<Device> {
+        self.devices.into_values().map(|(_, device)| device).collect()
+    }
 }
 
 fn checked(raw: &RawDevice) -> Result<Device, (usize, &'static str, Fault)> {

@@ -49,6 +49,8 @@ pub struct DevicesWatch {
     pub listed: mpsc::Sender<Listed>,
     /// Who hears of a file with a mistake.
     pub troubles: Troubles,
+    /// The version that the directory was read from; none where it is to be read at once.
+    pub seen: Option<FileStamp>,
 }
 
 /// What a new version of the file means.
@@ -102,8 +104,7 @@ impl DevicesWatch {
     /// Follows the file until `stop` is ready.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let work = async {
-            // Read once more at first: it may have changed since the start read it.
-            let (mut seen, mut doubted) = (None, None);
+            let (mut seen, mut doubted) = (self.seen, None);
             loop {
                 let now = FileStamp::of(&self.path);
                 if now.is_none() || now != seen || doubted.is_some() {
@@ -264,7 +265,7 @@ mod tests {
         let link =
             DeviceLink::bind_or_retry(&settings, Arc::clone(&directory), inputs, troubles.clone()).expect("a link");
         let (listed, out) = mpsc::channel(8);
-        (DevicesWatch { path, directory, link: link.handle(), broker: None, listed, troubles }, out)
+        (DevicesWatch { path, directory, link: link.handle(), broker: None, listed, troubles, seen: None }, out)
     }
 
     #[tokio::test]

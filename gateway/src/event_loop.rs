@@ -43,6 +43,8 @@ pub trait Outside {
     fn now(&mut self) -> Now;
     /// Carries an effect out, without waiting.
     fn carry_out(&mut self, effect: Effect);
+    /// Hands over what was collected: called when no more effects come out for now.
+    fn hand_over(&mut self);
     /// Answers a question about the core, without waiting.
     fn answer(&mut self, core: &Core, query: Query, now: &Now);
     /// Called once a turn, for the watchdog and what is looked after from time to time; what it found becomes input, and
@@ -170,6 +172,7 @@ fn drain<O: Outside>(core: &mut Core, outside: &mut O) {
     while let Some(effect) = core.poll_effect() {
         outside.carry_out(effect);
     }
+    outside.hand_over();
 }
 
 /// The order to stop came: takes nothing more in, and waits until what was taken is durable and answered.

@@ -54,10 +54,19 @@ pub struct Daemon {
     pub troubles: Troubles,
     /// New versions of the devices file.
     pub listed: mpsc::Receiver<Listed>,
-    /// What comes back at once.
-    pub returned: VecDeque<Input>,
+    /// What is collected within a turn.
+    pub collected: Collected,
     /// When things were last looked after.
     pub looked: Looked,
+}
+
+/// What is collected within a turn of the event loop.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// What comes back at once.
+    returned: VecDeque<Input>,
+    /// Acknowledgements for the device link, whose connections each wake once for all of theirs.
+    acks: Vec<(AckToken, AckCode)>,
 }
 
 /// When things were last looked after.
@@ -100,9 +109,9 @@ fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
 }
 
 impl Daemon {
-    fn acknowledge(&self, token: AckToken, code: AckCode) {
+    fn acknowledge(&mut self, token: AckToken, code: AckCode) {
         match (token.session.link, &self.broker) {
-            (LinkId::Device, _) => self.link.ack(token, code),
+            (LinkId::Device, _) => self.collected.acks.push((token, code)),
             (LinkId::Broker, Some(broker)) => broker.ack(token, code),
             (LinkId::Broker, None) => {}
         }
@@ -110,7 +119,7 @@ impl Daemon {
 
     fn or_return(&mut self, taken: Result<(), Refused>) {
         if let Err(answer) = taken {
-            self.returned.push_back(Input::Uplink(*answer));
+            self.collected.returned.push_back(Input::Uplink(*answer));
         }
     }
 
@@ -143,17 +152,17 @@ impl Daemon {
             tracing::warn!(%error, "the disk's reserve could not be kept");
         }
         if std::mem::replace(&mut self.looked.was_low, low) != low {
-            self.returned.push_back(Input::Store(StoreInput::SpaceLow(low)));
+            self.collected.returned.push_back(Input::Store(StoreInput::SpaceLow(low)));
         }
     }
 
     /// Passes on which parts began or ended to work, and which devices there are.
     fn look_at_troubles(&mut self) {
         while let Ok(listed) = self.listed.try_recv() {
-            self.returned.push_back(Input::DevicesListed(listed));
+            self.collected.returned.push_back(Input::DevicesListed(listed));
         }
         for news in self.troubles.take_news() {
-            self.returned.push_back(Input::Trouble { kind: news.kind, detail: news.detail });
+            self.collected.returned.push_back(Input::Trouble { kind: news.kind, detail: news.detail });
         }
         if let Some(line) = self.troubles.take_line()
             && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Status(&line)])
@@ -224,12 +233,19 @@ impl Outside for Daemon {
             }
             Effect::Ack { token, code } => self.acknowledge(token, code),
             Effect::Command { device: _, session, command, payload } => match (session.link, &self.broker) {
-                (LinkId::Device, _) => self.link.command(session, command, payload),
+                (LinkId::Device, _) => {
+                    // A device hears that its press is durable before it hears how far the alarm has come.
+                    self.hand_over();
+                    self.link.command(session, command, payload);
+                }
                 (LinkId::Broker, Some(broker)) => broker.command(session, command, payload),
                 (LinkId::Broker, None) => {}
             },
             Effect::Close { session } => match session.link {
-                LinkId::Device => self.link.close(session),
+                LinkId::Device => {
+                    self.hand_over();
+                    self.link.close(session);
+                }
                 // The connection is the broker's own; the device's reports stay welcome.
                 LinkId::Broker => {}
             },
@@ -254,7 +270,7 @@ impl Outside for Daemon {
                 if let Some(readers) = &self.readers
                     && let Err(answer) = readers.run(&reader, dialogue, order)
                 {
-                    self.returned.push_back(Input::Card(*answer));
+                    self.collected.returned.push_back(Input::Card(*answer));
                 }
             }
             Effect::CardVerdict { dialogue, verdict } => {
@@ -275,6 +291,12 @@ impl Outside for Daemon {
         }
     }
 
+    fn hand_over(&mut self) {
+        if !self.collected.acks.is_empty() {
+            self.link.acks(&mut self.collected.acks);
+        }
+    }
+
     fn answer(&mut self, core: &Core, query: Query, now: &Now) {
         self.answers.answer(core, query, now);
     }
@@ -287,7 +309,7 @@ impl Outside for Daemon {
             show_figures(core);
             show_links(&self.link.stats(), self.broker.as_ref().map(BrokerHandle::stats).as_ref());
         }
-        self.returned.pop_front()
+        self.collected.returned.pop_front()
     }
 }
 

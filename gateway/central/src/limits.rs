@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Entries in one upload. A commit takes a few milliseconds of work per thousand, and an alarm waits for one commit.
 pub const ENTRIES_PER_UPLOAD_MAX: usize = 2_000;
+/// Entries of an upload that may wait that go into one commit: an alarm that comes meanwhile waits for one part, a few
+/// milliseconds. With parts of 100 each entry costs half as much again, since every commit writes its pages of the index by origin.
+pub const ENTRIES_PER_PART: usize = 250;
 /// Bytes of one upload: its entries, escaped, with private records.
 pub const UPLOAD_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of one entry. The largest is a sale with many lines.

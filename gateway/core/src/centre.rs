@@ -5,6 +5,7 @@ use protocols::uplink::{AlarmBody, Outcome, OwnAlarm, Results, UploadResult, Urg
 use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure, UplinkInput};
+use crate::limits::HURRY_UPLOAD_ENTRIES;
 use crate::outbox::RefusedWhole;
 use crate::raising::own_alarm;
 use crate::time::Now;
@@ -29,7 +30,19 @@ impl Core {
             if self.timers.is_set(&Timer::UploadRetry(lane.lane)) {
                 continue;
             }
-            while let Some(effect) = lane.start() {
+            if lane.lane == OutLane::Rest
+                && let Err(at) = self.hurry.may_upload()
+            {
+                self.timers.set_no_later(Timer::UploadPaced, at);
+                continue;
+            }
+            while let Some(mut effect) = lane.start() {
+                if let Effect::Upload { lane: OutLane::Rest, max, .. } = &mut effect
+                    && self.hurry.is_on()
+                {
+                    *max = HURRY_UPLOAD_ENTRIES.min(*max);
+                    self.hurry.uploaded();
+                }
                 self.out.push_back(effect);
             }
         }

@@ -12,6 +12,7 @@ use crate::bypass::Bypass;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
 use crate::devices::{Device, WaitingReport};
 use crate::effect::{Effect, Notice, SaleView};
+use crate::hurry::Hurry;
 use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
 use crate::limits::RETRY_MS_MIN;
@@ -125,6 +126,7 @@ pub struct Core {
     pub(crate) counted_before: OldReports,
     /// Reports about which the journal could not be asked.
     pub(crate) asked_again: Vec<(DeviceId, WaitingReport)>,
+    pub(crate) hurry: Hurry,
     /// What devices sent that waits for the disk.
     pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
@@ -138,6 +140,7 @@ impl Core {
     /// Takes one input. Effects come out by [`Core::poll_effect`].
     pub fn handle(&mut self, input: Input, now: &Now) {
         self.listening.see(now.mono);
+        self.hurry.see(now.mono);
         self.policies.see(now);
         match input {
             Input::Link(input) => self.take_in(input, now),
@@ -280,6 +283,8 @@ impl Core {
             Timer::CatalogueOld => self.watch_catalogue(now),
             Timer::CommitLate => self.go_round_journal(now),
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
+            Timer::IntakePaced => self.take_deferred(now),
+            Timer::UploadPaced => self.start_uploads(),
         }
     }
 

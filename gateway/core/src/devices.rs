@@ -159,7 +159,8 @@ pub(crate) struct Device {
     /// How far its numbers have come.
     pub progress: Progress,
     pub session: Option<SessionId>,
-    pub heartbeat: Option<Heartbeat>,
+    /// The last one; apart, since it is half a kilobyte, and a device has none before its first.
+    pub heartbeat: Option<Box<Heartbeat>>,
     /// When that heartbeat came.
     pub heartbeat_at: Option<Mono>,
     pub heard: Option<(Mono, UnixMs)>,

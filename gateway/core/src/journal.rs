@@ -64,18 +64,23 @@ pub(crate) struct Recorded {
 #[derive(Debug)]
 struct Pending<H> {
     rows: Vec<Row>,
+    counts: LaneCounts,
     state: Vec<StateChange>,
     held: Vec<H>,
 }
 
 impl<H> Default for Pending<H> {
     fn default() -> Self {
-        Self { rows: Vec::new(), state: Vec::new(), held: Vec::new() }
+        Self { rows: Vec::new(), counts: [0; OutLane::ALL.len()], state: Vec::new(), held: Vec::new() }
     }
 }
 
 /// Rows by lane, in the order of [`OutLane::ALL`].
 pub(crate) type LaneCounts = [u64; OutLane::ALL.len()];
+
+fn lane_of(counts: &mut LaneCounts, lane: OutLane) -> Option<&mut u64> {
+    OutLane::ALL.iter().zip(counts).find(|(of, _)| **of == lane).map(|(_, count)| count)
+}
 
 /// The journal's writing end; `H` is what can be held.
 #[derive(Debug)]
@@ -209,6 +214,9 @@ impl<H> Journal<H> {
         let bytes = entry_text(&origin, draft.kind, draft.about, now, draft.body);
         let hash: [u8; HASH_LEN] =
             Sha256::new().chain_update(self.last_hash).chain_update(bytes.as_bytes()).finalize().into();
+        if let Some(count) = lane_of(&mut self.pending.counts, draft.lane) {
+            *count = count.saturating_add(1);
+        }
         self.pending.rows.push(Row {
             n,
             hash,
@@ -274,7 +282,8 @@ impl<H> Journal<H> {
 
     /// Rows that wait in `lane`, not yet in a group.
     pub fn pending_in(&self, lane: OutLane) -> u64 {
-        self.pending.rows.iter().filter(|row| row.lane == lane).count() as u64
+        let mut counts = self.pending.counts;
+        lane_of(&mut counts, lane).map_or(0, |count| *count)
     }
 
     /// Rows of `lane` that are not durable yet.
@@ -287,8 +296,7 @@ impl<H> Journal<H> {
 
     /// Everything that waits, as one group.
     pub fn start_group(&mut self) -> Group {
-        let counts = OutLane::ALL.map(|lane| self.pending_in(lane));
-        let Pending { rows, state, held } = std::mem::take(&mut self.pending);
+        let Pending { rows, counts, state, held } = std::mem::take(&mut self.pending);
         let id = self.next_group;
         self.next_group = self.next_group.saturating_add(1);
         self.under_way = Some((id, held, counts));

@@ -17,6 +17,7 @@ mod core;
 mod devices;
 mod direct;
 pub mod effect;
+mod hurry;
 pub mod input;
 mod intake;
 mod journal;

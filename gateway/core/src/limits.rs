@@ -1,9 +1,23 @@
 //! Every bound of the core, with its reason.
 
-/// Rows that may wait for a commit before everything but alarms waits before it becomes rows: two full groups.
-pub const PENDING_ROWS_PAUSE: usize = 4_096;
-/// Acknowledgements, commands, answers and state values that may wait for a commit before everything but alarms waits:
-/// four for each of the rows above.
+/// Rows that may wait for a commit before everything but alarms waits before it becomes rows. So long is a group where there is a
+/// flood: an alarm waits for the one under way and for its own, some milliseconds each; of the rate that longer groups give, nine
+/// parts in ten remain.
+pub const PENDING_ROWS_PAUSE: usize = 512;
+/// How long after a press what may wait is held to a pace: the press, its entry and the centre's word are through in a part of it
+/// even where the line is slow, and where one pressed others press.
+pub const HURRY_MS: u64 = 1_000;
+/// Reports that may wait taken in one [`HURRY_STEP_MS`] then: 1,600 a second, as many as ten thousand devices make that each
+/// report every six seconds, and a part in thirty of what two small processors can do.
+pub const HURRY_REPORTS: usize = 32;
+/// See [`HURRY_REPORTS`]: so short that a report waits little for its turn, so long that most presses meet no commit under way.
+pub const HURRY_STEP_MS: u64 = 20;
+/// Between two uploads of what may wait in that time, each of [`HURRY_UPLOAD_ENTRIES`] at most.
+pub const HURRY_UPLOAD_EVERY_MS: u64 = 100;
+/// Entries of such an upload: what a centre takes in some milliseconds.
+pub const HURRY_UPLOAD_ENTRIES: usize = 100;
+/// Acknowledgements, commands, answers and state values that may wait for a commit before everything but alarms waits: four for
+/// each report that may be under way at once, since one that is repeated is no row.
 pub const PENDING_THINGS_PAUSE: usize = 16_384;
 /// How long after the journal could not be asked about a report it is asked again: a fault of a moment is over by then.
 pub const ASK_AGAIN_AFTER_MS: u64 = 5_000;

@@ -5,7 +5,7 @@
 //! **Invariant:** what a broker kept from earlier is no sign of life.
 
 use protocols::device::{EventReport, Heartbeat, Kind};
-use protocols::id::{DeviceId, Seq};
+use protocols::id::{DeviceEpoch, DeviceId, Seq};
 use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarm, OwnAlarmBody, Source, Urgency, kind};
 use protocols::version;
 
@@ -13,6 +13,7 @@ use crate::core::{Core, Held, LookUp, Storage};
 use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
 use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LookUpFailed, NewestReports, OutLane, Ticket};
+use crate::intake::is_press;
 use crate::journal::{Draft, Identity, fingerprint};
 use crate::limits::{ASK_AGAIN_AFTER_MS, ASKED_AGAIN_MAX, REPORT_WINDOW};
 use crate::raising::own_alarm;
@@ -141,9 +142,8 @@ impl Core {
     fn take_event_with_marks(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
         let Some(report) = readable(&payload) else { return self.take_unreadable(&device, ack, &payload, now) };
         let body = fingerprint(&payload);
-        let key = (device.clone(), report.epoch, report.seq.get());
-        let known = match self.old_reports.get(&key).or_else(|| self.counted_before.get(&key)) {
-            Some(seen) if *seen == body => Known::Same,
+        let known = match self.seen_beside_marks(&device, report.epoch, report.seq) {
+            Some(seen) if seen == body => Known::Same,
             Some(_) => Known::Other,
             None => self.device_mut(&device).marks.look_up(report.epoch, report.seq.get(), body),
         };
@@ -163,6 +163,15 @@ impl Core {
                 self.look_ups.insert(ticket, LookUp::Report { device: taken.device, payload, ack });
             }
         }
+    }
+
+    /// The fingerprint of a report of which neither marks nor journal know yet.
+    fn seen_beside_marks(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<u64> {
+        if self.old_reports.is_empty() && self.counted_before.is_empty() {
+            return None;
+        }
+        let key = (device.clone(), epoch, seq.get());
+        self.old_reports.get(&key).or_else(|| self.counted_before.get(&key)).copied()
     }
 
     /// A report of which it is not known whether the journal has it. An alarm goes straight to the centre, which counts it
@@ -241,6 +250,9 @@ impl Core {
         urgency: Urgency,
         now: &Now,
     ) {
+        if is_press(urgency) {
+            self.hurry.press();
+        }
         let body = OwnAlarmBody::from(alarm_body(device, report, urgency));
         let open = self.alarms.open_of(Some(device), &body.alarm.kind).map(str::to_owned);
         let press = Some((report.epoch, report.seq));

@@ -14,6 +14,7 @@ use crate::bypass::Bypass;
 use crate::catalogue_age::{CONFIRMED_KEY, Confirmed};
 use crate::core::{Core, CoreConfig, Quarantined, Storage};
 use crate::devices::{Device, DeviceRecord};
+use crate::hurry::Hurry;
 use crate::input::OutLane;
 use crate::journal::{Head, Journal};
 use crate::limits::{REPEATS_TOLD_AFTER_MS, RETRY_MS_MAX_ALARMS};
@@ -184,6 +185,7 @@ impl Core {
             look_ups: BTreeMap::new(),
             old_reports: BTreeMap::new(),
             asked_again: Vec::new(),
+            hurry: Hurry::default(),
             deferred: VecDeque::new(),
             direct: BTreeMap::new(),
             bypass: Bypass::default(),

@@ -33,7 +33,7 @@ impl Core {
         let first = !std::mem::replace(&mut device.record.heard_once, true);
         let (assigned, after_ms) = (device.record.assigned, device.record.silent_after_ms);
         if assigned {
-            self.timers.set(Timer::DeviceSilent(id.clone()), now.mono.after_ms(after_ms));
+            self.timers.set_no_later(Timer::DeviceSilent(id.clone()), now.mono.after_ms(after_ms));
         }
         if was_silent {
             self.record_trouble(id, DeviceTrouble::Back, None, now);
@@ -69,7 +69,7 @@ impl Core {
         }
     }
 
-    /// A device has not been heard for too long.
+    /// The time to look whether a device has not been heard for too long.
     pub(crate) fn device_is_silent(&mut self, id: &DeviceId, now: &Now) {
         let device = self.device_mut(id);
         let (assigned, silent) = (device.record.assigned, device.record.silent);
@@ -79,6 +79,10 @@ impl Core {
             return;
         }
         let device = self.device_mut(id);
+        let due = device.heard.map(|(heard, _)| heard.after_ms(device.record.silent_after_ms));
+        if let Some(due) = due.filter(|due| *due > now.mono) {
+            return self.timers.set(Timer::DeviceSilent(id.clone()), due);
+        }
         device.record.silent = true;
         self.record_trouble(id, DeviceTrouble::Silent, None, now);
         self.raise_or_fold_own(&own_alarm(OwnAlarm::DeviceSilent, Some(id)), None, now);
@@ -110,7 +114,7 @@ impl Core {
         }
         let wanted = device.record.settings;
         let stale = wanted.is_some_and(|(version, _)| version > heartbeat.settings);
-        device.heartbeat = Some(heartbeat);
+        device.heartbeat = Some(Box::new(heartbeat));
         device.heartbeat_at = Some(now.mono);
         self.date_alarms_of(id, now);
         for (trouble, detail) in found {

@@ -37,6 +37,10 @@ pub(crate) enum Timer {
     CommitLate,
     /// An alarm without a journal may be sent again.
     DirectRetry(Ticket),
+    /// In a hurry, some of what waits may be taken in.
+    IntakePaced,
+    /// In a hurry, some of what may wait may leave for the centre.
+    UploadPaced,
 }
 
 impl Timer {
@@ -56,6 +60,8 @@ impl Timer {
             Self::CatalogueOld => "catalogue old",
             Self::CommitLate => "commit late",
             Self::DirectRetry(_) => "direct alarm retry",
+            Self::IntakePaced => "pace of what is taken in",
+            Self::UploadPaced => "pace of what leaves",
         }
     }
 }
@@ -73,6 +79,14 @@ impl Timers {
         self.clear(&timer);
         self.by_time.insert((at, timer.clone()));
         self.by_purpose.insert(timer, at);
+    }
+
+    /// Sets the moment for a purpose, unless an earlier one is set: for a moment that moves on with every report, and of which
+    /// it is enough to look again when the earlier one comes.
+    pub fn set_no_later(&mut self, timer: Timer, at: Mono) {
+        if self.by_purpose.get(&timer).is_none_or(|set| *set > at) {
+            self.set(timer, at);
+        }
     }
 
     /// Brings a moment that is set forward to `at`, where it is later.

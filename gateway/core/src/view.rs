@@ -159,7 +159,7 @@ impl Core {
                 id: device.id.clone(),
                 record: device.record.clone(),
                 connected: device.session.is_some(),
-                heartbeat: device.heartbeat.clone(),
+                heartbeat: device.heartbeat.as_deref().cloned(),
                 heard_at: device.heard.map(|(_, wall)| wall),
             })
             .collect()

@@ -11,11 +11,9 @@ use std::path::{Path, PathBuf};
 use protocols::id::{DeviceEpoch, DeviceId};
 
 use super::{
-    DevicesFileError, Fault, KIND_LEN_MAX, NoRandomness, SILENT_AFTER_S_RANGE, Secret, SecretHash, kind_is_valid,
-    parse, place_is_valid, read,
+    DevicesFileError, Fault, HEADER, KIND_LEN_MAX, NoRandomness, SILENT_AFTER_S_RANGE, Secret, SecretHash, is_header,
+    kind_is_valid, parse, place_is_valid, read,
 };
-
-const HEADER: &str = "[[device]]";
 
 /// What a new entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,10 +147,6 @@ fn without(text: &str, id: &DeviceId) -> Option<String> {
         }
     }
     None
-}
-
-fn is_header(line: &str) -> bool {
-    line.split('#').next().is_some_and(|code| code.split_whitespace().collect::<String>() == HEADER)
 }
 
 fn is_blank_or_comment(line: &str) -> bool {

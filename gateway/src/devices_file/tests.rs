@@ -125,3 +125,25 @@ fn the_sample_in_config_is_a_devices_file() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/devices.toml");
     assert_eq!(load(&path).unwrap().len(), 2);
 }
+
+#[test]
+fn a_long_file_is_read_in_parts_as_if_it_were_one() {
+    let entry = |n: usize| format!("[[device]] # number {n}\nid = \"d{n:04}\"\nsecret_hash = \"{HASH}\"\n\n");
+    let mut text = "# devices\n".to_owned();
+    text.extend((0..300).map(entry));
+    let path = Path::new("devices.toml");
+    let devices = parse(path, &text).expect("a good file");
+    assert_eq!(devices.len(), 300);
+    assert_eq!(devices[299].id.as_str(), "d0299");
+    let twice = format!("{text}{}", entry(7));
+    let said = parse(path, &twice).expect_err("an id twice").to_string();
+    assert_eq!(said, "devices.toml:1203: id: this id is already used on line 31");
+    let wrong = format!("{text}[[device]]\nid = 5\n");
+    let said = parse(path, &wrong).expect_err("no name").to_string();
+    assert!(said.starts_with("devices.toml:1203: "), "{said}");
+    let mixed = format!("device = [{{ id = \"a\", secret_hash = \"{HASH}\" }}]\n{text}");
+    assert!(parse(path, &mixed).is_err(), "an array that is written out cannot be added to");
+    let quoted = format!("[[device]]\nid = \"a\"\nsecret_hash = \"{HASH}\"\nplace = \"\"\"\n[[device]]\n\"\"\"\n");
+    let said = parse(path, &quoted).expect_err("a place of several lines").to_string();
+    assert_eq!(said, "devices.toml:4: place: must be 1 to 96 bytes without control characters");
+}

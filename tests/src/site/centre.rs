@@ -146,6 +146,12 @@ impl Centre {
         self.process.as_mut().is_some_and(|process| process.ended().is_none())
     }
 
+    /// Its process id, while it was not stopped.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Its log.
     #[must_use]
     pub fn log(&self) -> &Path {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use gateway::devices_file::{Secret, SecretHash};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -39,6 +40,8 @@ pub struct Preparation<'a> {
     pub readers: Option<(OsString, OsString)>,
     /// How much is logged.
     pub log: &'a str,
+    /// Whether it listens with TLS too, and lets one address have as many connections as there are devices.
+    pub for_measuring: bool,
 }
 
 /// The gateway.
@@ -55,6 +58,9 @@ pub struct Gateway {
     /// Where the journal lies.
     pub state: PathBuf,
     mqtt: Port,
+    mqtt_tls: Option<Port>,
+    /// The certificate of the listener with TLS, in the binary form, where there is one.
+    certificate: Option<Vec<u8>>,
     kiosk: Port,
 }
 
@@ -67,7 +73,9 @@ impl Gateway {
         let path = programs::find("gateway")?;
         let (mqtt, kiosk) = (Port::claim()?, Port::claim()?);
         let config = with.directory.join("gateway.toml");
-        files::write(&config, &configuration(&with, &mqtt, &kiosk))?;
+        let mqtt_tls = if with.for_measuring { Some(Port::claim()?) } else { None };
+        let certificate = if with.for_measuring { Some(certificate(with.directory)?) } else { None };
+        files::write(&config, &configuration(&with, &mqtt, mqtt_tls.as_ref(), &kiosk))?;
         files::write_secret(&with.directory.join("uplink.token"), &with.identity.token)?;
         files::write(&with.directory.join("devices.toml"), "")?;
         let (credentials, token) = credentials(&path).await?;
@@ -83,7 +91,8 @@ impl Gateway {
             log: with.directory.join("gateway.log"),
         };
         let state = with.directory.join("state");
-        let this = Self { program, process: None, staff: api.with_token(&token), api, config, state, mqtt, kiosk };
+        let staff = api.with_token(&token);
+        let this = Self { program, process: None, staff, api, config, state, mqtt, mqtt_tls, certificate, kiosk };
         this.tool_well(&["journal", "init"]).await?;
         Ok(this)
     }
@@ -250,6 +259,26 @@ impl Gateway {
         Ok(Login { device: device.to_owned(), secret, address: self.mqtt.address() })
     }
 
+    /// Adds many devices at once, before the daemon runs; gives what each logs in with.
+    ///
+    /// # Errors
+    /// The file cannot be written, or the system gives no random numbers.
+    pub fn add_devices(&self, devices: &[String]) -> Result<Vec<Login>, SiteError> {
+        let path = self.config.with_file_name("devices.toml");
+        let mut text = std::fs::read_to_string(&path).map_err(SiteError::file(&path))?;
+        let mut logins = Vec::with_capacity(devices.len());
+        for device in devices {
+            let random = |_| SiteError::File { path: path.clone(), source: std::io::ErrorKind::Unsupported.into() };
+            let secret = Secret::draw().map_err(random)?;
+            let hash = SecretHash::of(&secret).map_err(random)?;
+            text.push_str(&format!("\n[[device]]\nid = \"{device}\"\nsecret_hash = \"{hash}\"\n"));
+            let (secret, address) = (secret.reveal().to_owned(), self.mqtt.address());
+            logins.push(Login { device: device.clone(), secret, address });
+        }
+        files::write_secret(&path, &text)?;
+        Ok(logins)
+    }
+
     /// Verifies the whole journal; the daemon may run.
     ///
     /// # Errors
@@ -294,6 +323,12 @@ impl Gateway {
         self.mqtt.address()
     }
 
+    /// Where devices connect with TLS, and the certificate that they see there; only where the site is for measuring.
+    #[must_use]
+    pub fn mqtt_tls(&self) -> Option<(std::net::SocketAddr, &[u8])> {
+        Some((self.mqtt_tls.as_ref()?.address(), self.certificate.as_deref()?))
+    }
+
     /// Where the local interface listens.
     #[must_use]
     pub fn kiosk_address(&self) -> std::net::SocketAddr {
@@ -313,11 +348,28 @@ impl Gateway {
     }
 }
 
-fn configuration(with: &Preparation<'_>, mqtt: &Port, kiosk: &Port) -> String {
+/// A certificate for `localhost` and its key, as the configuration names them.
+fn certificate(directory: &Path) -> Result<Vec<u8>, SiteError> {
+    let path = directory.join("server.pem");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+        .map_err(|_| SiteError::File { path: path.clone(), source: std::io::ErrorKind::Unsupported.into() })?;
+    files::write(&path, &made.cert.pem())?;
+    files::write_secret(&directory.join("server.key"), &made.signing_key.serialize_pem())?;
+    Ok(made.cert.der().to_vec())
+}
+
+fn configuration(with: &Preparation<'_>, mqtt: &Port, mqtt_tls: Option<&Port>, kiosk: &Port) -> String {
     let urls: Vec<String> = with.centres.iter().map(|url| format!("\"{url}\"")).collect();
+    let tls = mqtt_tls.map_or_else(String::new, |port| {
+        format!(
+            "connections_per_address_max = 12000\n\
+             tls = {{ address = \"{}\", certificate = \"server.pem\", key = \"server.key\" }}\n",
+            port.address()
+        )
+    });
     let mut text = format!(
         "[gateway]\nid = \"{}\"\nstate_dir = \"state\"\ntrust_clock = true\n\n\
-         [device_link]\ndevices_file = \"devices.toml\"\nplain = \"{}\"\n\n\
+         [device_link]\ndevices_file = \"devices.toml\"\nplain = \"{}\"\n{tls}\n\
          [uplink]\nurls = [{}]\ntoken_file = \"uplink.token\"\n\n\
          [kiosk]\nlisten = \"{}\"\ncredentials_file = \"credentials.toml\"\n",
         with.identity.id,

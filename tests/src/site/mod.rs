@@ -67,11 +67,22 @@ pub struct SiteSettings {
     pub devices: Vec<String>,
     /// How much both services log.
     pub log: &'static str,
+    /// Whether it is for measuring: the gateway listens with TLS too, and one address may have every connection.
+    pub for_measuring: bool,
+    /// Devices more, by the thousand: their names are added to the file at once, not by the command line.
+    pub many: Vec<String>,
 }
 
 impl Default for SiteSettings {
     fn default() -> Self {
-        Self { cards: false, cable: false, devices: vec!["btn-0001".to_owned()], log: "info" }
+        Self {
+            cards: false,
+            cable: false,
+            devices: vec!["btn-0001".to_owned()],
+            log: "info",
+            for_measuring: false,
+            many: Vec::new(),
+        }
     }
 }
 
@@ -131,12 +142,17 @@ impl Site {
                 (name.into(), value)
             }),
             log: settings.log,
+            for_measuring: settings.for_measuring,
         })
         .await?;
         let mut site = Self { centre, gateway, cards, logins: BTreeMap::new(), directory };
         for device in &settings.devices {
             let login = site.gateway.add_device(device).await?;
             site.logins.insert(device.clone(), login);
+        }
+        if !settings.many.is_empty() {
+            let added = site.gateway.add_devices(&settings.many)?;
+            site.logins.extend(added.into_iter().map(|login| (login.device.clone(), login)));
         }
         Ok(site)
     }
@@ -153,8 +169,14 @@ impl Site {
     /// What the devices for load log in with.
     #[must_use]
     pub fn load_logins(&self) -> Vec<Login> {
-        let load = self.logins.iter().filter(|(device, _)| device.starts_with("load-"));
-        load.map(|(_, login)| login.clone()).collect()
+        self.logins_of("load-")
+    }
+
+    /// What the devices whose names begin so log in with, in the order of their names.
+    #[must_use]
+    pub fn logins_of(&self, name: &str) -> Vec<Login> {
+        let found = self.logins.iter().filter(|(device, _)| device.starts_with(name));
+        found.map(|(_, login)| login.clone()).collect()
     }
 
     /// A device that is connected.

@@ -10,7 +10,8 @@ Usage: cargo xtask <command>
                      --long: as many fault rounds as before a release (hours instead of minutes)
   demo [--once]      install what is missing, build, and show the whole thing: card, button, gateway, centre;
                      stays up until Ctrl-C, with --once it ends with exit code 0 or 1
-  bench [arguments]  build for release and measure
+  bench [arguments]  build for release and measure: --quick, --only reports,presses,memory,start,drain,peer, --peer ADDRESS:PORT
+                     for another MQTT broker, --check for exit code 1 when a goal is missed
 
 What is installed: Debian packages with apt-get (through sudo when not root), and for `test` cargo-nextest and cargo-deny.";
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::cargo;
-use crate::packages::{self, PackageError};
+use crate::packages::{self, Package, PackageError};
 
 /// A program of crate `tests`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,13 @@ impl Program {
         match self {
             Self::Demo => "demo",
             Self::Bench => "bench",
+        }
+    }
+
+    fn packages(self) -> &'static [&'static [Package]] {
+        match self {
+            Self::Demo => &[packages::DEMO],
+            Self::Bench => &[packages::DEMO, packages::BROKER],
         }
     }
 
@@ -61,7 +68,7 @@ impl std::fmt::Display for LaunchError {
 
 /// Becomes the program; returns only when that failed.
 pub fn run(program: Program, arguments: &[String]) -> Result<Infallible, LaunchError> {
-    packages::ensure(&[packages::DEMO]).map_err(LaunchError::Packages)?;
+    packages::ensure(program.packages()).map_err(LaunchError::Packages)?;
     let (folder, build) = program.profile();
     if !cargo::status(cargo::cargo(build)).is_ok_and(|s| s.success()) {
         return Err(LaunchError::Build);

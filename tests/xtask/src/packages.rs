@@ -38,10 +38,11 @@ pub const DEMO: &[Package] = &[
     package("mosquitto-clients"),
 ];
 
-/// What the tests need beyond [`DEMO`].
+/// A broker of the market: for the tests of the broker adapter, and to be measured beside the gateway.
+pub const BROKER: &[Package] = &[Package { name: "mosquitto", services: &["mosquitto.service"] }];
+
+/// What the tests need beyond [`DEMO`] and [`BROKER`].
 pub const TEST: &[Package] = &[
-    // A broker of the market, for the broker adapter.
-    Package { name: "mosquitto", services: &["mosquitto.service"] },
     // The pages, in a real browser, in Chinese.
     package("chromium"),
     package("fonts-noto-cjk"),

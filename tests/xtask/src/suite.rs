@@ -18,7 +18,7 @@ const LONG: (&str, &str) = ("LONG", "1");
 pub fn run(long: bool) -> ExitCode {
     let mut report = Report::default();
     let packages = report.step("install: Debian packages", || {
-        let done = packages::ensure(&[packages::DEMO, packages::TEST]);
+        let done = packages::ensure(&[packages::DEMO, packages::BROKER, packages::TEST]);
         installed(done)
     });
     let tools = report.step("install: rustfmt, clippy, cargo-nextest", || installed(tools::for_tests()));

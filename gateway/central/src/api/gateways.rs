@@ -59,15 +59,36 @@ pub async fn entries(
         tokio::task::spawn_blocking(move || read(&gateway, &uploads.entries)).await.map_err(|_| Problem::Internal)?
     };
     let priority = if items.iter().all(shape::Item::is_alarm) { Priority::Alarm } else { Priority::Bulk };
-    let issuer = app.issuer.clone();
-    let results = app
-        .store
-        .writer
-        .run(priority, count, move |tx| {
-            Box::pin(async move { intake::take(tx, &issuer, &gateway, &journal, items).await })
-        })
-        .await?;
-    Ok(Json(results))
+    let mut answer = Results { v: version::CURRENT, results: Vec::with_capacity(count), head: None };
+    for part in parts(items, priority) {
+        let (issuer, gateway, journal) = (app.issuer.clone(), gateway.clone(), journal.clone());
+        let taken = app
+            .store
+            .writer
+            .run(priority, part.len(), move |tx| {
+                Box::pin(async move { intake::take(tx, &issuer, &gateway, &journal, part).await })
+            })
+            .await?;
+        answer.results.extend(taken.results);
+        answer.head = taken.head.or(answer.head);
+    }
+    Ok(Json(answer))
+}
+
+/// An upload that may wait is taken in parts, each with a commit of its own: between two of them an alarm goes first. If one
+/// fails, the upload comes again, and what was taken is a repeat.
+fn parts(mut items: Vec<shape::Item>, priority: Priority) -> Vec<Vec<shape::Item>> {
+    let most = match priority {
+        Priority::Alarm | Priority::Person => usize::MAX,
+        Priority::Bulk => limits::ENTRIES_PER_PART,
+    };
+    let mut parts = Vec::new();
+    while items.len() > most {
+        let behind = items.split_off(most);
+        parts.push(std::mem::replace(&mut items, behind));
+    }
+    parts.push(items);
+    parts
 }
 
 fn read(gateway: &GatewayId, entries: &[Box<RawValue>]) -> Vec<shape::Item> {
@@ -163,5 +184,30 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         metrics::gauge!("central_polls_waiting").decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(count: usize) -> Vec<shape::Item> {
+        let gateway = "gw-demo".parse().expect("a name");
+        let upload =
+            |n: usize| EntryUpload { n: Some(n as u64), entry: String::new(), hash: String::new(), private: None };
+        shape::read_all(&gateway, (1..=count).map(upload).collect())
+    }
+
+    #[test]
+    fn an_alarm_goes_between_the_parts_of_an_upload_that_may_wait() {
+        let sizes = |parts: Vec<Vec<shape::Item>>| parts.iter().map(Vec::len).collect::<Vec<_>>();
+        let most = limits::ENTRIES_PER_PART;
+        assert_eq!(sizes(parts(items(2 * most + 1), Priority::Bulk)), [most, most, 1]);
+        assert_eq!(sizes(parts(items(most), Priority::Bulk)), [most]);
+        assert_eq!(sizes(parts(items(0), Priority::Bulk)), [0], "an empty upload is answered, too");
+        assert_eq!(sizes(parts(items(2 * most), Priority::Alarm)), [2 * most], "alarms go at once");
+        let parts = parts(items(most + 1), Priority::Bulk);
+        let numbers: Vec<u64> = parts.iter().flatten().filter_map(|item| item.n).collect();
+        assert_eq!(numbers, (1..=most as u64 + 1).collect::<Vec<_>>(), "in their order");
     }
 }

@@ -43,6 +43,25 @@ async fn acceptance_does_not_wait_for_the_head_and_the_head_catches_up() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_taken_in_parts_is_answered_as_one() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    for seq in 1..=600 {
+        journal.push(&device_origin("btn-0001", 1, seq), "a.kind.of.later", &Value::Null, &json!({"x": seq}));
+    }
+    let mut entries: Vec<EntryUpload> = (1..=600).map(|n| journal.upload(n)).collect();
+    // The same number twice, in two parts.
+    entries.push(journal.upload(1));
+    let results = centre.upload_all(journal.name, entries).await;
+    let mut expected = vec!["accepted"; 600];
+    expected.push("duplicate");
+    assert_eq!(outcomes(&results), expected);
+    assert_eq!(head(&results), (600, hex::encode(journal.hash(600))));
+    let numbers: Vec<_> = results.results.iter().filter_map(|result| result.n).collect();
+    assert_eq!(numbers[..600], (1..=600).collect::<Vec<u64>>());
+}
+
+#[tokio::test]
 async fn c8_one_bad_entry_is_refused_with_a_reason_and_the_others_flow() {
     let centre = Centre::start().await;
     let mut journal = filled(1);

@@ -38,6 +38,12 @@ impl Mailbox {
         self.wake.notify_one();
     }
 
+    /// Several acknowledgements.
+    pub fn acks(&self, acks: impl Iterator<Item = (u16, AckCode)>) {
+        self.lock().acks.extend(acks);
+        self.wake.notify_one();
+    }
+
     /// A command; too many that nobody takes end the connection.
     pub fn command(&self, command: CommandId, payload: Vec<u8>) {
         let mut mail = self.lock();

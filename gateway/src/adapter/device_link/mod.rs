@@ -48,7 +48,7 @@ use listener::{Accepted, Listeners};
 use packets::LoginRefusal;
 use registry::Registry;
 use session::{End, Login};
-use stats::{Counters, count};
+use stats::{Counters, count, count_many};
 use wire::Wire;
 
 pub use listener::{BindError, DeviceLinkSettings, TlsSettings};
@@ -290,6 +290,22 @@ impl DeviceLinkHandle {
             Some(mailbox) if token.session.link == LinkId::Device => mailbox.ack(token.packet, code),
             Some(_) | None => count(&self.shared.counters.acks_late),
         }
+    }
+
+    /// The same of many at once, in this order for each connection; empties `acks`. Each connection wakes once, so that its
+    /// acknowledgements leave in one write.
+    pub fn acks(&self, acks: &mut Vec<(AckToken, AckCode)>) {
+        acks.sort_by_key(|(token, _)| token.session.number);
+        for of_one in acks.chunk_by(|(one, _), (other, _)| one.session.number == other.session.number) {
+            let Some((token, _)) = of_one.first() else { continue };
+            match self.shared.registry.mailbox(token.session.number) {
+                Some(mailbox) if token.session.link == LinkId::Device => {
+                    mailbox.acks(of_one.iter().map(|(token, code)| (token.packet, *code)));
+                }
+                Some(_) | None => count_many(&self.shared.counters.acks_late, of_one.len()),
+            }
+        }
+        acks.clear();
     }
 
     /// Sends a command on `session`, with QoS 1 or what the device subscribed with; [`LinkInput::CommandTaken`] follows when

@@ -1,12 +1,18 @@
-//! Many rows in one value: the numbers and lengths of each row, ended by `:`, then its texts one behind the other.
+//! Many rows in one value: the numbers and lengths of each row, each ended by `:`, then its parts one behind the other.
 //!
-//! `n:lane:seq:len(source):len(epoch):len(kind):len(bytes):hash in hex:` source epoch kind bytes
+//! `n:lane:seq:len(source):len(epoch):len(kind):len(hash):len(bytes):` source epoch kind hash bytes
 
-/// Binds the first and the last number; gives the hash of the entry before the first one, and the rows ascending.
-pub const SQL: &str = "SELECT (SELECT hash FROM entry WHERE n = ?1 - 1), group_concat(x, '') FROM (\
-     SELECT n || ':' || lane || ':' || seq || ':' || octet_length(source) || ':' || octet_length(epoch) || ':' || \
-     octet_length(kind) || ':' || octet_length(bytes) || ':' || hex(hash) || ':' || \
-     source || epoch || kind || bytes AS x FROM entry WHERE n BETWEEN ?1 AND ?2 ORDER BY n)";
+/// Binds the first and the last number; gives the hash of the entry before the first one, and the rows ascending. `concat` makes
+/// each row in one piece, where `||` would copy it once for each part.
+pub const WHOLE_ROWS: &str = "SELECT (SELECT hash FROM entry WHERE n = ?1 - 1), group_concat(x, '') FROM (\
+     SELECT concat(n, ':', lane, ':', seq, ':', octet_length(source), ':', octet_length(epoch), ':', octet_length(kind), ':', \
+     octet_length(hash), ':', octet_length(bytes), ':', source, epoch, kind, hash, bytes) AS x \
+     FROM entry WHERE n BETWEEN ?1 AND ?2 ORDER BY n)";
+
+/// The same with what the chain needs: lane, number, source, epoch and kind are left out, as 0 and empty.
+pub const CHAIN_ONLY: &str = "SELECT (SELECT hash FROM entry WHERE n = ?1 - 1), group_concat(x, '') FROM (\
+     SELECT concat(n, ':0:0:0:0:0:', octet_length(hash), ':', octet_length(bytes), ':', hash, bytes) AS x \
+     FROM entry WHERE n BETWEEN ?1 AND ?2 ORDER BY n)";
 
 /// A row in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +29,8 @@ pub struct PackedRow<'a> {
     pub epoch: &'a [u8],
     /// Its kind.
     pub kind: &'a [u8],
-    /// Its hash in hex.
-    pub hash_hex: &'a [u8],
+    /// Its hash.
+    pub hash: &'a [u8],
     /// The entry.
     pub bytes: &'a [u8],
 }
@@ -37,30 +43,36 @@ pub fn rows(pack: &[u8]) -> impl Iterator<Item = PackedRow<'_>> {
 
 fn take_row<'a>(rest: &mut &'a [u8]) -> Option<PackedRow<'a>> {
     let n = take_number(rest)?;
-    let lane = take_number(rest)?;
-    let seq = take_number::<i64>(rest)?.cast_unsigned();
-    let mut lengths = [0_usize; 4];
+    let lane = take_number(rest)?.cast_signed();
+    let seq = take_number(rest)?;
+    let mut lengths = [0_usize; 5];
     for length in &mut lengths {
-        *length = take_number(rest)?;
+        *length = usize::try_from(take_number(rest)?).ok()?;
     }
-    let hash_hex = take_field(rest)?;
-    let [source, epoch, kind, bytes] = lengths.map(|length| {
+    let [source, epoch, kind, hash, bytes] = lengths.map(|length| {
         let (text, behind) = rest.split_at_checked(length)?;
         *rest = behind;
         Some(text)
     });
-    Some(PackedRow { n, lane, seq, source: source?, epoch: epoch?, kind: kind?, hash_hex, bytes: bytes? })
+    Some(PackedRow { n, lane, seq, source: source?, epoch: epoch?, kind: kind?, hash: hash?, bytes: bytes? })
 }
 
-fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let end = rest.iter().position(|byte| *byte == b':')?;
-    let (field, behind) = rest.split_at(end);
-    *rest = behind.get(1..)?;
-    Some(field)
-}
-
-fn take_number<T: std::str::FromStr>(rest: &mut &[u8]) -> Option<T> {
-    std::str::from_utf8(take_field(rest)?).ok()?.parse().ok()
+/// A number up to its `:`. SQLite's numbers are signed; those below zero are taken as the bits that they have.
+fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    let (is_negative, mut digits) = rest.strip_prefix(b"-").map_or((false, *rest), |behind| (true, behind));
+    let mut number = 0_u64;
+    let mut count = 0_u32;
+    while let Some((digit, behind)) = digits.split_first() {
+        digits = behind;
+        if *digit == b':' {
+            *rest = behind;
+            return (count > 0).then_some(if is_negative { number.wrapping_neg() } else { number });
+        }
+        let value = digit.checked_sub(b'0').filter(|value| *value <= 9)?;
+        number = number.checked_mul(10)?.checked_add(u64::from(value))?;
+        count = count.saturating_add(1);
+    }
+    None
 }
 
 #[cfg(test)]
@@ -69,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_pack_gives_its_rows_and_ends_at_the_first_that_is_cut() {
-        let pack = b"7:2:42:3:1:2:4:00ff:dev1ab{:}:8:0:1:0:0:0:1:aa:x9:0:1:9:0:0:1:aa:x";
+        let pack = b"7:2:42:3:1:2:2:4:dev1ab\x00\xff{:}:8:0:-1:0:0:0:1:1:hx9:0:1:9:0:0:1:1:hx";
         let found: Vec<_> = rows(pack).collect();
         assert_eq!(found.len(), 2);
         assert_eq!(
@@ -81,10 +93,10 @@ mod tests {
                 source: b"dev",
                 epoch: b"1",
                 kind: b"ab",
-                hash_hex: b"00ff",
+                hash: b"\x00\xff",
                 bytes: b"{:}:"
             }
         );
-        assert_eq!((found[1].n, found[1].bytes), (8, b"x".as_slice()));
+        assert_eq!((found[1].n, found[1].seq, found[1].bytes), (8, u64::MAX, b"x".as_slice()));
     }
 }

@@ -17,7 +17,7 @@ use super::chain::{Fault, Hash, Tip};
 use super::entry_check::{Private, check_entry};
 use super::failure::{FailureClass, StoreFailure};
 use super::limits::{PACK_ROWS, PACKS_AHEAD};
-use super::pack::{PackedRow, rows};
+use super::pack::{CHAIN_ONLY, PackedRow, WHOLE_ROWS, rows};
 use super::reader::DamagedRow;
 
 /// How much of each row is checked.
@@ -99,11 +99,11 @@ async fn read(connection: &mut SqliteConnection, first: u64, to: u64, check: Che
                 .insert(row.try_get::<i64, _>(0)?.cast_unsigned(), PrivateRecord { salt: text(1)?, bytes: text(2)? });
         }
     }
-    let row = sqlx::query(super::pack::SQL)
-        .bind(first.cast_signed())
-        .bind(to.cast_signed())
-        .fetch_one(&mut *connection)
-        .await?;
+    let sql = match check {
+        Check::Chain => CHAIN_ONLY,
+        Check::Entry => WHOLE_ROWS,
+    };
+    let row = sqlx::query(sql).bind(first.cast_signed()).bind(to.cast_signed()).fetch_one(&mut *connection).await?;
     let before = match row.try_get::<Option<&[u8]>, _>(0)? {
         Some(hash) => hash.try_into().map_err(|_| Fault::HashLength),
         None if first == 1 => Ok(Hash::default()),
@@ -138,10 +138,8 @@ impl Pack {
     }
 
     fn check_row(&self, row: &PackedRow<'_>, tip: &mut Tip, check: Check) -> Result<Private, Fault> {
-        let mut hash = Hash::default();
-        hex::decode_to_slice(row.hash_hex, &mut hash).map_err(|_| Fault::HashLength)?;
         let mut next = *tip;
-        next.advance(row.n, &hash, row.bytes)?;
+        next.advance(row.n, row.hash, row.bytes)?;
         let private = match check {
             Check::Chain => Private::None,
             Check::Entry => check_entry(row, self.private.get(&row.n))?,

@@ -4,6 +4,7 @@
 //! **Invariant:** after a failure the writer stores nothing more: the outcome is unknown until the file is opened anew.
 
 use gateway_core::{Group, StoreInput};
+use metrics::counter;
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -121,6 +122,8 @@ impl Work {
                 let (id, rows) = (group.id, group.rows.len());
                 commit(&mut self.connection, &mut self.tip, group).await?;
                 self.note_head(rows);
+                counter!("journal_commits_total").increment(1);
+                counter!("journal_rows_total").increment(rows as u64);
                 let told = self.events.send(StoreEvent::Input(StoreInput::Committed { group: id })).await;
                 if told.is_err() {
                     tracing::debug!("nobody waits for the journal any more");
