@@ -110,8 +110,12 @@ impl Core {
         self.tell_alarm(id);
     }
 
-    /// Tells the centre of presses that came too fast for entries of their own.
+    /// Tells the centre of presses that came too fast for entries of their own. Not while no disk takes the entry: its number
+    /// would be another one's later.
     pub(crate) fn tell_unrecorded(&mut self, id: &str, now: &Now) {
+        if self.config.storage == Storage::Dead {
+            return;
+        }
         self.timers.clear(&Timer::RepeatsDue(id.to_owned()));
         let Some(alarm) = self.alarms.get_mut(id).filter(|alarm| alarm.unrecorded > 0) else { return };
         let folded = std::mem::take(&mut alarm.unrecorded);

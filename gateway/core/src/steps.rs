@@ -63,6 +63,11 @@ impl Core {
             return None;
         }
         if order.state == AlarmState::Resolved {
+            let counted = self.alarms.get(&id).is_some_and(|alarm| alarm.unrecorded > 0);
+            if counted && self.config.storage == Storage::Dead {
+                // The centre does not know of these presses. The order is heard again when the disk takes an entry about them.
+                return Some(false);
+            }
             self.tell_unrecorded(&id, now);
             self.part_presses_on_their_way(&id, &order.presses, now);
         }

@@ -39,7 +39,15 @@ pub fn to_device(
     state: AlarmState,
     findings: &mut Findings,
 ) {
-    let here = disk.alarms_with(device, epoch, seqs).map(|alarm| alarm.state).max();
+    let mut here = None;
+    let mut known = None;
+    for alarm in disk.alarms_with(device, epoch, seqs) {
+        here = here.max(Some(alarm.state));
+        // Whoever presses again is told how far the alarm is, but for its end: that is not about a press which the centre
+        // does not know of.
+        let at_centre = centre.alarms.get(&alarm.origin.to_string()).map(|alarm| alarm.state.min(AlarmState::OnSite));
+        known = known.max(at_centre);
+    }
     let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
     let is_one = |alarm: &&CentreAlarm| {
         origins.contains(&alarm.origin.to_string())
@@ -50,7 +58,7 @@ pub fn to_device(
     };
     let there = centre.alarms.values().filter(is_one).map(|alarm| alarm.state).max();
     let early = seqs.iter().filter_map(|seq| centre.early_step(&format!("{device}.{epoch}.{seq}"))).max();
-    let durable = here.max(there).max(early).max(before_parting(disk, &origins));
+    let durable = here.max(there).max(known).max(early).max(before_parting(disk, &origins));
     if durable.is_none_or(|durable| durable < state) {
         findings.note(NAME, &format!("{device} is told {} of {seqs:?}, which is {durable:?}", state.name()));
     }
