@@ -29,15 +29,6 @@ const RESTART: Duration = Duration::from_secs(1);
 const QUIET_LOAD: LoadSettings =
     LoadSettings { window: 4, pause: Some(Duration::from_millis(50)), count: None, kinds: &["test"] };
 
-async fn site_with_faults(settings: &SiteSettings) -> (Site, Faults) {
-    let mut site = Site::prepare(settings).await.expect("a site");
-    let faults = Faults::new(site.directory()).expect("compiled");
-    faults.under(&mut site.gateway);
-    site.centre.start().await.expect("the centre runs");
-    site.gateway.start().await.expect("it starts");
-    (site, faults)
-}
-
 /// The status, of a daemon that is started again when it ended.
 async fn status_of_a_service(site: &mut Site) -> Result<Value, SiteError> {
     if site.gateway.ended().is_some() {
@@ -72,7 +63,7 @@ async fn press_until_at_the_centre(site: &mut Site, button: &mut Button, seq: u6
 /// A18.
 #[tokio::test(flavor = "multi_thread")]
 async fn a18_on_a_slow_disk_a_press_reaches_the_centre_in_its_bound_and_payments_are_unknown_until_they_are_settled() {
-    let (mut site, faults) = site_with_faults(&SiteSettings::with_cards().and_load(2)).await;
+    let (mut site, faults) = Faults::site(&SiteSettings::with_cards().and_load(2)).await.expect("a site under faults");
     site.wait_catalogue().await.expect("the line is up");
     site.till().wait_reader("empty").await.expect("the reader is there");
     let mut button = site.button("btn-0001").await.expect("it is let in");
@@ -108,7 +99,7 @@ async fn a18_on_a_slow_disk_a_press_reaches_the_centre_in_its_bound_and_payments
 /// A22.
 #[tokio::test(flavor = "multi_thread")]
 async fn a22_while_another_program_locks_the_journal_a_press_reaches_the_centre_in_its_bound() {
-    let (mut site, _faults) = site_with_faults(&SiteSettings::default()).await;
+    let (mut site, _faults) = Faults::site(&SiteSettings::default()).await.expect("a site under faults");
     let mut button = site.button("btn-0001").await.expect("it is let in");
     button.press("test").await.expect("acknowledged");
     let database = site.gateway.state.join("journal.db");
@@ -135,7 +126,7 @@ async fn a22_while_another_program_locks_the_journal_a_press_reaches_the_centre_
 /// A7.
 #[tokio::test(flavor = "multi_thread")]
 async fn a7_pages_that_cannot_be_read_close_sales_and_send_alarms_round_the_journal() {
-    let (mut site, faults) = site_with_faults(&SiteSettings::default().and_load(2)).await;
+    let (mut site, faults) = Faults::site(&SiteSettings::default().and_load(2)).await.expect("a site under faults");
     let mut button = site.button("btn-0001").await.expect("it is let in");
     button.press("test").await.expect("acknowledged");
     site.gateway.wait_delivered(WITHIN).await.expect("it is at the centre");

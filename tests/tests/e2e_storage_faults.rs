@@ -17,15 +17,6 @@ const QUICK_END: Duration = Duration::from_secs(1);
 /// The journal's syncs of one sale, and one more, with which nothing of it fails.
 const SYNCS_OF_A_SALE: i64 = 4;
 
-async fn site_with_faults(settings: &SiteSettings) -> (Site, Faults) {
-    let mut site = Site::prepare(settings).await.expect("a site");
-    let faults = Faults::new(site.directory()).expect("compiled");
-    faults.under(&mut site.gateway);
-    site.centre.start().await.expect("the centre runs");
-    site.gateway.start().await.expect("it starts");
-    (site, faults)
-}
-
 /// Waits until the daemon has ended by itself, and gives its exit code.
 async fn own_end(site: &mut Site) -> Option<i32> {
     until("its end", WITHIN, async || site.gateway.ended()).await.expect("it ends").code()
@@ -34,7 +25,7 @@ async fn own_end(site: &mut Site) -> Option<i32> {
 /// A6.
 #[tokio::test(flavor = "multi_thread")]
 async fn a6_a_press_whose_commit_fails_is_not_acknowledged_and_counts_once_after_the_restart() {
-    let (mut site, faults) = site_with_faults(&SiteSettings::default()).await;
+    let (mut site, faults) = Faults::site(&SiteSettings::default()).await.expect("a site under faults");
     let mut button = site.button("btn-0001").await.expect("it is let in");
     button.press("sos").await.expect("acknowledged");
     faults.order(Order::SyncError, 1).expect("ordered");
@@ -75,7 +66,7 @@ struct Seen {
 /// A6.
 #[tokio::test(flavor = "multi_thread")]
 async fn a6_a_sale_of_which_a_commit_fails_is_shown_as_unknown_and_settled_once() {
-    let (mut site, faults) = site_with_faults(&SiteSettings::with_cards()).await;
+    let (mut site, faults) = Faults::site(&SiteSettings::with_cards()).await.expect("a site under faults");
     site.wait_catalogue().await.expect("the line is up");
     site.till().wait_reader("empty").await.expect("the reader is there");
     let (mut all, mut bought) = (Vec::new(), Vec::new());

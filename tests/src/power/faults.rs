@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::compile::compile;
 use super::error::PowerError;
 use crate::site::gateway::Gateway;
+use crate::site::{Site, SiteSettings};
 
 const SOURCE: &str = include_str!("faults.c");
 /// The orders and the count, 8 octets each.
@@ -56,6 +57,19 @@ impl Faults {
     pub fn under(&self, gateway: &mut Gateway) {
         gateway.set_variable("LD_PRELOAD".into(), self.library.clone().into_os_string());
         gateway.set_variable("DISK_FAULTS".into(), self.orders.clone().into_os_string());
+    }
+
+    /// A site whose gateway runs under them; as usual until something is ordered.
+    ///
+    /// # Errors
+    /// As [`Faults::new`], and whatever keeps a site from starting.
+    pub async fn site(settings: &SiteSettings) -> Result<(Site, Self), PowerError> {
+        let mut site = Site::prepare(settings).await?;
+        let faults = Self::new(site.directory())?;
+        faults.under(&mut site.gateway);
+        site.centre.start().await?;
+        site.gateway.start().await?;
+        Ok((site, faults))
     }
 
     /// Orders it, or as usual: 0.
