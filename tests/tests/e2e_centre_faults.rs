@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::faults::meddler::{Act, Asked, Meddler};
 use tests::faults::proxy::{Fault, Proxy, Toward};
+use tests::power::{Faults, Order};
 use tests::site::audit::{Expected, audit};
 use tests::site::button::{Button, Pressed};
 use tests::site::load::Tally;
 use tests::site::records::Records;
+use tests::site::shopper::{Bought, settle};
+use tests::site::till::Tender;
 use tests::site::wait::{until, until_is};
 use tests::site::{EPOCH, Site, SiteSettings};
 
@@ -366,6 +369,82 @@ async fn c11_orders_that_come_again_or_late_take_no_alarm_back_to_an_earlier_sta
     let last = states.iter().rposition(|state| state == "dispatched").expect("it was heard");
     assert!(!states.iter().skip(last).any(|state| state == "acknowledged"), "{states:?}");
     bench.nothing_lost_and_nothing_twice().await;
+}
+
+/// C11.
+#[tokio::test(flavor = "multi_thread")]
+async fn c11_an_answer_that_comes_again_is_no_answer_to_the_next_hold() {
+    let (site, line) = with_cards_behind_meddler().await;
+    let first = buy(&site, "meal-delivery").await;
+    assert_eq!(first.state, "paid");
+    line.script(|asked| if asked.place.ends_with("/holds") { Act::Again } else { Act::Pass });
+    // It costs more than the first one: the points that were set aside are not for it.
+    let second = buy(&site, "meal-lunch").await;
+    assert_ne!(second.state, "paid", "another sale's points paid it");
+    line.pass();
+    settle(&site.till()).await.expect("settled");
+    let third = buy(&site, "meal-delivery").await;
+    assert_eq!(third.state, "paid");
+    let expected = Expected { bought: vec![first, second, third], ..Expected::default() };
+    let findings = audit(&site, &expected, WITHIN).await;
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// C11.
+#[tokio::test(flavor = "multi_thread")]
+async fn c11_an_answer_that_comes_again_delivers_no_alarm_that_no_disk_took() {
+    let settings = SiteSettings::default();
+    let (mut site, faults) = Faults::site(&settings).await.expect("a site under faults");
+    let line = Meddler::start(site.centre.api.base()).await.expect("a port");
+    site.gateway.stop(WITHIN).await.expect("it ends");
+    site.gateway.reroute(&[line.url()], SOON).expect("its configuration");
+    site.gateway.start().await.expect("it starts");
+    site.wait_catalogue().await.expect("the line is up");
+    let mut button = site.button(BUTTON).await.expect("it is let in");
+    // Each sync takes longer than an alarm waits for a disk: alarms go past it.
+    faults.order(Order::SyncDelayMs, 4_000).expect("ordered");
+    let beside = |asked: &Asked| {
+        let entries = asked.body["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+        entries.iter().any(|entry| entry["n"].is_null() && entry["entry"].is_string())
+    };
+    let first = button.new_report("sos");
+    button.connection().report(1, first).expect("it is connected");
+    line.wait_seen("the first alarm goes past the disk", 1, WITHIN, beside).await.expect("it does");
+    let mut records = Records::open(&site.centre.database).await.expect("the centre's database");
+    let arrived = async || records.has(&format!("device:{BUTTON}/{EPOCH}/1")).await.ok().filter(|has| *has);
+    until("the centre has it", WITHIN, arrived).await.expect("it arrives");
+    line.script(move |asked| if beside(asked) { Act::Again } else { Act::Pass });
+    let second = button.new_report("fall");
+    let before = line.seen().len();
+    button.connection().report(2, second).expect("it is connected");
+    let tries = move |asked: &Asked| beside(asked) && asked.brings("\"seq\":2}");
+    line.wait_seen("it is tried again and again", 2, WITHIN, tries).await.expect("the answer is not for it");
+    assert!(line.seen().len() > before);
+    line.pass();
+    let arrived = async || records.has(&format!("device:{BUTTON}/{EPOCH}/2")).await.ok().filter(|has| *has);
+    until("the centre has it", WITHIN, arrived).await.expect("it arrives");
+    faults.order(Order::SyncDelayMs, 0).expect("ordered");
+    let findings = audit(&site, &Expected::default(), WITHIN).await;
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+/// A site with cards whose daemon reaches its centre through an HTTP proxy.
+async fn with_cards_behind_meddler() -> (Site, Meddler) {
+    let mut site = Site::prepare(&SiteSettings::with_cards()).await.expect("a site");
+    let line = Meddler::start(site.centre.api.base()).await.expect("a port");
+    site.gateway.reroute(&[line.url()], "").expect("its configuration");
+    site.centre.start().await.expect("the centre runs");
+    site.gateway.start().await.expect("the gateway runs");
+    site.wait_catalogue().await.expect("the line is up");
+    site.till().wait_reader("empty").await.expect("the reader is there");
+    (site, line)
+}
+
+/// A purchase from the account.
+async fn buy(site: &Site, service: &str) -> Bought {
+    let (sale, _) = site.till().buy(Tender::Account, service, 1).await.expect("it ends");
+    let text = |name: &str| sale[name].as_str().unwrap_or_default().to_owned();
+    Bought { sale: text("id"), tender: Tender::Account, state: text("state") }
 }
 
 /// C7.

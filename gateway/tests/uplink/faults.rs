@@ -144,6 +144,15 @@ async fn c7_a_busy_centre_says_when_to_try_again() {
 }
 
 #[tokio::test]
+async fn c11_an_answer_that_names_another_request_is_no_answer_whatever_it_says() {
+    // Right for an upload, a direct alarm, a hold and a poll.
+    let right = r#"{"v":1,"results":[{"n":1,"outcome":"accepted","reason":null},{"n":null,"outcome":"accepted","reason":null}],
+        "head":null,"outcome":"held","reason":null,"account":null,"stream":"s","orders":[]}"#;
+    let another = vec![("care-request", String::from("0123456789abcdef"))];
+    assert_eq!(every_failure(say_text(200, another, right)).await, [UplinkFailure::Garbage; 4]);
+}
+
+#[tokio::test]
 async fn c9_an_identity_trouble_is_told_apart() {
     for status in [401, 403] {
         assert_eq!(every_failure(say_text(status, Vec::new(), "")).await, [UplinkFailure::Identity; 4]);

@@ -27,3 +27,9 @@ pub use order::{
 pub use origin::{Epoch, NO_STORAGE_EPOCH, Origin, Source, SourceError};
 pub use own_alarm::OwnAlarm;
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};
+
+/// The header that names a request; each answer repeats it. Whoever asked can tell an answer to another request by it: one that
+/// came twice, or late. An answer without it says nothing about that.
+pub const REQUEST_HEADER: &str = "care-request";
+/// Bytes of such a name at most.
+pub const REQUEST_NAME_LEN_MAX: usize = 64;

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** what the script does not touch is what the real centre answered.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde_json::Value;
@@ -21,6 +22,9 @@ use tokio::task::JoinHandle;
 use super::limits::{ANSWER_WAIT, REQUEST_LEN_MAX};
 use crate::site::error::SiteError;
 use crate::site::wait::until;
+
+/// The name of a request, which its answer repeats.
+const ANSWERS: HeaderName = HeaderName::from_static(protocols::uplink::REQUEST_HEADER);
 
 /// What becomes of one request.
 pub enum Act {
@@ -41,6 +45,8 @@ pub enum Act {
     Change(Box<dyn FnOnce(&mut Value) + Send>),
     /// The centre answers, and the answer is lost: the line stays silent.
     Lose,
+    /// The answer of the centre to the request before to the same place, as a line that doubles gives it; the centre hears nothing.
+    Again,
     /// 200 and a body without an end.
     Endless,
 }
@@ -99,6 +105,16 @@ struct Shared {
     client: reqwest::Client,
     script: Mutex<Arc<Script>>,
     seen: Mutex<Vec<Asked>>,
+    /// What the centre answered last, by method and place.
+    last: Mutex<BTreeMap<String, Answered>>,
+}
+
+/// An answer of the centre as it goes on.
+#[derive(Clone)]
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 /// The proxy; it ends with this value.
@@ -124,6 +140,7 @@ impl Meddler {
             client: client.build().map_err(SiteError::Client)?,
             script: Mutex::new(Arc::new(|_: &Asked| Act::Pass)),
             seen: Mutex::default(),
+            last: Mutex::default(),
         });
         let router = Router::new().fallback(serve).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
@@ -196,16 +213,21 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         }
         Act::Say { status, headers, body } => say(status, headers, body),
         Act::Change(change) => {
-            let answer = pass(&shared, &asked, &parts.headers, bytes).await;
-            let status = answer.status();
-            let bytes = to_bytes(answer.into_body(), REQUEST_LEN_MAX).await.unwrap_or_default();
-            let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else { return (status, bytes).into_response() };
+            let (head, body) = pass(&shared, &asked, &parts.headers, bytes).await.into_parts();
+            let bytes = to_bytes(body, REQUEST_LEN_MAX).await.unwrap_or_default();
+            let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else { return (head, bytes).into_response() };
             change(&mut value);
-            (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
+            let mut headers = head.headers;
+            headers.remove(header::CONTENT_LENGTH);
+            (head.status, headers, value.to_string()).into_response()
         }
         Act::Lose => {
             pass(&shared, &asked, &parts.headers, bytes).await;
             std::future::pending().await
+        }
+        Act::Again => {
+            let last = lock(&shared.last).get(&key(&asked)).cloned();
+            last.map_or_else(|| StatusCode::BAD_GATEWAY.into_response(), Answered::into_response)
         }
         Act::Endless => {
             let chunk = Bytes::from(vec![b' '; 64 * 1024]);
@@ -229,19 +251,33 @@ fn say(status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8>) -> Resp
 async fn pass(shared: &Shared, asked: &Asked, headers: &HeaderMap, body: Bytes) -> Response {
     let mut request =
         shared.client.request(asked.method.clone(), format!("{}{}", shared.centre, asked.place)).body(body);
-    for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT] {
+    for name in [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, ANSWERS] {
         if let Some(value) = headers.get(&name) {
             request = request.header(name, value);
         }
     }
     let Ok(answer) = request.send().await else { return StatusCode::BAD_GATEWAY.into_response() };
-    let (status, retry) = (answer.status(), answer.headers().get(header::RETRY_AFTER).cloned());
-    let Ok(bytes) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], bytes).into_response();
-    if let Some(retry) = retry {
-        response.headers_mut().insert(header::RETRY_AFTER, retry);
+    let (status, said) = (answer.status(), answer.headers().clone());
+    let Ok(body) = answer.bytes().await else { return StatusCode::BAD_GATEWAY.into_response() };
+    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    for name in [header::RETRY_AFTER, ANSWERS] {
+        if let Some(value) = said.get(&name) {
+            headers.insert(name, value.clone());
+        }
     }
-    response
+    let answered = Answered { status, headers, body };
+    lock(&shared.last).insert(key(asked), answered.clone());
+    answered.into_response()
+}
+
+impl Answered {
+    fn into_response(self) -> Response {
+        (self.status, self.headers, self.body).into_response()
+    }
+}
+
+fn key(asked: &Asked) -> String {
+    format!("{} {}", asked.method, asked.place)
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod alarms;
+mod answered;
 mod board;
 mod caller;
 mod conflicts;
@@ -142,5 +143,6 @@ pub fn router(app: App) -> Router {
         .fallback(async || Problem::NotFound)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), host::check))
         .layer(middleware::from_fn(problem::localise))
+        .layer(middleware::from_fn(answered::name))
         .with_state(app)
 }

@@ -56,6 +56,23 @@ async fn a_hold_counts_at_once_and_once() {
 }
 
 #[tokio::test]
+async fn c11_every_answer_names_the_request_that_it_is_for() {
+    let centre = Centre::start().await;
+    let path = format!("{}/v1/gateways/gw-demo/holds", centre.url);
+    let body = hold_request(&Journal::new("j0000000000000001").own(), 1250);
+    for (token, status) in [(centre.token(), 200), ("nobody-at-all-0123456789", 401)] {
+        let request = centre.http.post(&path).bearer_auth(token).json(&body).header("care-request", "question-7");
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers()["care-request"].as_bytes()),
+            (status, &b"question-7"[..])
+        );
+    }
+    let nameless = centre.http.post(&path).bearer_auth(centre.token()).json(&body).send().await.expect("an answer");
+    assert!(!nameless.headers().contains_key("care-request"));
+}
+
+#[tokio::test]
 async fn g8_the_same_origin_with_another_amount_is_a_conflict() {
     let centre = Centre::start().await;
     let origin = Journal::new("j0000000000000001").own();

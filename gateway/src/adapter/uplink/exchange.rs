@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_core::UplinkFailure;
 use jiff::Timestamp;
+use protocols::uplink::REQUEST_HEADER;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::Instant;
@@ -64,11 +65,14 @@ impl Exchange {
 
     async fn attempt(&self, address: usize, request: &Request) -> Result<Bytes, UplinkFailure> {
         let base = self.centre.urls.get(address).ok_or(UplinkFailure::Unreachable)?;
+        // Without random numbers an alarm goes out all the same.
+        let name = format!("{:016x}", getrandom::u64().unwrap_or_default());
         let mut builder = self
             .client
             .request(request.method.clone(), request.url(base))
             .header(AUTHORIZATION, self.centre.credentials.authorization())
-            .header(ACCEPT, "application/json");
+            .header(ACCEPT, "application/json")
+            .header(REQUEST_HEADER, &name);
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
@@ -81,6 +85,10 @@ impl Exchange {
         })?;
         if let Some(from) = response.remote_addr() {
             self.centre.resolver.answered(host, from.ip());
+        }
+        // The answer to another request, which came twice or late on this connection.
+        if response.headers().get(REQUEST_HEADER).is_some_and(|answered| *answered != name) {
+            return Err(UplinkFailure::Garbage);
         }
         if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let credentials = self.centre.credentials.clone();

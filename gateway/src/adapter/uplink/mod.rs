@@ -8,6 +8,7 @@
 //!
 //! **Invariant:** no lane waits for another, in either direction.
 //! **Invariant:** nothing counts as taken by the centre but what a well-formed 200 answer names, by the numbers sent.
+//! **Invariant:** an answer that names another request than the one it came for is none: a line may double or delay it.
 //! **Invariant:** every exchange has a total deadline, every answer a size limit; no redirect is followed.
 //! **Invariant:** the token, the keys and what is sent appear in no log, metric or error text.
 
