@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod faults;
+pub mod mixed;
 pub mod pcscd;
 pub mod power;
 pub mod site;

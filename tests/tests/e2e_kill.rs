@@ -1,21 +1,22 @@
 //! Acknowledged means durable, exactly once by origin: daemon and centre are killed at random moments under load.
 //!
-//! `LONG=1` for as many rounds as before a release; `SEED=…` repeats a run's choices.
+//! `LONG=1` for as many rounds as before a release, `ROUNDS=…` for so many; `SEED=…` repeats a run's choices.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tests::site::audit::{Expected, audit};
 use tests::site::dice::Dice;
 use tests::site::error::SiteError;
 use tests::site::load::{Load, LoadSettings, MIXED};
+use tests::site::long_run;
 use tests::site::shopper::{Bought, settle, shop};
 use tests::site::till::{Tender, Till};
 use tests::site::{Site, SiteSettings};
 
 /// Rounds in an ordinary run, and before a release.
-const ROUNDS: u32 = 25;
-const ROUNDS_LONG: u32 = 200;
+const ROUNDS: u64 = 25;
+const ROUNDS_LONG: u64 = 200;
 /// How long a service runs before it is killed.
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(1_500);
@@ -45,6 +46,7 @@ async fn kill_9_of_the_centre_at_random_moments_loses_nothing_and_doubles_nothin
 async fn rounds(victim: Victim) {
     let (mut dice, seed) = Dice::from_environment();
     println!("SEED={seed} repeats the choices of this run");
+    let (count, began) = (long_run::asked("ROUNDS", ROUNDS, ROUNDS_LONG), Instant::now());
     let mut site = Site::start(&SiteSettings::with_cards().and_load(DEVICES)).await.expect("a site");
     site.wait_catalogue().await.expect("the line is up");
     site.till().wait_reader("empty").await.expect("the reader is there");
@@ -57,7 +59,7 @@ async fn rounds(victim: Victim) {
         let till = Till::new(site.gateway.staff.clone(), cards);
         let (gateway, centre) = (&mut site.gateway, &mut site.centre);
         let killing = async {
-            for _ in 0..count() {
+            for _ in 0..count {
                 tokio::time::sleep(dice.between(SHORTEST, LONGEST)).await;
                 match victim {
                     Victim::Gateway => {
@@ -82,9 +84,8 @@ async fn rounds(victim: Victim) {
     let bought = bought.expect("every purchase had an end");
     let load = load.finish(DRAIN).await.expect("every report is acknowledged");
     settle(&site.till()).await.expect("every sale is settled by the next tap");
-    println!(
-        "{} rounds: {} reports acknowledged, {} sent again; {} purchases, {} paid",
-        count(),
+    let figures = format!(
+        "{count} kills, {} reports acknowledged, {} sent again, 0 lost or doubled; {} purchases, {} paid",
         load.acknowledged.len(),
         load.resent,
         bought.len(),
@@ -94,10 +95,11 @@ async fn rounds(victim: Victim) {
     assert!(bought.iter().any(|one| one.state == "paid"), "nothing was ever paid: {bought:?}");
     let findings = audit(&site, &Expected { load, bought, ..Expected::default() }, DRAIN).await;
     assert!(findings.is_empty(), "SEED={seed}\n{}", findings.join("\n"));
-}
-
-fn count() -> u32 {
-    if std::env::var_os("LONG").is_some() { ROUNDS_LONG } else { ROUNDS }
+    let what = match victim {
+        Victim::Gateway => "kill -9 of the daemon",
+        Victim::Centre => "kill -9 of the centre",
+    };
+    println!("{}", long_run::figures(what, &figures, began.elapsed()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Acknowledged means durable, on the real daemon and a real ext4 whose power is cut at random moments.
 //!
-//! `LONG=1` for as many cuts as before a release; `SEED=…` repeats a run's choices.
+//! `LONG=1` for as many cuts as before a release, `CUTS=…` for so many; `SEED=…` repeats a run's choices.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,14 +12,15 @@ use tests::power::{Disk, Faults, Order, can_make_disks};
 use tests::site::audit::{Expected, audit};
 use tests::site::dice::Dice;
 use tests::site::load::{Load, LoadSettings, MIXED};
+use tests::site::long_run;
 use tests::site::shopper::{settle, shop};
 use tests::site::till::Till;
 use tests::site::wait::until;
 use tests::site::{EPOCH, Site, SiteSettings};
 
 /// Cuts in an ordinary run, and before a release.
-const CUTS: u32 = 150;
-const CUTS_LONG: u32 = 10_000;
+const CUTS: u64 = 150;
+const CUTS_LONG: u64 = 10_000;
 /// Cuts with one journal: a longer one only makes every start slower.
 const CUTS_PER_SITE: u32 = 250;
 /// Cuts while people buy: a sale takes a second, so these lives are longer.
@@ -87,7 +88,7 @@ async fn a2_power_cuts_at_random_moments_lose_nothing_acknowledged_and_double_no
     }
     let (mut dice, seed) = Dice::from_environment();
     println!("SEED={seed} repeats the choices of this run");
-    let all = if std::env::var_os("LONG").is_some() { CUTS_LONG } else { CUTS };
+    let all = u32::try_from(long_run::asked("CUTS", CUTS, CUTS_LONG)).expect("a number of cuts");
     let (mut done, mut acknowledged, began) = (0, 0, Instant::now());
     while done < all {
         let cuts = CUTS_PER_SITE.min(all.saturating_sub(done));
@@ -106,7 +107,8 @@ async fn a2_power_cuts_at_random_moments_lose_nothing_acknowledged_and_double_no
         let findings = [broken, findings_at_the_end(&site, &expected).await].concat();
         assert!(findings.is_empty(), "SEED={seed}\n{}", findings.join("\n"));
     }
-    println!("{done} cuts, {acknowledged} reports acknowledged, 0 lost, in {:?}", began.elapsed());
+    let figures = format!("{done} cuts, {acknowledged} reports acknowledged, 0 lost or doubled");
+    println!("{}", long_run::figures("power cuts", &figures, began.elapsed()));
 }
 
 /// A2, with sales.

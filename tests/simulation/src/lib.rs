@@ -23,6 +23,7 @@ mod faults;
 pub mod gateway;
 pub mod ledger;
 pub mod limits;
+pub mod long_run;
 pub mod mutant;
 mod people;
 pub mod promise;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use simulation::long_run;
 use simulation::mutant::Mutant;
 use simulation::world::{Figures, run};
 
@@ -30,7 +32,7 @@ fn seeds() -> (Vec<u64>, bool) {
         let (from, to) = range.split_once('-').expect("SEEDS=from-to");
         return ((number(from)..=number(to)).collect(), true);
     }
-    let count = if std::env::var_os("LONG").is_some() { SEEDS_LONG } else { SEEDS };
+    let count = if long_run::is_long() { SEEDS_LONG } else { SEEDS };
     let all: RangeInclusive<u64> = 1..=count;
     (REGRESSIONS.into_iter().chain(all).collect(), false)
 }
@@ -57,6 +59,7 @@ fn run_all(seeds: &[u64]) -> (Figures, BTreeMap<u64, Vec<String>>) {
 #[test]
 fn no_promise_is_broken_in_any_history() {
     let (seeds, chosen) = seeds();
+    let began = Instant::now();
     let (all, broken) = run_all(&seeds);
     println!("{} histories: {all:?}", seeds.len());
     let told: Vec<String> = broken
@@ -82,6 +85,11 @@ fn no_promise_is_broken_in_any_history() {
         all.holds,
     ];
     assert!(chosen || enough.iter().all(|figure| *figure >= count / 4), "there was hardly anything to lose: {all:?}");
+    let figures = format!(
+        "{count} histories, {} reports acknowledged, {} alarms, {} ends of processes, {} requests without an answer; 0 promises broken",
+        all.acknowledged, all.alarms, all.deaths, all.unanswered
+    );
+    println!("{}", long_run::figures("histories under virtual time", &figures, began.elapsed()));
 }
 
 #[test]

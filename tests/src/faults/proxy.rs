@@ -198,7 +198,9 @@ impl Pump {
             let Line { fault, vanished } = *self.line.borrow_and_update();
             if fault == Fault::HalfOpen || vanished != self.vanished {
                 self.lost.store(true, Ordering::Relaxed);
-                return std::future::pending().await;
+                // Nothing but a cut ends it.
+                drop(self.line.wait_for(|line| line.fault == Fault::Gone).await);
+                return false;
             }
             if fault == Fault::Gone {
                 return false;

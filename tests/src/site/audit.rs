@@ -26,6 +26,10 @@ pub struct Expected {
     pub load: Tally,
     /// Purchases.
     pub bought: Vec<Bought>,
+    /// What was put into the account beside what every site's has, fen.
+    pub more_granted_fen: i64,
+    /// What was on the card beside what every site's card has, fen.
+    pub more_on_card_fen: i64,
     /// Whether refused reports and the like are part of the test, so that the centre may have troubles on record.
     pub troubles: bool,
 }
@@ -69,7 +73,7 @@ async fn read(site: &Site, expected: &Expected, status: &serde_json::Value) -> V
     let sales = records.sales().await.expect("the centre's database can be read");
     check_sales(&sales, &expected.bought, &mut findings);
     let balances = records.balances().await.expect("the centre's database can be read");
-    check_sums(site, &sales, &balances, &mut findings);
+    check_sums(site, expected, &sales, &balances, &mut findings);
     findings
 }
 
@@ -103,11 +107,11 @@ async fn check_alarms(entries: &[Record], records: &mut Records, findings: &mut 
     let unnumbered =
         entries.iter().filter(|entry| entry.kind == "alarm.raised" && entry.origin.contains(&without_journal));
     let may_fold = i64::try_from(unnumbered.count().saturating_sub(1)).unwrap_or(-1);
-    let (alarms, variants, repeats) = records.alarms().await.expect("the centre's database can be read");
-    let folded = raised.saturating_sub(alarms);
+    let (alarms, variants, follow, repeats) = records.alarms().await.expect("the centre's database can be read");
+    let folded = raised.saturating_add(follow).saturating_sub(alarms);
     if !(0..=may_fold).contains(&folded) || (variants, repeats) != (0, repeated.saturating_add(folded)) {
         findings.push(format!(
-            "{alarms} alarms ({variants} in conflict) and {repeats} further presses from {raised} and {repeated} entries"
+            "{alarms} alarms ({variants} in conflict, {follow} on resolved ones) and {repeats} further presses from {raised} and {repeated} entries"
         ));
     }
 }
@@ -146,7 +150,15 @@ fn check_sales(sales: &[SaleRecord], bought: &[Bought], findings: &mut Vec<Strin
     }
 }
 
-fn check_sums(site: &Site, sales: &[SaleRecord], balances: &BTreeMap<String, i64>, findings: &mut Vec<String>) {
+fn check_sums(
+    site: &Site,
+    expected: &Expected,
+    sales: &[SaleRecord],
+    balances: &BTreeMap<String, i64>,
+    findings: &mut Vec<String>,
+) {
+    let granted = GRANTED_FEN.saturating_add(expected.more_granted_fen);
+    let on_card = i64::from(PURSE_FEN).saturating_add(expected.more_on_card_fen);
     let of = |account: &str| balances.get(account).copied().unwrap_or(0);
     let paid = |tender: &str| -> i64 {
         let fits = sales.iter().filter(|sale| sale.tender.as_deref() == Some(tender));
@@ -161,16 +173,48 @@ fn check_sums(site: &Site, sales: &[SaleRecord], balances: &BTreeMap<String, i64
     same("points set aside", of(&format!("held:{PERSON}")), 0);
     same(
         "spent from the account, by balance and by sales",
-        GRANTED_FEN.saturating_sub(of(&format!("elder:{PERSON}"))),
+        granted.saturating_sub(of(&format!("elder:{PERSON}"))),
         paid("account"),
     );
     same("owed by the issuer and paid from purses", of("purse_float").saturating_neg(), paid("purse"));
     if site.cards.is_some() {
         let left = i64::try_from(site.till().purse()).unwrap_or(i64::MAX);
-        same(
-            "spent from the purse, by the card and by sales",
-            i64::from(PURSE_FEN).saturating_sub(left),
-            paid("purse"),
-        );
+        same("spent from the purse, by the card and by sales", on_card.saturating_sub(left), paid("purse"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::site::load::ReportKey;
+
+    fn key(seq: u64) -> ReportKey {
+        ("load-0001".to_owned(), 1, seq)
+    }
+
+    fn record(seq: u64, kind: &str) -> Record {
+        let origin = format!("device:load-0001/1/{seq}");
+        Record { id: 0, origin, kind: kind.to_owned(), about: None, received_ms: 0, bytes: String::new() }
+    }
+
+    #[test]
+    fn a_report_that_is_missing_and_one_that_is_there_twice_are_found() {
+        let load = Tally {
+            acknowledged: (1..=4).map(key).collect(),
+            sent: (1..=4).map(|seq| (key(seq), "test")).collect(),
+            ..Tally::default()
+        };
+        let mut entries: Vec<Record> = (1..=4).map(|seq| record(seq, "device.reported")).collect();
+        let findings = |entries: &[Record]| {
+            let mut findings = Vec::new();
+            check_reports(entries, &load, &mut findings);
+            findings
+        };
+        assert!(findings(&entries).is_empty());
+        entries.push(record(3, "alarm.raised"));
+        entries.remove(1);
+        let found = findings(&entries);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("acknowledged and missing") && found[1].starts_with("there more than once"));
     }
 }

@@ -152,6 +152,12 @@ impl Centre {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.port.address()
+    }
+
     /// Its log.
     #[must_use]
     pub fn log(&self) -> &Path {

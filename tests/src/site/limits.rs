@@ -7,7 +7,7 @@ use std::time::Duration;
 /// gets much more.
 pub const READY: Duration = Duration::from_secs(30);
 
-/// How long a program that does one thing and ends may take.
+/// How long a program that does one thing and ends may take: a debug build verifies some 100,000 entries meanwhile.
 pub const TOOL: Duration = Duration::from_secs(30);
 
 /// Pause between two looks at something outside that cannot wake us.

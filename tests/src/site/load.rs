@@ -1,7 +1,7 @@
 //! Load: many devices that report as fast as the gateway acknowledges, or at a pace, and keep account of what was acknowledged.
 //!
-//! A device whose connection breaks connects anew and sends what was not acknowledged again, byte for byte, as devices in the
-//! field do.
+//! A device whose connection breaks, or on which nothing is acknowledged any more, connects anew and sends what was not
+//! acknowledged again, byte for byte, as devices in the field do.
 //!
 //! **Invariant:** a report counts as acknowledged only when its PUBACK came in.
 
@@ -35,6 +35,13 @@ pub struct LoadSettings {
 /// The kinds of a busy day, alarms among much else.
 pub const MIXED: &[&str] = &["test", "test", "test", "test", "sos", "fall", "service", "mains_restored", "low_battery"];
 
+/// Not a kind of report: a heartbeat, which nobody acknowledges.
+pub const HEARTBEAT: &str = "heartbeat";
+/// It names the press that the device made last; without one it is a `test`.
+const CANCEL: &str = "cancel";
+/// Kinds in which somebody waits for an answer.
+const PRESSES: &[&str] = &["sos", "fall", "pull_cord", "service"];
+
 /// Devices at work.
 #[derive(Debug)]
 pub struct Load {
@@ -52,6 +59,7 @@ struct Shared {
     resent: AtomicU64,
     acknowledged: Mutex<BTreeSet<ReportKey>>,
     sent: Mutex<BTreeMap<ReportKey, &'static str>>,
+    pressed_ms: Mutex<BTreeMap<ReportKey, i64>>,
     latencies: Mutex<Vec<Duration>>,
 }
 
@@ -62,6 +70,8 @@ pub struct Tally {
     pub acknowledged: BTreeSet<ReportKey>,
     /// All reports that were sent at least once, with their kinds.
     pub sent: BTreeMap<ReportKey, &'static str>,
+    /// When people pressed, Unix milliseconds: `sos`, `fall`, `pull_cord`, `service`.
+    pub pressed_ms: BTreeMap<ReportKey, i64>,
     /// Reports sent again because their connection broke.
     pub resent: u64,
     /// From each first sending to its PUBACK, in no order.
@@ -82,6 +92,7 @@ impl Load {
                 dice: dice.split(),
                 shared: Arc::clone(&shared),
                 seq: 0,
+                pressed: None,
                 open: BTreeMap::new(),
             };
             tasks.spawn(device.run());
@@ -127,23 +138,25 @@ impl Load {
             within,
             last: super::error::Seen(Some(format!("{} acknowledged", self.acknowledged()))),
         })?;
-        Ok(Tally {
-            acknowledged: std::mem::take(&mut *lock(&self.shared.acknowledged)),
-            sent: std::mem::take(&mut *lock(&self.shared.sent)),
-            resent: self.shared.resent.load(Ordering::Relaxed),
-            latencies: std::mem::take(&mut *lock(&self.shared.latencies)),
-        })
+        Ok(self.shared.take())
     }
 
     /// Stops at once and tells what was acknowledged until now.
     #[must_use]
     pub fn cut(mut self) -> Tally {
         self.tasks.abort_all();
+        self.shared.take()
+    }
+}
+
+impl Shared {
+    fn take(&self) -> Tally {
         Tally {
-            acknowledged: std::mem::take(&mut *lock(&self.shared.acknowledged)),
-            sent: std::mem::take(&mut *lock(&self.shared.sent)),
-            resent: self.shared.resent.load(Ordering::Relaxed),
-            latencies: std::mem::take(&mut *lock(&self.shared.latencies)),
+            acknowledged: std::mem::take(&mut *lock(&self.acknowledged)),
+            sent: std::mem::take(&mut *lock(&self.sent)),
+            pressed_ms: std::mem::take(&mut *lock(&self.pressed_ms)),
+            resent: self.resent.load(Ordering::Relaxed),
+            latencies: std::mem::take(&mut *lock(&self.latencies)),
         }
     }
 }
@@ -160,6 +173,8 @@ struct LoadDevice {
     dice: Dice,
     shared: Arc<Shared>,
     seq: u64,
+    /// The number of the press before.
+    pressed: Option<u64>,
     open: BTreeMap<u64, Open>,
 }
 
@@ -193,6 +208,7 @@ impl LoadDevice {
             self.shared.resent.fetch_add(1, Ordering::Relaxed);
         }
         let mut due = tokio::time::Instant::now();
+        let mut heard_at = due;
         while !self.is_done() {
             let window = self.settings.window.min(limits::WINDOW_MAX);
             while self.makes_more() && self.open.len() < window && due <= tokio::time::Instant::now() {
@@ -204,8 +220,14 @@ impl LoadDevice {
             let waits_for_time = self.makes_more() && self.open.len() < window;
             let heard = tokio::select! {
                 heard = connection.hear() => heard,
-                () = tokio::time::sleep_until(due), if waits_for_time => continue,
+                () = tokio::time::sleep_until(due), if waits_for_time => {
+                    heard_at = if self.open.is_empty() { due } else { heard_at };
+                    continue;
+                }
+                // A line that died without a word.
+                () = tokio::time::sleep_until(heard_at + limits::ACKNOWLEDGED), if !self.open.is_empty() => return,
             };
+            heard_at = tokio::time::Instant::now();
             match heard {
                 Heard::Acknowledged { tag, at } => self.acknowledged(tag, at),
                 Heard::Command { .. } => {}
@@ -215,15 +237,34 @@ impl LoadDevice {
     }
 
     fn report(&mut self, connection: &Connection) -> bool {
-        self.seq = self.seq.saturating_add(1);
         let kind = self.dice.pick(self.settings.kinds).copied().unwrap_or("test");
-        let body = json!({"v": 1, "epoch": self.epoch, "seq": self.seq, "kind": kind, "boot": 1, "battery_mv": 2980});
+        if kind == HEARTBEAT {
+            return self.heartbeat(connection);
+        }
+        self.seq = self.seq.saturating_add(1);
+        let of = self.pressed.filter(|_| kind == CANCEL);
+        let kind = if kind == CANCEL && of.is_none() { "test" } else { kind };
+        let mut body =
+            json!({"v": 1, "epoch": self.epoch, "seq": self.seq, "kind": kind, "boot": 1, "battery_mv": 2980});
+        if let Some(of) = of {
+            body["of"] = of.into();
+        }
+        if PRESSES.contains(&kind) {
+            self.pressed = Some(self.seq);
+            lock(&self.shared.pressed_ms).insert(self.key(self.seq), unix_ms());
+        }
         let payload = body.to_string().into_bytes();
         let taken = connection.report(self.seq, payload.clone()).is_ok();
         // What the client did not take is sent on the next connection.
         self.open.insert(self.seq, Open { payload, sent_at: Instant::now() });
         lock(&self.shared.sent).insert(self.key(self.seq), kind);
         taken
+    }
+
+    fn heartbeat(&self, connection: &Connection) -> bool {
+        let body = json!({"v": 1, "epoch": self.epoch, "boot": 1, "battery_mv": 2980, "firmware": "1.0.3"});
+        let topic = format!("care/v1/{}/status", self.login.device);
+        connection.publish(&topic, None, false, body.to_string().into_bytes()).is_ok()
     }
 
     fn acknowledged(&mut self, seq: u64, at: Instant) {
@@ -236,6 +277,12 @@ impl LoadDevice {
     fn key(&self, seq: u64) -> ReportKey {
         (self.login.device.clone(), self.epoch, seq)
     }
+}
+
+/// This machine's clock.
+#[must_use]
+pub fn unix_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

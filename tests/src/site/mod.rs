@@ -26,7 +26,7 @@ pub mod shopper;
 pub mod till;
 pub mod wait;
 
-pub use simulation::dice;
+pub use simulation::{dice, long_run};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -154,18 +154,30 @@ impl Records {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get::<Option<i64>, _>(1)?.unwrap_or(0)))).collect()
     }
 
-    /// How many alarms there are, how many of them are the same origin with another body, and how many times a press was folded.
+    /// Every alarm by its id, with the rank of its state: 0 raised to 5 resolved.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub async fn alarms(&mut self) -> Result<(i64, i64, i64), sqlx::Error> {
+    pub async fn alarm_states(&mut self) -> Result<BTreeMap<String, i64>, sqlx::Error> {
+        let rows = sqlx::query("SELECT id, state FROM alarms").fetch_all(&mut self.connection).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// How many alarms there are, how many of them are the same origin with another body, how many were begun by a further press
+    /// on a resolved one, and how many times a press was folded.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn alarms(&mut self) -> Result<(i64, i64, i64, i64), sqlx::Error> {
         let row = sqlx::query(
             "SELECT (SELECT COUNT(*) FROM alarms), (SELECT COUNT(*) FROM alarms WHERE variant > 0),
+             (SELECT COUNT(*) FROM alarms a JOIN entries e ON e.origin = a.origin
+              WHERE a.follows IS NOT NULL AND e.kind = 'alarm.repeated'),
              (SELECT COUNT(*) FROM alarm_events WHERE what = 'repeated')",
         )
         .fetch_one(&mut self.connection)
         .await?;
-        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
     }
 }
 
@@ -195,7 +207,9 @@ pub fn folded(entries: &[Record]) -> Vec<(String, u32, u64, u64)> {
     runs
 }
 
-fn report_key(origin: &str) -> Option<ReportKey> {
+/// The report that an origin names, where it is a device's.
+#[must_use]
+pub fn report_key(origin: &str) -> Option<ReportKey> {
     let mut parts = origin.strip_prefix("device:")?.split('/');
     let (device, epoch, seq) = (parts.next()?, parts.next()?, parts.next()?);
     Some((device.to_owned(), epoch.parse().ok()?, seq.parse().ok()?))

@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tests::faults::mutation::Mutator;
 use tests::site::dice::SEED_VARIABLE;
+use tests::site::long_run;
 
 /// Memory that a run may take beyond what it began with: originals, strings under way, and what the runtime keeps.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
@@ -42,7 +43,7 @@ fn try_all(what: &str, count: u64, originals: &[&[u8]], mut read: impl FnMut(&[u
         assert!(read(original, &mut unused), "an original is taken: {}", String::from_utf8_lossy(original));
     }
     let seed = std::env::var(SEED_VARIABLE).map_or(20_261_124, |seed| seed.parse().unwrap());
-    let count = if std::env::var_os("LONG").is_some() { count * 10 } else { count };
+    let count = if long_run::is_long() { count * 10 } else { count };
     let mut mutator = Mutator::new(seed, originals.iter().map(|original| original.to_vec()).collect());
     let (begun, before, mut taken) = (Instant::now(), peak_kib(), 0_u64);
     for _ in 0..count {
@@ -54,6 +55,8 @@ fn try_all(what: &str, count: u64, originals: &[&[u8]], mut read: impl FnMut(&[u
     println!("{what}: {count} strings in {:?}, {taken} taken, {grown} KiB more; SEED={seed}", begun.elapsed());
     assert!(taken > 0 && taken < count, "{what}: {taken} of {count} taken: the mutations miss their mark");
     assert!(grown < GROWTH_KIB_MAX, "{what}: {grown} KiB");
+    let figures = format!("{count} strings, {taken} of them still right and taken, 0 panics");
+    println!("{}", long_run::figures(&format!("wrong bytes, {what}"), &figures, begun.elapsed()));
 }
 
 /// Whether the bytes are one of these; then it is written and read again.

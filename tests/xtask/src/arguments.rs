@@ -7,7 +7,8 @@ pub const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   test [--long]      install what is missing, then every check: format, lints, licences, build, tests, documentation
-                     --long: as many fault rounds as before a release (hours instead of minutes)
+                     --long: as many fault rounds as before a release (hours instead of minutes), and the table of their figures;
+                     SEEDS=from-to, CUTS=n, ROUNDS=n, MIXED_SECONDS=n in the environment make parts of it longer or shorter
   demo [--once]      install what is missing, build, and show the whole thing: card, button, gateway, centre;
                      stays up until Ctrl-C, with --once it ends with exit code 0 or 1
   bench [arguments]  build for release and measure: --quick, --only reports,presses,memory,start,drain,peer, --peer ADDRESS:PORT

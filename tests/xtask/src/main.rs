@@ -11,6 +11,7 @@ mod arguments;
 mod cargo;
 mod launch;
 mod limits;
+mod long_run;
 mod packages;
 mod report;
 mod suite;

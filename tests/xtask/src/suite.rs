@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use crate::report::{Outcome, Report};
 use crate::tally::{self, Tally};
-use crate::{cargo, limits, packages, tools};
+use crate::{cargo, limits, long_run, packages, tools};
 
 /// Tells the tests to do as many rounds as before a release.
 const LONG: (&str, &str) = ("LONG", "1");
@@ -106,6 +106,15 @@ fn nextest(long: bool) -> Outcome {
     };
     let skipped = tally::skipped_lines(&outputs);
     skipped.iter().for_each(|line| println!("{line}"));
+    if long {
+        match long_run::write(&outputs) {
+            Ok((path, table)) => println!("\n{table}\nThis is {}, for gateway/docs/long-run.md.", path.display()),
+            Err(error) => {
+                println!("error: the table of figures cannot be written: {error}");
+                return Outcome::Failed(outcome.tests());
+            }
+        }
+    }
     outcome.with_skipped(skipped.len())
 }
 
