@@ -13,11 +13,10 @@
 //! folded into.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
-use protocols::uplink::{AlarmBody, FoldedSeqs, Origin, Urgency};
+use protocols::uplink::{AlarmBody, Epoch, FoldedSeqs, Origin, Urgency};
 use serde::{Deserialize, Serialize};
 
 use crate::input::OutLane;
@@ -82,8 +81,9 @@ pub struct OnItsWay {
     pub lane: OutLane,
     /// Its origin, by which the centre would name an alarm that it begins.
     pub origin: Origin,
-    /// The first press that it tells of.
-    pub press: Option<(DeviceEpoch, Seq)>,
+    /// The presses that it tells of.
+    #[serde(default)]
+    pub presses: Vec<FoldedSeqs>,
     /// The alarm that it names: that of then, which is another one where it has parted since. Absent in what an older release
     /// kept.
     #[serde(default)]
@@ -237,83 +237,77 @@ impl Alarm {
         self.on_their_way.insert(n, way);
     }
 
-    /// The first of its last `count` presses, but not the one that it began with.
-    pub(crate) fn press_before_last(&self, count: u64) -> Option<(DeviceEpoch, Seq)> {
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        self.seqs.get(self.seqs.len().saturating_sub(count).max(1)).map(|seq| (self.epoch, *seq))
-    }
-
-    /// Lets go of entries on their way, with the presses that each tells of. Those of one epoch: that of the first.
+    /// Lets go of entries on their way, with the presses that each tells of. The press that an alarm began with stays.
     pub(crate) fn part_entries(&mut self, entries: &BTreeSet<u64>) -> Parted {
-        let first = entries.iter().find_map(|n| self.on_their_way.get(n)?.press);
-        let mut seqs = Vec::new();
-        if let Some((epoch, _)) = first {
-            let spans: Vec<Range<usize>> = entries.iter().filter_map(|n| self.span_of(*n, epoch)).collect();
-            let kept = if epoch == self.epoch { Some(&mut self.seqs) } else { self.other_epochs.get_mut(&epoch) };
-            let all = kept.map(|kept| (std::mem::take(kept), kept));
-            if let Some((all, kept)) = all {
-                for (at, seq) in all.into_iter().enumerate() {
-                    let parts = spans.iter().any(|span| span.contains(&at));
-                    if parts { seqs.push(seq) } else { kept.push(seq) }
-                }
-            }
-            self.other_epochs.retain(|_, seqs| !seqs.is_empty());
-        }
         let on_their_way: BTreeMap<u64, OnItsWay> =
             entries.iter().filter_map(|n| Some((*n, self.on_their_way.remove(n)?))).collect();
-        let press_n = self.press_parted(&on_their_way);
-        self.presses = self.presses.saturating_sub(u64::try_from(seqs.len()).unwrap_or(u64::MAX));
-        Parted { seqs, on_their_way, press_n }
+        let first = self.began_with();
+        let presses = self.take_presses(|press| {
+            Some(press) != first && on_their_way.values().flat_map(|way| &way.presses).any(|run| is_in(run, press))
+        });
+        self.parted(presses, on_their_way)
     }
 
-    /// Where among the presses of an epoch those lie that an entry on its way tells of: from its first one up to the first one
-    /// of the next entry. The press that an alarm began with is none of them.
-    fn span_of(&self, n: u64, epoch: DeviceEpoch) -> Option<Range<usize>> {
-        let (_, seqs) = self.presses_by_epoch().find(|(of, _)| *of == epoch)?;
-        let place = |way: &OnItsWay| {
-            let (_, seq) = way.press.filter(|(of, _)| *of == epoch)?;
-            seqs.iter().position(|known| *known == seq).filter(|at| *at > 0 || epoch != self.epoch)
-        };
-        let from = place(self.on_their_way.get(&n)?)?;
-        let to = self.on_their_way.values().filter_map(place).filter(|at| *at > from).min();
-        Some(from..to.unwrap_or(seqs.len()))
+    /// Lets go of a further press of which no entry is on its way, with those of its epoch after it and all such entries, with
+    /// their presses, where `rest`, else alone.
+    pub(crate) fn part_press(&mut self, press: (DeviceEpoch, Seq), rest: bool) -> Parted {
+        let (epoch, seq) = press;
+        let first = self.began_with();
+        let has = Some(press) != first && self.has_press(epoch, seq);
+        let on_their_way = if has && rest { std::mem::take(&mut self.on_their_way) } else { BTreeMap::new() };
+        let mut later = false;
+        let presses = self.take_presses(|known| {
+            let told = on_their_way.values().flat_map(|way| &way.presses).any(|run| is_in(run, known));
+            later |= known == press;
+            has && (known == press || rest && Some(known) != first && (told || later && known.0 == epoch))
+        });
+        self.parted(presses, on_their_way)
+    }
+
+    /// The press that it began with, where that is known by number.
+    const fn began_with(&self) -> Option<(DeviceEpoch, Seq)> {
+        match self.origin.epoch {
+            Epoch::Number(epoch) => Some((epoch, self.origin.seq)),
+            Epoch::Text(_) => None,
+        }
+    }
+
+    /// Takes out presses, in the order in which they are kept, the given epoch's first.
+    fn take_presses(&mut self, mut takes: impl FnMut((DeviceEpoch, Seq)) -> bool) -> Vec<(DeviceEpoch, Seq)> {
+        let mut taken = Vec::new();
+        let kept = std::iter::once((&self.epoch, &mut self.seqs)).chain(&mut self.other_epochs);
+        for (epoch, seqs) in kept {
+            seqs.retain(|seq| {
+                let press = (*epoch, *seq);
+                let takes = takes(press);
+                if takes {
+                    taken.push(press);
+                }
+                !takes
+            });
+        }
+        self.other_epochs.retain(|_, seqs| !seqs.is_empty());
+        taken
+    }
+
+    fn parted(&mut self, presses: Vec<(DeviceEpoch, Seq)>, on_their_way: BTreeMap<u64, OnItsWay>) -> Parted {
+        let press_n = self.press_parted(&on_their_way);
+        self.presses = self.presses.saturating_sub(u64::try_from(presses.len()).unwrap_or(u64::MAX));
+        let (counted, kept) = std::mem::take(&mut self.counted)
+            .into_iter()
+            .partition(|(epoch, seq, _)| presses.contains(&(*epoch, *seq)));
+        self.counted = kept;
+        Parted { presses, counted, on_their_way, press_n }
     }
 
     /// The number of the newest press's entry among those that parted, 0 where none did; what stays has another newest one.
     fn press_parted(&mut self, parted: &BTreeMap<u64, OnItsWay>) -> u64 {
-        let newest = parted.iter().rfind(|(_, way)| way.press.is_some()).map_or(0, |(n, _)| *n);
+        let newest = parted.iter().rfind(|(_, way)| !way.presses.is_empty()).map_or(0, |(n, _)| *n);
         if newest > 0 && newest >= self.press_n {
-            let before = self.on_their_way.iter().rfind(|(_, way)| way.press.is_some());
+            let before = self.on_their_way.iter().rfind(|(_, way)| !way.presses.is_empty());
             (self.press_n, self.press_lane) = before.map_or((self.n, lane_of(self.urgency)), |(n, way)| (*n, way.lane));
         }
         newest
-    }
-
-    /// Lets go of a further press of which no entry is on its way, with those of its epoch after it and all such entries where
-    /// `rest`, else alone.
-    pub(crate) fn part_press(&mut self, (epoch, seq): (DeviceEpoch, Seq), rest: bool) -> Parted {
-        let mut seqs = self.part_presses(epoch, seq);
-        let mut on_their_way = BTreeMap::new();
-        if rest {
-            on_their_way = std::mem::take(&mut self.on_their_way);
-        } else if seqs.len() > 1 {
-            let after = seqs.split_off(1);
-            self.seqs_mut(epoch).extend(after);
-        }
-        let press_n = self.press_parted(&on_their_way);
-        self.presses = self.presses.saturating_sub(u64::try_from(seqs.len()).unwrap_or(u64::MAX));
-        Parted { seqs, on_their_way, press_n }
-    }
-
-    fn part_presses(&mut self, epoch: DeviceEpoch, seq: Seq) -> Vec<Seq> {
-        let first = self.epoch;
-        let seqs = if epoch == first { Some(&mut self.seqs) } else { self.other_epochs.get_mut(&epoch) };
-        let at = seqs.as_ref().and_then(|seqs| seqs.iter().position(|known| *known == seq));
-        // The press that an alarm began with stays.
-        let at = at.filter(|at| *at > 0 || epoch != first);
-        let parted = seqs.zip(at).map(|(seqs, at)| seqs.split_off(at)).unwrap_or_default();
-        self.other_epochs.retain(|_, seqs| !seqs.is_empty());
-        parted
     }
 
     /// The elder takes it back.
@@ -366,7 +360,7 @@ impl Alarm {
         first.into_iter().chain(self.other_epochs.iter().map(|(epoch, seqs)| (*epoch, seqs.as_slice())))
     }
 
-    fn seqs_mut(&mut self, epoch: DeviceEpoch) -> &mut Vec<Seq> {
+    pub(crate) fn seqs_mut(&mut self, epoch: DeviceEpoch) -> &mut Vec<Seq> {
         if self.seqs.is_empty() {
             self.epoch = epoch;
         }
@@ -389,11 +383,17 @@ impl Alarm {
     }
 }
 
+fn is_in(run: &FoldedSeqs, (epoch, seq): (DeviceEpoch, Seq)) -> bool {
+    run.epoch == epoch && (run.from..=run.to).contains(&seq)
+}
+
 /// What parted from an alarm.
 #[derive(Debug)]
 pub(crate) struct Parted {
-    /// The presses, of one epoch.
-    pub seqs: Vec<Seq>,
+    /// The presses.
+    pub presses: Vec<(DeviceEpoch, Seq)>,
+    /// Those of them that have no entry of their own, with the fingerprint of each.
+    pub counted: Vec<(DeviceEpoch, Seq, u64)>,
     /// The entries.
     pub on_their_way: BTreeMap<u64, OnItsWay>,
     /// The number of the newest one's entry; 0 where none parted.

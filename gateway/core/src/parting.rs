@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use protocols::device::AlarmState;
+use protocols::id::{DeviceEpoch, Seq};
 use protocols::uplink::{AlarmBody, AlarmStateOrder, Epoch, Order, Origin, Source, order_kind};
 
 use crate::alarms::{Alarm, Parted};
@@ -51,7 +52,7 @@ impl Core {
         let Some(old) = self.alarms.get_mut(&of) else { return false };
         // Its own entry is at the centre, those behind it may not be.
         let parted = old.part_press((*epoch, order.alarm.seq), order.follows.is_some());
-        if parted.seqs.is_empty() {
+        if parted.presses.is_empty() {
             return false;
         }
         self.begin_parted(&of, order.alarm.clone(), (0, true), parted, now);
@@ -95,11 +96,6 @@ impl Core {
     /// be told as accepted again.
     fn begin_parted(&mut self, of: &str, origin: Origin, (n, at_centre): (u64, bool), parted: Parted, now: &Now) {
         let Some(old) = self.alarms.get(of).cloned() else { return };
-        let epoch = match (&origin.epoch, parted.on_their_way.values().find_map(|way| way.press)) {
-            (Epoch::Number(epoch), _) => *epoch,
-            (Epoch::Text(_), Some((epoch, _))) => epoch,
-            (Epoch::Text(_), None) => old.epoch,
-        };
         let body = AlarmBody {
             kind: old.kind.clone(),
             urgency: old.urgency,
@@ -111,9 +107,13 @@ impl Core {
             rssi_dbm: None,
             detail: old.detail.clone(),
         };
-        let mut new = Alarm::new(origin, n, &body, parted.seqs.first().map(|first| (epoch, *first)), &now.civil);
-        new.presses = u64::try_from(parted.seqs.len().max(1)).unwrap_or(u64::MAX);
-        new.seqs = parted.seqs;
+        let first = first_of(&origin, &parted.presses);
+        let mut new = Alarm::new(origin, n, &body, first, &now.civil);
+        new.presses = u64::try_from(parted.presses.len().max(1)).unwrap_or(u64::MAX);
+        for (epoch, seq) in parted.presses.into_iter().filter(|press| Some(*press) != first) {
+            new.seqs_mut(epoch).push(seq);
+        }
+        new.counted = parted.counted;
         (new.press_n, new.press_lane) = (parted.press_n, old.press_lane);
         new.on_their_way = parted.on_their_way;
         // Its own first entry is no further press on it.
@@ -127,4 +127,10 @@ impl Core {
         self.after_durable(Held::ShowAlarm { alarm: id.clone(), state });
         self.tell_alarm(&id);
     }
+}
+
+/// The press that an alarm begins with: its own, where its entry is about one, else the first of those that the entry tells of.
+fn first_of(origin: &Origin, presses: &[(DeviceEpoch, Seq)]) -> Option<(DeviceEpoch, Seq)> {
+    let own = |(epoch, seq): &&(DeviceEpoch, Seq)| origin.epoch == Epoch::Number(*epoch) && origin.seq == *seq;
+    presses.iter().find(own).or(presses.first()).copied()
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** a press on an open alarm is never dropped: it has an entry of its own, or is counted with the alarm.
 
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{AlarmBody, Origin, OwnAlarm, OwnAlarmBody, Urgency, kind};
+use protocols::uplink::{AlarmBody, FoldedSeqs, Origin, OwnAlarm, OwnAlarmBody, Urgency, kind};
 
 use crate::alarms::{Alarm, OnItsWay, lane_of};
 use crate::core::{Core, Held, Storage};
@@ -78,7 +78,8 @@ impl Core {
             Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
             now,
         );
-        let way = OnItsWay { lane, origin: recorded.origin, press, about: Some(about) };
+        let presses = press.map(|(epoch, seq)| FoldedSeqs { epoch, from: seq, to: seq }).into_iter().collect();
+        let way = OnItsWay { lane, origin: recorded.origin, presses, about: Some(about) };
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
@@ -141,8 +142,8 @@ impl Core {
         );
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
-        let press = alarm.press_before_last(folded);
-        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, press, about: Some(about) };
+        let presses = body.folded_seqs;
+        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, presses, about: Some(about) };
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
         if alarm.press_n > 0 {
             (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use protocols::device::AlarmState;
 use protocols::id::{DeviceEpoch, Seq};
 use protocols::uplink::{
-    AlarmBody, AlarmDatedBody, AlarmStepBody, Entry, Epoch, Lane, Order, Origin, OwnAlarm, OwnAlarmBody, Source,
-    Urgency, kind,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, Entry, Epoch, FoldedSeqs, Lane, Order, Origin, OwnAlarm, OwnAlarmBody,
+    Source, Urgency, kind,
 };
 
 use crate::alarms::{Alarm, AlarmStep, OnItsWay, lane_of};
@@ -127,7 +127,10 @@ fn repeated(alarm: &mut Alarm, n: u64, entry: &Entry) {
             (first..=range.to.get()).filter_map(|seq| Some((range.epoch, Seq::new(seq)?)))
         })
         .collect();
-    let first = press.or(named.first().copied());
+    let presses: Vec<FoldedSeqs> = match press {
+        Some((epoch, seq)) => vec![FoldedSeqs { epoch, from: seq, to: seq }],
+        None => body.folded_seqs,
+    };
     let count = body.folded.unwrap_or(1);
     let before = alarm.presses;
     match press {
@@ -136,12 +139,11 @@ fn repeated(alarm: &mut Alarm, n: u64, entry: &Entry) {
         None => named.into_iter().for_each(|press| alarm.fold(Some(press), body.alarm.urgency, &entry.recorded_at)),
     }
     alarm.presses = before.saturating_add(count);
-    if first.is_some() {
+    if !presses.is_empty() {
         (alarm.press_n, alarm.press_lane) = (n, lane);
     }
-    alarm.sent(n, OnItsWay { lane, origin: entry.origin.clone(), press: first, about: entry.about.clone() }, |_, _| {
-        false
-    });
+    let way = OnItsWay { lane, origin: entry.origin.clone(), presses, about: entry.about.clone() };
+    alarm.sent(n, way, |_, _| false);
 }
 
 /// The alarm of an id `{device}.{epoch}.{seq}`.

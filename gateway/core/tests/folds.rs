@@ -433,6 +433,26 @@ fn presses_that_were_only_counted_part_with_the_entry_before_them() {
 }
 
 #[test]
+fn presses_of_every_epoch_part_with_the_entries_that_tell_of_them() {
+    let mut bench = pressed_again();
+    for seq in 1..=9 {
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":2,"seq":{seq},"kind":"sos"}}"#));
+    }
+    bench.settle();
+    bench.take();
+    resolve_with(&mut bench, &[2]);
+    assert_eq!(states(&bench, false), [("btn-0001.1.3".to_owned(), AlarmState::Raised)]);
+    assert_eq!(bench.core.alarms(false)[0].presses, 10);
+    let mut bench = bench.restart();
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(told.contains(&(1, vec![1, 2], AlarmState::Resolved)), "{told:?}");
+    assert!(told.contains(&(1, vec![3], AlarmState::Raised)), "{told:?}");
+    assert!(told.contains(&(2, (1..=9).collect(), AlarmState::Raised)), "{told:?}");
+    assert!(!told.iter().any(|(epoch, _, state)| *epoch == 2 && *state == AlarmState::Resolved), "{told:?}");
+}
+
+#[test]
 fn an_alarm_that_parted_ends_whole_by_the_order_about_itself_before_the_centre_answered_about_its_press() {
     let mut bench = pressed_again();
     order(&mut bench, 0, &[(1, "resolved")]);
