@@ -118,7 +118,8 @@ pub async fn raise(tx: &mut Tx, gateway: &GatewayId, raised: &[(&Readable, &Alar
     for alarm in alarms.iter().filter(|alarm| !fresh.contains_key(&alarm.origin)) {
         complete(tx, gateway, alarm).await?;
     }
-    told(tx, gateway, raised.iter().map(|(entry, _)| entry.origin_key.clone()).collect()).await
+    let origins: Vec<String> = raised.iter().map(|(entry, _)| entry.origin_key.clone()).collect();
+    told(tx, gateway, &origins).await
 }
 
 /// Inserts alarms; gives back those that were not here, by origin.
@@ -212,16 +213,22 @@ async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Resul
     Ok(())
 }
 
-/// Notes that a gateway told of alarms, and lets it hear of steps that it may not know. A step that came before its
+/// Notes that a gateway told of alarms, and lets it hear of their steps where that is the first time. A step that came before its
 /// alarm counts where the device is assigned to the gateway that told the step; of a device that is assigned to nobody,
 /// once that gateway has told the alarm too.
-async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<(), StoreError> {
+async fn told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<(), StoreError> {
+    let fresh = note_told(tx, gateway, origins).await?;
+    tell_steps(tx, gateway, &fresh).await
+}
+
+/// Notes that a gateway told of alarms; gives those of which it had not told before.
+async fn note_told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<Vec<String>, StoreError> {
     let name = gateway.as_str().to_owned();
     let rows = insert_rows(
         &mut tx.conn,
         "INSERT INTO alarm_gateways (alarm, gateway, assigned)",
         "ON CONFLICT (alarm, gateway) DO NOTHING RETURNING alarm",
-        &origins,
+        origins,
         |row, origin| {
             row.push_bind(origin.clone())
                 .push_bind(name.clone())
@@ -233,7 +240,11 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
         },
     )
     .await?;
-    let fresh: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Lets a gateway hear of the highest step of each of these alarms.
+async fn tell_steps(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<(), StoreError> {
     let steps = in_list(
         &mut tx.conn,
         "SELECT e.alarm, e.state, e.actor, e.cause, e.at FROM alarm_events e WHERE e.what = 'step' AND e.variant = 0
@@ -245,7 +256,7 @@ async fn told(tx: &mut Tx, gateway: &GatewayId, origins: Vec<String>) -> Result<
             WHERE a.device = substr(e.alarm, 8, instr(e.alarm, '/') - 8)))))
          AND e.alarm IN",
         "ORDER BY e.state",
-        &fresh,
+        origins,
         |list, origin| {
             list.push_bind(origin.clone());
         },
@@ -272,17 +283,46 @@ fn device_of(origin: &str) -> Option<String> {
     }
 }
 
-/// Notes that a gateway told of alarms that were here already.
+/// A gateway told of alarms and presses that were here already. It hears how far their alarms are, although it may have told
+/// of them before: it may have known nothing of an alarm that no disk of its took when the order about it came, or another
+/// gateway may have told of the press.
 ///
 /// # Errors
 /// The database cannot do it.
 pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable]) -> Result<(), StoreError> {
-    let origins: Vec<String> = entries
-        .iter()
-        .filter(|entry| matches!(entry.fact, Fact::Raised(_)))
-        .map(|entry| entry.origin_key.clone())
-        .collect();
-    if origins.is_empty() { Ok(()) } else { told(tx, gateway, origins).await }
+    let mut origins: Vec<String> = Vec::new();
+    for entry in entries {
+        match (&entry.fact, &entry.about) {
+            (Fact::Raised(_), _) => origins.push(entry.origin_key.clone()),
+            (Fact::Repeated(_), Some(about)) => {
+                let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
+                if alarm == entry.origin_key {
+                    tell_of_own(tx, gateway, &entry.origin).await?;
+                }
+                origins.push(alarm);
+            }
+            _ => {}
+        }
+    }
+    if origins.is_empty() {
+        return Ok(());
+    }
+    note_told(tx, gateway, &origins).await?;
+    tell_steps(tx, gateway, &origins).await
+}
+
+/// The alarm into which an entry about a further press was counted, or which it began.
+async fn alarm_with(tx: &mut Tx, entry: &str, about: &Origin) -> Result<Option<String>, StoreError> {
+    let found = sqlx::query_scalar(
+        "SELECT a.origin FROM alarms a WHERE a.variant = 0 AND (a.origin = $1 OR a.origin = $2 OR a.follows = $2)
+         AND EXISTS (SELECT 1 FROM alarm_events e
+          WHERE e.alarm = a.origin AND e.variant = 0 AND e.what = 'repeated' AND e.entry = $1) LIMIT 1",
+    )
+    .bind(entry)
+    .bind(about.to_string())
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    Ok(found)
 }
 
 /// Raises an alarm whose origin was used with another body, beside the first.
@@ -388,7 +428,7 @@ pub async fn repeat(
         raise_urgency(tx, &open, alarm.urgency).await?;
         count_presses(tx, gateway, &open, entry).await?;
         tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
-        return Ok(());
+        return told(tx, gateway, &[open]).await;
     }
     // A press on what is resolved is the first of an alarm of its own; one that overtook its alarm is not.
     let (raised, follows, presses) = match state {
@@ -403,7 +443,7 @@ pub async fn repeat(
     if is_new {
         tell_of_own(tx, gateway, &entry.origin).await?;
     }
-    told(tx, gateway, vec![key]).await
+    told(tx, gateway, &[key]).await
 }
 
 /// The one part of a further press's body that tells how many it stands for.
@@ -647,7 +687,8 @@ async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, except: Op
 }
 
 /// Orders a step at a gateway, with what the alarm is and which one it follows, since the gateway may not know it. The end of an alarm names the
-/// presses that it ended with: an answer about them may be lost, and the gateway would take them for alarms of their own.
+/// presses that it ended with, this gateway's first: an answer about them may be lost, and the gateway would take them for
+/// alarms of their own.
 async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
     let alarm = sqlx::query("SELECT kind, urgency, follows FROM alarms WHERE origin = $1 AND variant = 0")
         .bind(order.alarm.to_string())
@@ -662,8 +703,8 @@ async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Re
     }
     if order.state == AlarmState::Resolved {
         let entries: Vec<String> = sqlx::query_scalar(
-            "SELECT entry FROM alarm_events WHERE alarm = $1 AND variant = 0 AND what = 'repeated' AND source = $2
-             AND entry IS NOT NULL ORDER BY id DESC LIMIT $3",
+            "SELECT entry FROM alarm_events WHERE alarm = $1 AND variant = 0 AND what = 'repeated' AND entry IS NOT NULL
+             ORDER BY source = $2 DESC, id DESC LIMIT $3",
         )
         .bind(order.alarm.to_string())
         .bind(gateway)

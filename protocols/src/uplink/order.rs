@@ -93,8 +93,8 @@ pub struct AlarmStateOrder {
     pub at: String,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
-    /// When it was resolved: the further presses of this gateway that it ended with, by the origins of their entries; the
-    /// newest [`ENDED_PRESSES_MAX`]. Any other that the gateway folded into it is an alarm of its own.
+    /// When it was resolved: the further presses that it ended with, by the origins of their entries, those that this gateway
+    /// told of first; the newest [`ENDED_PRESSES_MAX`]. Any other that the gateway folded into it is an alarm of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub presses: Vec<Origin>,
     /// The ended alarm that the gateway folded this alarm's first press into, where the centre ended that one without it: what

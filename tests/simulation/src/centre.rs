@@ -125,6 +125,9 @@ impl Centre {
         match entry.kind.as_str() {
             kind::ALARM_RAISED => {
                 self.raise(gateway, entry.origin.clone(), None, &entry);
+                if !is_new {
+                    self.tell_again(gateway, &entry.origin.to_string());
+                }
             }
             kind::ALARM_REPEATED | kind::ALARM_CANCELLED | kind::ALARM_STATE => {
                 self.apply_about(gateway, entry, is_new)
@@ -157,6 +160,17 @@ impl Centre {
         }
     }
 
+    /// A gateway tells of an alarm that was here, or of a press in it: it may not have known the alarm when it was told of a
+    /// step, or another gateway may have told of the press.
+    fn tell_again(&mut self, gateway: usize, id: &str) {
+        let Some(alarm) = self.alarms.get_mut(id) else { return };
+        alarm.gateways.insert(gateway);
+        let state = alarm.state;
+        if state > AlarmState::Accepted || alarm.follows.is_some() {
+            self.order(gateway, id, state);
+        }
+    }
+
     fn apply_about(&mut self, gateway: usize, entry: Entry, is_new: bool) {
         let Some(about) = entry.about.clone() else { return };
         let id = about.to_string();
@@ -168,6 +182,12 @@ impl Centre {
             return self.early.push((gateway, entry));
         }
         if !is_new {
+            let origin = &entry.origin;
+            let has = |alarm: &CentreAlarm| alarm.origin == *origin || alarm.presses.iter().any(|(_, of)| of == origin);
+            let known = self.alarms.iter().find(|(_, alarm)| has(alarm)).map(|(id, _)| id.clone());
+            if let Some(id) = known.filter(|_| entry.kind == kind::ALARM_REPEATED) {
+                self.tell_again(gateway, &id);
+            }
             return;
         }
         match entry.kind.as_str() {
@@ -207,6 +227,10 @@ impl Centre {
             Some(alarm) => {
                 alarm.taken_back = false;
                 alarm.presses.push((gateway, entry.origin.clone()));
+                let id = alarm.origin.to_string();
+                if !alarm.gateways.contains(&gateway) {
+                    self.tell_again(gateway, &id);
+                }
             }
             None => self.raise(gateway, entry.origin.clone(), Some(about.clone()), entry),
         }
@@ -236,14 +260,11 @@ impl Centre {
             kind: Some(alarm.kind.clone()),
             urgency: Some(alarm.urgency),
             presses: match state {
-                AlarmState::Resolved => alarm
-                    .presses
-                    .iter()
-                    .rev()
-                    .filter(|(of, _)| *of == gateway)
-                    .map(|(_, entry)| entry.clone())
-                    .take(ENDED_PRESSES_MAX)
-                    .collect(),
+                AlarmState::Resolved => {
+                    let (own, others): (Vec<_>, Vec<_>) =
+                        alarm.presses.iter().rev().partition(|(of, _)| *of == gateway);
+                    own.into_iter().chain(others).map(|(_, entry)| entry.clone()).take(ENDED_PRESSES_MAX).collect()
+                }
                 AlarmState::Raised
                 | AlarmState::Accepted
                 | AlarmState::Acknowledged

@@ -1,8 +1,9 @@
 //! Alarms at the centre: forward only, one person takes each step, no press is lost.
 
+use protocols::uplink::EntryUpload;
 use serde_json::{Value, json};
 
-use crate::support::{Centre, Journal, alarm_body, device_origin, outcomes};
+use crate::support::{Centre, Journal, alarm_body, device_origin, entry, outcomes};
 
 const ALARM: &str = "/api/v1/alarms/btn-0001.1.1";
 
@@ -135,6 +136,34 @@ async fn the_state_is_the_highest_step_known_in_whatever_order_steps_arrive() {
     assert_eq!(centre.get(ALARM).await.0, 404);
     centre.upload(&journal, 1..=1).await;
     assert_eq!(centre.get(ALARM).await.1["state"], "on_site");
+}
+
+#[tokio::test]
+async fn a_gateway_that_tells_of_an_alarm_again_from_its_journal_hears_again_how_far_it_is() {
+    let centre = Centre::start().await;
+    let alarm = device_origin("btn-0001", 1, 1);
+    let without = EntryUpload {
+        n: None,
+        entry: entry(&alarm, "alarm.raised", &Value::Null, &alarm_body("btn-0001", "sos")).to_string(),
+        hash: String::new(),
+        private: None,
+    };
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    assert_eq!(outcomes(&centre.upload_all(journal.name, vec![without]).await), ["accepted"]);
+    step(&centre, "acknowledge", 0, &json!({})).await;
+    let known = centre.orders("alarms", "", 0, 0).await;
+    let (stream, k) =
+        (known["stream"].as_str().expect("a stream"), known["orders"][0]["k"].as_u64().expect("a number"));
+    // That order reached a gateway which knew of no such alarm.
+    assert_eq!(outcomes(&centre.upload(&journal, 1..=1).await), ["duplicate"]);
+    let told = centre.orders("alarms", stream, k, 0).await;
+    assert_eq!(told["orders"][0]["body"]["alarm"], alarm, "{told}");
+    assert_eq!(told["orders"][0]["body"]["state"], "acknowledged", "{told}");
+    // The same entry again is no news.
+    let k = told["orders"][0]["k"].as_u64().expect("a number");
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(centre.orders("alarms", stream, k, 0).await["orders"], json!([]));
 }
 
 #[tokio::test]

@@ -136,6 +136,45 @@ async fn a_gateway_that_stands_by_for_a_device_takes_its_alarms_further() {
 }
 
 #[tokio::test]
+async fn a_stand_by_gateway_that_tells_of_presses_again_hears_of_the_alarms_that_have_them() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let about = device_origin("btn-0001", 1, 1);
+    let body = alarm_body("btn-0001", "sos");
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    for seq in [2, 3] {
+        journal.push(&device_origin("btn-0001", 1, seq), "alarm.repeated", &about, &body);
+    }
+    centre.upload(&journal, 1..=2).await;
+    let path = |seq| format!("/api/v1/alarms/btn-0001.1.{seq}");
+    let resolved = centre.post(&format!("{}/resolve", path(1)), centre.operator(0), &json!({"cause": "helped"})).await;
+    assert_eq!(resolved.0, 200, "{resolved:?}");
+    // The third press comes after that: an alarm of its own.
+    centre.upload(&journal, 3..=3).await;
+    assert_eq!(other.raise(&centre, "btn-0001").await, "duplicate:");
+    for seq in [2, 3] {
+        let told = other.tell(&centre, &device_origin("btn-0001", 1, seq), "alarm.repeated", &about, &body).await;
+        assert_eq!(told, "duplicate:");
+    }
+    centre.post(&format!("{}/acknowledge", path(3)), centre.operator(0), &json!({})).await;
+    let request =
+        centre.http.get(format!("{}/v1/gateways/gw-2/orders?lane=alarms&stream=&after=0&wait_s=0", centre.url));
+    let (_, page) = answer(request.bearer_auth(&other.token)).await;
+    let orders: Vec<(&Value, &Value, &Value)> = page["orders"]
+        .as_array()
+        .expect("orders")
+        .iter()
+        .map(|order| &order["body"])
+        .map(|body| (&body["alarm"]["seq"], &body["state"], &body["presses"]))
+        .collect();
+    let ended = json!([device_origin("btn-0001", 1, 2)]);
+    assert!(orders.contains(&(&json!(1), &json!("resolved"), &ended)), "{page}");
+    assert!(orders.contains(&(&json!(3), &json!("acknowledged"), &Value::Null)), "{page}");
+}
+
+#[tokio::test]
 async fn a_gateway_still_ends_the_alarms_that_it_told_before_their_device_moved() {
     let centre = Centre::start().await;
     let mut other = Other::enrolled(&centre).await;
