@@ -190,7 +190,8 @@ pub enum Event {
 /// Events by time.
 #[derive(Debug, Default)]
 pub struct Queue {
-    planned: BTreeMap<(u64, u64), Event>,
+    // Boxed: the map moves what it keeps.
+    planned: BTreeMap<(u64, u64), Box<Event>>,
     next: u64,
 }
 
@@ -199,11 +200,11 @@ impl Queue {
     pub fn plan(&mut self, at: u64, event: Event) {
         let number = self.next;
         self.next = number.saturating_add(1);
-        self.planned.insert((at, number), event);
+        self.planned.insert((at, number), Box::new(event));
     }
 
     /// The next event and its time.
     pub fn take(&mut self) -> Option<(u64, Event)> {
-        self.planned.pop_first().map(|((at, _), event)| (at, event))
+        self.planned.pop_first().map(|((at, _), event)| (at, *event))
     }
 }

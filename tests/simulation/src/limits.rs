@@ -16,6 +16,10 @@ pub const PRESS_MS: Range<u64> = 20..30_000;
 pub const LATENCY_MS: Range<u64> = 1..400;
 /// One commit.
 pub const COMMIT_MS: Range<u64> = 1..60;
+/// A commit while another program has the disk: often longer than an alarm waits for it.
+pub const SLOW_COMMIT_MS: Range<u64> = 500..8_000;
+/// Of so many commits one is slow.
+pub const SLOW_COMMIT_OF: u64 = 40;
 /// One look into the journal.
 pub const LOOK_UP_MS: Range<u64> = 0..30;
 /// The adapter's deadline of one request to the centre.

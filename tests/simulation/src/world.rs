@@ -15,7 +15,8 @@ use super::event::{Event, Queue};
 use super::gateway::{Gateway, token};
 use super::limits::{
     BUTTONS, CALM_MS, COMMIT_MS, DEAD_MS, DEAD_OF, EVENTS_MAX, FAULT_MS, FAULTY_MS, FIRST_WITHIN_MS, GATEWAYS,
-    HEARTBEAT_MS, LATENCY_MS, PERSON_MS, PRESS_MS, RECONNECT_MS, REST_MS, SILENCE_SLACK_MS, SILENT_AFTER_MS, WATCH_MS,
+    HEARTBEAT_MS, LATENCY_MS, PERSON_MS, PRESS_MS, RECONNECT_MS, REST_MS, SILENCE_SLACK_MS, SILENT_AFTER_MS,
+    SLOW_COMMIT_MS, SLOW_COMMIT_OF, WATCH_MS,
 };
 use super::mutant::Mutant;
 use super::promise::{Findings, acknowledged, chain, converged, first, once, paid, silence};
@@ -369,7 +370,8 @@ impl World {
     /// Plans the end of a commit.
     pub(super) fn plan_commit(&mut self, gateway: usize) {
         let life = self.gateways.get(gateway).map_or(0, |found| found.life);
-        self.plan_in(COMMIT_MS, Event::Commit { gateway, life });
+        let takes = if self.breaks(SLOW_COMMIT_OF) { SLOW_COMMIT_MS } else { COMMIT_MS };
+        self.plan_in(takes, Event::Commit { gateway, life });
     }
 
     fn puback(&mut self, button: usize, session: u64, packet: u16) {
@@ -396,7 +398,9 @@ impl World {
         let limit = SILENT_AFTER_MS.saturating_add(SILENCE_SLACK_MS);
         for (index, gateway) in self.gateways.iter().enumerate() {
             let started = self.started.get(&index).copied().unwrap_or(self.now);
-            if gateway.process.is_none() || gateway.is_dead || self.now.saturating_sub(started) < limit {
+            // What waits behind a slow commit is not on record yet.
+            let rests = gateway.process.as_ref().is_some_and(|process| process.group.is_none());
+            if !rests || gateway.is_dead || self.now.saturating_sub(started) < limit {
                 continue;
             }
             for device in gateway.devices() {

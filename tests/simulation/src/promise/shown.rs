@@ -30,24 +30,8 @@ fn before_parting(disk: &Disk, origins: &[String]) -> Option<AlarmState> {
     states.map(|state| state.min(AlarmState::OnSite)).max()
 }
 
-/// A device is told a state of its presses, which are of one epoch.
-pub fn to_device(
-    disk: &Disk,
-    centre: &Centre,
-    device: &str,
-    (epoch, seqs): (u32, &[u64]),
-    state: AlarmState,
-    findings: &mut Findings,
-) {
-    let mut here = None;
-    let mut known = None;
-    for alarm in disk.alarms_with(device, epoch, seqs) {
-        here = here.max(Some(alarm.state));
-        // Whoever presses again is told how far the alarm is, but for its end: that is not about a press which the centre
-        // does not know of.
-        let at_centre = centre.alarms.get(&alarm.origin.to_string()).map(|alarm| alarm.state.min(AlarmState::OnSite));
-        known = known.max(at_centre);
-    }
+/// How far the alarm at the centre has come that has one of these presses.
+fn at_centre_with(centre: &Centre, device: &str, (epoch, seqs): (u32, &[u64])) -> Option<AlarmState> {
     let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
     let is_one = |alarm: &&CentreAlarm| {
         origins.contains(&alarm.origin.to_string())
@@ -58,8 +42,35 @@ pub fn to_device(
     };
     let there = centre.alarms.values().filter(is_one).map(|alarm| alarm.state).max();
     let early = seqs.iter().filter_map(|seq| centre.early_step(&format!("{device}.{epoch}.{seq}"))).max();
-    let durable = here.max(there).max(known).max(early).max(before_parting(disk, &origins));
-    if durable.is_none_or(|durable| durable < state) {
+    there.max(early)
+}
+
+/// A device is told a state of its presses, which are of one epoch.
+pub fn to_device(
+    disk: &Disk,
+    centre: &Centre,
+    device: &str,
+    (epoch, seqs): (u32, &[u64]),
+    state: AlarmState,
+    findings: &mut Findings,
+) {
+    let mut durable = None;
+    for alarm in disk.alarms_with(device, epoch, seqs) {
+        durable = durable.max(Some(alarm.state));
+        // Whoever presses again is told how far the alarm is, but for its end: that is not about a press which the centre
+        // does not know of.
+        let at_centre = centre.alarms.get(&alarm.origin.to_string()).map(|alarm| alarm.state.min(AlarmState::OnSite));
+        durable = durable.max(at_centre);
+    }
+    // What follows takes longer to find, and is seldom needed.
+    if durable < Some(state) {
+        durable = durable.max(at_centre_with(centre, device, (epoch, seqs)));
+    }
+    if durable < Some(state) {
+        let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
+        durable = durable.max(before_parting(disk, &origins));
+    }
+    if durable < Some(state) {
         findings.note(NAME, &format!("{device} is told {} of {seqs:?}, which is {durable:?}", state.name()));
     }
 }
