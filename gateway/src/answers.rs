@@ -152,11 +152,8 @@ impl Answers {
             battery_mv: heartbeat.as_ref().and_then(|heartbeat| heartbeat.battery_mv),
             battery_low: device.record.battery_low,
             rssi_dbm: heartbeat.as_ref().and_then(|heartbeat| heartbeat.rssi_dbm),
-            firmware: heartbeat
-                .as_ref()
-                .and_then(|heartbeat| heartbeat.firmware.as_ref())
-                .map(|f| f.as_str().to_owned()),
             stored: heartbeat.as_ref().map(|heartbeat| heartbeat.stored),
+            firmware: heartbeat.and_then(|heartbeat| heartbeat.firmware).map(String::from),
             lost: Some(device.record.lost),
             faults: device.record.faults,
         }

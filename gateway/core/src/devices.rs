@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use protocols::device::{AlarmState, Heartbeat};
-use protocols::id::{DeviceEpoch, DeviceId};
+use protocols::id::DeviceEpoch;
 use protocols::unit::UnixMs;
 use serde::{Deserialize, Serialize};
 
@@ -150,19 +150,51 @@ pub(crate) enum Told {
     Settings,
 }
 
-/// A device.
+/// What is kept of a device's last heartbeat: what is asked for later. The rest was judged when it came, and as a whole it is six
+/// times as long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastHeartbeat {
+    /// When it came.
+    #[serde(skip)]
+    pub at: Mono,
+    /// Boot count.
+    pub boot: Option<u32>,
+    /// Milliseconds since that boot.
+    pub up_ms: Option<u64>,
+    /// Battery voltage, millivolts; absent is unknown, not well.
+    pub battery_mv: Option<u16>,
+    /// Signal strength, dBm.
+    pub rssi_dbm: Option<i16>,
+    /// Version of the firmware.
+    pub firmware: Option<Box<str>>,
+    /// Reports that wait in the device for an acknowledgement.
+    pub stored: u32,
+}
+
+impl LastHeartbeat {
+    pub(crate) fn new(heartbeat: &Heartbeat, at: Mono) -> Self {
+        Self {
+            at,
+            boot: heartbeat.boot,
+            up_ms: heartbeat.up_ms,
+            battery_mv: heartbeat.battery_mv,
+            rssi_dbm: heartbeat.rssi_dbm,
+            firmware: heartbeat.firmware.as_deref().map(Box::from),
+            stored: heartbeat.stored,
+        }
+    }
+}
+
+/// A device. There are ten thousand: see the test of its size.
 #[derive(Debug)]
 pub(crate) struct Device {
-    pub id: DeviceId,
     pub record: DeviceRecord,
     pub marks: Marks,
     /// How far its numbers have come.
     pub progress: Progress,
     pub session: Option<SessionId>,
-    /// The last one; apart, since it is half a kilobyte, and a device has none before its first.
-    pub heartbeat: Option<Box<Heartbeat>>,
-    /// When that heartbeat came.
-    pub heartbeat_at: Option<Mono>,
+    /// Apart, since a device has none before its first.
+    pub heartbeat: Option<Box<LastHeartbeat>>,
     pub heard: Option<(Mono, UnixMs)>,
     /// Since when entries about further presses are counted, and how many there were.
     pub repeats: (Mono, u32),
@@ -171,15 +203,13 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub const fn new(id: DeviceId, record: DeviceRecord) -> Self {
+    pub const fn new(record: DeviceRecord) -> Self {
         Self {
-            id,
             record,
             marks: Marks::Unloaded,
             progress: Progress::new(),
             session: None,
             heartbeat: None,
-            heartbeat_at: None,
             heard: None,
             repeats: (Mono(0), 0),
             commands: BTreeMap::new(),
@@ -212,6 +242,12 @@ impl Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_of_which_little_is_known_takes_little_memory() {
+        let (device, heartbeat) = (size_of::<Device>(), size_of::<LastHeartbeat>());
+        assert!(device <= 256 && heartbeat <= 64, "{device} bytes, and {heartbeat} for its last heartbeat");
+    }
 
     fn marks(seqs: std::ops::RangeInclusive<u64>) -> Marks {
         let mut marks = Marks::Loaded { epoch: 1, recent: BTreeMap::new() };

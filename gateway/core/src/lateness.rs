@@ -69,13 +69,12 @@ impl Core {
     }
 
     fn age_of(&self, device: &DeviceId, press: Undated) -> Option<u64> {
-        let device = self.devices.get(device)?;
-        let (heartbeat, Mono(heard)) = (device.heartbeat.as_ref()?, device.heartbeat_at?);
+        let heartbeat = self.devices.get(device)?.heartbeat.as_ref()?;
         if heartbeat.boot != Some(press.boot) {
             return None;
         }
         // Both sums count from the same moment, the boot, as if both clocks ran alike.
         let recorded = press.recorded.0.saturating_add(heartbeat.up_ms?);
-        Some(recorded.saturating_sub(heard.saturating_add(press.up_ms)))
+        Some(recorded.saturating_sub(heartbeat.at.0.saturating_add(press.up_ms)))
     }
 }

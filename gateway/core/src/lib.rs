@@ -44,7 +44,7 @@ mod view;
 pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
 pub use alarms::{Alarm, AlarmEvent, AlarmStep};
 pub use catalogue_age::{CatalogueAge, WhenOld};
-pub use devices::DeviceRecord;
+pub use devices::{DeviceRecord, LastHeartbeat};
 pub use effect::{
     AckCode, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, Notice, Refusal, Row, SaleView, StateChange,
 };

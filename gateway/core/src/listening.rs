@@ -46,16 +46,16 @@ impl Core {
         let listened = self.listening.ms();
         let due: Vec<(DeviceId, u64)> = self
             .devices
-            .values()
+            .iter()
             // One that was silent before, too: whether it was back since, without that having become durable, is not known.
-            .filter(|device| device.record.assigned)
-            .map(|device| {
+            .filter(|(_, device)| device.record.assigned)
+            .map(|(id, device)| {
                 let after = device.record.silent_after_ms;
                 let unheard = device.record.heard_listened_ms.map_or(0, |heard| listened.saturating_sub(heard));
                 // What was heard since the record was last kept is not known.
                 let unheard = unheard.saturating_sub(device.record.heard_kept_every_ms());
                 let left = after.saturating_sub(unheard).max(SILENCE_AFTER_START_MS_MIN.min(after));
-                (device.id.clone(), left)
+                (id.clone(), left)
             })
             .collect();
         for (device, left) in due {
@@ -73,9 +73,9 @@ impl Core {
         self.keep_catalogue_confirmed();
         let unheard: Vec<DeviceId> = self
             .devices
-            .values()
-            .filter(|device| device.record.assigned && device.record.heard_listened_ms.is_none())
-            .map(|device| device.id.clone())
+            .iter()
+            .filter(|(_, device)| device.record.assigned && device.record.heard_listened_ms.is_none())
+            .map(|(id, _)| id.clone())
             .collect();
         for id in unheard {
             self.device_mut(&id).record.heard_listened_ms = Some(listened);

@@ -87,7 +87,7 @@ impl Core {
     pub(crate) fn device_mut(&mut self, id: &DeviceId) -> &mut Device {
         self.devices
             .entry(id.clone())
-            .or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(SILENT_AFTER_MS_DEFAULT)))
+            .or_insert_with(|| Device::new(DeviceRecord::new(SILENT_AFTER_MS_DEFAULT)))
     }
 
     fn take_event(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
@@ -370,7 +370,7 @@ impl Core {
         self.device_mut(id).progress.heard(now.mono);
         match serde_json::from_slice::<Heartbeat>(payload) {
             Ok(heartbeat) if version::is_supported(heartbeat.v) => {
-                self.judge_heartbeat(id, heartbeat, now);
+                self.judge_heartbeat(id, &heartbeat, now);
                 if let Some(token) = ack {
                     self.emit(Effect::Ack { token, code: AckCode::Success });
                 }

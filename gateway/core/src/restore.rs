@@ -113,21 +113,19 @@ impl Parts {
         Ok(())
     }
 
-    fn devices(&mut self, config: &CoreConfig) -> BTreeMap<DeviceId, Device> {
-        let mut devices: BTreeMap<DeviceId, Device> = std::mem::take(&mut self.devices)
-            .into_iter()
-            .map(|(id, record)| (id.clone(), Device::new(id, record)))
-            .collect();
-        let file: BTreeMap<&DeviceId, u64> = config.devices.iter().map(|(id, after_ms)| (id, *after_ms)).collect();
-        for (id, device) in devices.iter_mut().filter(|(_, device)| !device.record.by_order) {
+    fn devices(&mut self, listed: Vec<(DeviceId, u64)>) -> BTreeMap<DeviceId, Device> {
+        let mut records = std::mem::take(&mut self.devices);
+        let file: BTreeMap<DeviceId, u64> = listed.into_iter().collect();
+        for (id, record) in records.iter_mut().filter(|(_, record)| !record.by_order) {
             let listed = file.get(id).copied();
-            device.record.assigned = listed.is_some();
-            device.record.silent_after_ms = listed.unwrap_or(device.record.silent_after_ms);
+            record.assigned = listed.is_some();
+            record.silent_after_ms = listed.unwrap_or(record.silent_after_ms);
         }
         for (id, silent_after_ms) in file {
-            devices.entry(id.clone()).or_insert_with(|| Device::new(id.clone(), DeviceRecord::new(silent_after_ms)));
+            records.entry(id).or_insert_with(|| DeviceRecord::new(silent_after_ms));
         }
-        devices
+        // Collected, not inserted one by one: that fills the map's nodes, which would be half empty.
+        records.into_iter().map(|(id, record)| (id, Device::new(record))).collect()
     }
 }
 
@@ -136,7 +134,7 @@ impl Core {
     ///
     /// # Errors
     /// [`RestoreError::Value`]: a state value of an unknown key or shape; nothing was changed.
-    pub fn restore(config: CoreConfig, restored: Restored, now: &Now) -> Result<Self, RestoreError> {
+    pub fn restore(mut config: CoreConfig, restored: Restored, now: &Now) -> Result<Self, RestoreError> {
         let mut parts = Parts::default();
         for (key, value) in &restored.state {
             parts.take(key, value)?;
@@ -144,7 +142,7 @@ impl Core {
         parts.alarms.sort_closed();
         parts.sales.sort_settled();
         let seed = config.jitter_seed;
-        let devices = parts.devices(&config);
+        let devices = parts.devices(std::mem::take(&mut config.devices));
         let lanes = OutLane::ALL.map(|lane| {
             let mut outbox =
                 OutboxLane::new(lane, parts.lanes.remove(&lane).unwrap_or_default(), seed.wrapping_add(lane as u64));

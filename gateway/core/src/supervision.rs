@@ -10,7 +10,7 @@ use protocols::uplink::{DeviceStateBody, DeviceTrouble, OwnAlarm, kind};
 
 use crate::alarms::Alarm;
 use crate::core::{Core, Storage};
-use crate::devices::{Device, DeviceRecord, Told};
+use crate::devices::{Device, DeviceRecord, LastHeartbeat, Told};
 use crate::effect::{Effect, Notice};
 use crate::input::{CommandId, OutLane};
 use crate::journal::{Draft, Identity};
@@ -47,7 +47,7 @@ impl Core {
         let listed: BTreeMap<DeviceId, u64> = listed.into_iter().collect();
         for id in listed.keys().filter(|id| !self.devices.contains_key(id)).cloned().collect::<Vec<_>>() {
             let record = DeviceRecord { assigned: false, ..DeviceRecord::new(0) };
-            self.devices.insert(id.clone(), Device::new(id, record));
+            self.devices.insert(id, Device::new(record));
         }
         let mut changed = Vec::new();
         for (id, device) in self.devices.iter_mut().filter(|(_, device)| !device.record.by_order) {
@@ -89,7 +89,7 @@ impl Core {
     }
 
     /// What a heartbeat means; only changes are recorded.
-    pub(crate) fn judge_heartbeat(&mut self, id: &DeviceId, heartbeat: Heartbeat, now: &Now) {
+    pub(crate) fn judge_heartbeat(&mut self, id: &DeviceId, heartbeat: &Heartbeat, now: &Now) {
         let limit = self.config.battery_low_mv;
         let device = self.device_mut(id);
         let mut found = Vec::new();
@@ -114,8 +114,7 @@ impl Core {
         }
         let wanted = device.record.settings;
         let stale = wanted.is_some_and(|(version, _)| version > heartbeat.settings);
-        device.heartbeat = Some(Box::new(heartbeat));
-        device.heartbeat_at = Some(now.mono);
+        device.heartbeat = Some(Box::new(LastHeartbeat::new(heartbeat, now.mono)));
         self.date_alarms_of(id, now);
         for (trouble, detail) in found {
             self.record_trouble(id, trouble, detail, now);

@@ -1,6 +1,5 @@
 //! What people and monitors may see of the core. Only what is durable, where it promises anything.
 
-use protocols::device::Heartbeat;
 use protocols::id::{DeviceId, ReaderId};
 use protocols::unit::UnixMs;
 use protocols::uplink::{CatalogueOrder, Lane};
@@ -9,7 +8,7 @@ use serde::Serialize;
 use crate::alarms::Alarm;
 use crate::catalogue_age::WhenOld;
 use crate::core::{Core, Quarantined, Storage};
-use crate::devices::DeviceRecord;
+use crate::devices::{DeviceRecord, LastHeartbeat};
 use crate::effect::SaleView;
 use crate::input::{OutLane, ReaderState};
 
@@ -24,7 +23,7 @@ pub struct DeviceView {
     /// Whether it is connected.
     pub connected: bool,
     /// Its last heartbeat since the start.
-    pub heartbeat: Option<Heartbeat>,
+    pub heartbeat: Option<LastHeartbeat>,
     /// When it was last heard since the start.
     pub heard_at: Option<UnixMs>,
 }
@@ -154,9 +153,9 @@ impl Core {
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceView> {
         self.devices
-            .values()
-            .map(|device| DeviceView {
-                id: device.id.clone(),
+            .iter()
+            .map(|(id, device)| DeviceView {
+                id: id.clone(),
                 record: device.record.clone(),
                 connected: device.session.is_some(),
                 heartbeat: device.heartbeat.as_deref().cloned(),

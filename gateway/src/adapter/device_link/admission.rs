@@ -30,13 +30,20 @@ struct Failures {
     looked_through: Instant,
 }
 
+/// How often devices connect; only of those that did lately.
+#[derive(Debug)]
+struct Connects {
+    by_device: BTreeMap<DeviceId, Bucket>,
+    looked_through: Instant,
+}
+
 #[derive(Debug)]
 struct State {
     connections: usize,
     strangers: usize,
     addresses: BTreeMap<IpAddr, Address>,
     failures: Failures,
-    connects: BTreeMap<DeviceId, Bucket>,
+    connects: Connects,
     reports: Bucket,
 }
 
@@ -69,7 +76,7 @@ impl Admission {
             strangers: 0,
             addresses: BTreeMap::new(),
             failures: Failures { by_address: BTreeMap::new(), others: failure_bucket(now), looked_through: now },
-            connects: BTreeMap::new(),
+            connects: Connects { by_device: BTreeMap::new(), looked_through: now },
             reports: Bucket::new(limits::STRANGER_REPORTS_BURST, limits::STRANGER_REFILL, now),
         };
         Self { most, state: Mutex::new(state) }
@@ -102,9 +109,7 @@ impl Admission {
 
     /// Whether `device` may connect once more.
     pub fn connect(&self, device: &DeviceId, now: Instant) -> bool {
-        let mut state = self.lock();
-        let fresh = || Bucket::new(limits::CONNECTS_BURST, limits::CONNECT_REFILL, now);
-        state.connects.entry(device.clone()).or_insert_with(fresh).take(now)
+        self.lock().connects.bucket(device, now).take(now)
     }
 
     /// Whether one more refusal of somebody without an identity is reported.
@@ -137,6 +142,17 @@ impl Failures {
             return &mut self.others;
         }
         self.by_address.entry(address).or_insert_with(|| failure_bucket(now))
+    }
+}
+
+impl Connects {
+    fn bucket(&mut self, device: &DeviceId, now: Instant) -> &mut Bucket {
+        if now.saturating_duration_since(self.looked_through) >= limits::CONNECT_REFILL {
+            self.looked_through = now;
+            self.by_device.retain(|_, bucket| !bucket.is_full(now));
+        }
+        let fresh = || Bucket::new(limits::CONNECTS_BURST, limits::CONNECT_REFILL, now);
+        self.by_device.entry(device.clone()).or_insert_with(fresh)
     }
 }
 
@@ -208,6 +224,21 @@ mod tests {
         assert_eq!(let_in, limits::CONNECTS_BURST as usize);
         assert!(door.connect(&calm, now));
         assert!(door.connect(&flapping, now + limits::CONNECT_REFILL), "and it comes in again soon");
+    }
+
+    #[test]
+    fn devices_that_connected_once_are_soon_forgotten_and_one_that_flaps_is_not() {
+        let (door, now) = (door(1, 1), Instant::now());
+        let flapping = "flapping".parse().unwrap();
+        for number in 0..1_000 {
+            assert!(door.connect(&format!("calm-{number}").parse().unwrap(), now));
+        }
+        let let_in = (0..limits::CONNECTS_BURST + 1).filter(|_| door.connect(&flapping, now)).count();
+        let later = now + limits::CONNECT_REFILL;
+        assert_eq!(let_in, limits::CONNECTS_BURST as usize);
+        assert!(door.connect(&flapping, later));
+        assert_eq!(door.lock().connects.by_device.len(), 1);
+        assert!(!door.connect(&flapping, later));
     }
 
     #[test]

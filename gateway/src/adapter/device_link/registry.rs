@@ -20,16 +20,19 @@ struct Kept {
     until: Option<Instant>,
 }
 
-#[derive(Debug, Default)]
-struct DeviceSessions {
-    current: Option<u64>,
-    kept: Option<Kept>,
+/// What there is of a device's session.
+#[derive(Debug)]
+enum Standing {
+    /// This connection counts.
+    Connected(u64),
+    /// None does; this is kept until the next.
+    Away(Kept),
 }
 
 #[derive(Debug, Default)]
 struct Tables {
     mailboxes: HashMap<u64, Arc<Mailbox>>,
-    devices: BTreeMap<DeviceId, DeviceSessions>,
+    devices: BTreeMap<DeviceId, Standing>,
     closing: bool,
 }
 
@@ -65,42 +68,53 @@ impl Registry {
             return Err(Closing);
         }
         tables.mailboxes.insert(number, Arc::clone(mailbox));
-        let sessions = tables.devices.entry(device.clone()).or_default();
-        let kept = sessions.kept.take().filter(|kept| login.resume && kept.until.is_none_or(|until| now < until));
-        let before = sessions.current.replace(number);
-        if let Some(mailbox) = before.and_then(|before| tables.mailboxes.get(&before)) {
-            mailbox.end(End::TakenOver);
-        }
-        Ok(Entered { resumed: kept.map(|kept| kept.subscribed) })
+        let resumed = match tables.devices.insert(device.clone(), Standing::Connected(number)) {
+            Some(Standing::Connected(before)) => {
+                if let Some(mailbox) = tables.mailboxes.get(&before) {
+                    mailbox.end(End::TakenOver);
+                }
+                None
+            }
+            Some(Standing::Away(kept)) if login.resume && kept.until.is_none_or(|until| now < until) => {
+                Some(kept.subscribed)
+            }
+            Some(Standing::Away(_)) | None => None,
+        };
+        Ok(Entered { resumed })
     }
 
     /// Forgets connection `number`; what the device asked to be kept of it is kept.
     pub fn leave(&self, number: u64, device: &DeviceId, subscribed: Option<Qos>, keep_session_s: u32, now: Instant) {
         let mut tables = self.lock();
         tables.mailboxes.remove(&number);
-        let Some(sessions) = tables.devices.get_mut(device) else { return };
-        // The connection that took over speaks for the device now.
-        if sessions.current != Some(number) {
+        // A connection that took over speaks for the device now.
+        let Some(standing @ Standing::Connected(_)) = tables.devices.get_mut(device) else { return };
+        if !matches!(standing, Standing::Connected(current) if *current == number) {
             return;
         }
-        sessions.current = None;
-        sessions.kept = match keep_session_s {
-            0 => None,
-            u32::MAX => Some(Kept { subscribed, until: None }),
-            seconds => Some(Kept { subscribed, until: now.checked_add(Duration::from_secs(u64::from(seconds))) }),
+        let until = match keep_session_s {
+            0 => {
+                tables.devices.remove(device);
+                return;
+            }
+            u32::MAX => None,
+            seconds => now.checked_add(Duration::from_secs(u64::from(seconds))),
         };
-        if sessions.kept.is_none() {
-            tables.devices.remove(device);
-        }
+        *standing = Standing::Away(Kept { subscribed, until });
     }
 
     /// Ends the connection of a device and drops what was kept for it; whether it had a connection.
     pub fn cut(&self, device: &DeviceId) -> bool {
         let mut tables = self.lock();
-        let Some(sessions) = tables.devices.get_mut(device) else { return false };
-        sessions.kept = None;
-        let current = sessions.current;
-        let Some(mailbox) = current.and_then(|current| tables.mailboxes.get(&current)) else { return false };
+        let number = match tables.devices.get(device) {
+            Some(Standing::Connected(number)) => *number,
+            Some(Standing::Away(_)) => {
+                tables.devices.remove(device);
+                return false;
+            }
+            None => return false,
+        };
+        let Some(mailbox) = tables.mailboxes.get(&number) else { return false };
         mailbox.end(End::Revoked);
         true
     }

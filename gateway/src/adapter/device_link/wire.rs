@@ -4,6 +4,7 @@
 //! connection.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::task::{Context, Poll};
 
 use rustls::ServerConnection;
 use tokio::net::TcpStream;
@@ -45,15 +46,15 @@ impl Wire {
         Self { socket, tls: Some(Box::new(tls)) }
     }
 
-    /// Waits until there may be something to read.
-    pub async fn readable(&self) {
+    /// Ready when there may be something to read; else `context` is woken then.
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         // An error of the socket shows at the read that follows.
-        self.socket.readable().await.ok();
+        self.socket.poll_read_ready(context).map(|_| ())
     }
 
-    /// Waits until there may be room to write.
-    pub async fn writable(&self) {
-        self.socket.writable().await.ok();
+    /// Ready when there may be room to write; else `context` is woken then.
+    pub fn poll_writable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_write_ready(context).map(|_| ())
     }
 
     /// Reads what is there.
