@@ -85,9 +85,7 @@ impl Core {
 
     /// The device, made known when it was not.
     pub(crate) fn device_mut(&mut self, id: &DeviceId) -> &mut Device {
-        self.devices
-            .entry(id.clone())
-            .or_insert_with(|| Device::new(DeviceRecord::new(SILENT_AFTER_MS_DEFAULT)))
+        self.devices.entry(id.clone()).or_insert_with(|| Device::new(DeviceRecord::new(SILENT_AFTER_MS_DEFAULT)))
     }
 
     fn take_event(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {

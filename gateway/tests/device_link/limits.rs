@@ -8,7 +8,7 @@ use gateway::devices_file::DeviceDirectory;
 use gateway::troubles::Troubles;
 use gateway_core::{AckCode, LinkInput, LinkRefusal};
 
-use crate::rig::{Raw, Rig, connect, publish};
+use crate::rig::{Raw, Rig, connect, publish, subscribe};
 
 #[tokio::test]
 async fn d13_more_connections_than_allowed_are_closed_and_those_that_stand_live_on() {
@@ -104,6 +104,25 @@ async fn a_device_that_floods_without_acknowledgement_is_read_slowly_and_others_
     }
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(1_500), "600 less 256, one every 5 ms: {took:?}");
+}
+
+#[tokio::test]
+async fn what_waited_for_a_full_core_reaches_it_though_the_connection_has_ended_meanwhile() {
+    let mut rig = Rig::start(1);
+    let mut before = rig.client(4, "a").await;
+    before.send(&subscribe(4, 1, "care/v1/a/command", 1)).await;
+    before.packet().await;
+    before.send(&publish(4, 0b0010, b"care/v1/a/event", Some(1), b"{}")).await;
+    let read = async {
+        while rig.handle.stats().publishes == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::rig::DEADLINE, read).await.expect("the event is read");
+    let _after = rig.client(4, "a").await;
+    let LinkInput::Connected { .. } = rig.input().await else { panic!("this filled the core") };
+    rig.event().await;
+    let LinkInput::Disconnected { .. } = rig.input().await else { panic!("the earlier connection is over") };
 }
 
 /// A20.
