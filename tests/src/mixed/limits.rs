@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Devices that report: so many that alarms of several are open at any moment.
-pub const DEVICES: usize = 24;
-/// From one report of a device to its next: together 240 in a second, which a debug build carries beside everything else.
+pub const DEVICES: usize = 40;
+/// From one report of a device to its next: together 400 in a second while nothing is broken, which a debug build carries.
 pub const REPORT_PAUSE: Duration = Duration::from_millis(100);
 /// Reports that a device has under way at most.
 pub const WINDOW: usize = 8;
@@ -35,7 +35,7 @@ pub const RESOLVED_AT_ONCE: u64 = 8;
 pub const SHORT: Duration = Duration::from_secs(300);
 /// Of a run, the daemon is killed in the first two of so many parts, and lives through the last one.
 pub const PARTS: u32 = 3;
-/// Of the last part, the first of so many pieces warms the daemon up.
+/// Of the last part, the first of so many pieces warms the daemon up; its memory is looked at after each.
 pub const WARM: u32 = 4;
 
 /// How long everything may take to come to rest after the last trouble: the longest deadline and back-off several times.

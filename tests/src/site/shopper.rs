@@ -12,6 +12,7 @@ use super::dice::Dice;
 use super::error::SiteError;
 use super::till::{Tender, Till, fresh_key, has_ended, id_of, order};
 use super::wait::until;
+use crate::virtual_card::Presence;
 
 /// What every purchase is.
 pub const SERVICE: &str = "meal-delivery";
@@ -48,6 +49,10 @@ pub async fn shop(till: &Till<'_>, mut dice: Dice, stop: &AtomicBool) -> Result<
         let Some(sale) = sale else { break };
         let state = pay(till, &sale).await?;
         all.push(Bought { sale, tender, state });
+    }
+    // Of a card that pcscd has not seen yet it does not see the going, either.
+    if till.card.presence() == Presence::OnReader {
+        till.lay_card().await?;
     }
     till.take_card_from_pcscd().await?;
     Ok(all)

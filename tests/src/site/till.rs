@@ -179,10 +179,10 @@ impl<'a> Till<'a> {
     /// # Errors
     /// pcscd does not notice it in time.
     pub async fn lay_card(&self) -> Result<(), SiteError> {
-        if self.card.presence() == Presence::OnReader {
-            return Ok(());
+        // Where it lies there already, it may not have been noticed yet.
+        if self.card.presence() != Presence::OnReader {
+            self.card.reinsert();
         }
-        self.card.reinsert();
         // A card that is torn at once has been noticed, and is in the hand again.
         let seen = async || {
             let torn = self.card.presence() != Presence::OnReader;
