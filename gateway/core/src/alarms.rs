@@ -493,6 +493,13 @@ impl Alarms {
             .collect()
     }
 
+    /// The fingerprint of a press that was only counted.
+    pub fn counted_body(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<u64> {
+        let of_device = self.by_id.values().filter(|alarm| alarm.device.as_ref() == Some(device));
+        let found = of_device.flat_map(|alarm| &alarm.counted).find(|(of, number, _)| (*of, *number) == (epoch, seq));
+        found.map(|(_, _, body)| *body)
+    }
+
     /// The alarm that an entry raised.
     pub fn of_entry(&self, n: u64) -> Option<&str> {
         self.by_entry.get(&n).map(String::as_str)

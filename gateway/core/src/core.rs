@@ -10,7 +10,7 @@ use crate::alarms::Alarms;
 use crate::backoff::Backoff;
 use crate::bypass::Bypass;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
-use crate::devices::{Device, WaitingReport};
+use crate::devices::{Device, Seen, WaitingReport};
 use crate::effect::{Effect, Notice, SaleView};
 use crate::hurry::Hurry;
 use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
@@ -90,8 +90,9 @@ pub(crate) enum LookUp {
     Report { device: DeviceId, payload: Vec<u8>, ack: Option<AckToken> },
 }
 
-/// A report that was recorded although it was too old for the marks: until it is durable the journal does not find it.
-pub(crate) type OldReports = BTreeMap<(DeviceId, u32, u64), u64>;
+/// Reports that are too old for the marks and not durable yet, so that the journal does not find them, with the number of each
+/// one's entry, or a later one.
+pub(crate) type OldReports = BTreeMap<(DeviceId, u32, u64), Seen>;
 
 /// The state machine.
 #[derive(Debug)]
@@ -123,7 +124,7 @@ pub struct Core {
     pub(crate) look_ups: BTreeMap<Ticket, LookUp>,
     pub(crate) old_reports: OldReports,
     /// Presses that were only counted before this start: the journal does not find them.
-    pub(crate) counted_before: OldReports,
+    pub(crate) counted_before: BTreeMap<(DeviceId, u32, u64), u64>,
     /// Reports about which the journal could not be asked.
     pub(crate) asked_again: Vec<(DeviceId, WaitingReport)>,
     pub(crate) hurry: Hurry,
@@ -251,8 +252,9 @@ impl Core {
             }
             lane.record.waiting = lane.record.waiting.saturating_add(count);
         }
-        if self.look_ups.is_empty() && !self.journal.is_ready() {
-            self.old_reports.clear();
+        if self.look_ups.is_empty() {
+            let durable_n = self.journal.committed_n();
+            self.old_reports.retain(|_, seen| seen.n > durable_n);
         }
         for held in held {
             self.release(held);

@@ -1,7 +1,7 @@
 //! Devices: which reports of theirs are known, how they fare, and what they still have to be told.
 //!
 //! **Invariant:** `Marks::Loaded` holds the reports with the highest numbers of the device's newest epoch, all of them
-//! or the last [`REPORT_WINDOW`]; so a number that is not in it and not below it is new for certain.
+//! or at least the last [`REPORT_WINDOW`]; so a number that is not in it and not below it is new for certain.
 
 use std::collections::BTreeMap;
 
@@ -35,6 +35,15 @@ pub(crate) struct WaitingReport {
     pub ack: Option<AckToken>,
 }
 
+/// A report as the marks know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its body's fingerprint.
+    pub body: u64,
+    /// Its entry's number, or a later one; 0 where the journal already had it.
+    pub n: u64,
+}
+
 /// Which of a device's reports are known.
 #[derive(Debug)]
 pub(crate) enum Marks {
@@ -46,8 +55,8 @@ pub(crate) enum Marks {
     Loaded {
         /// The newest epoch.
         epoch: DeviceEpoch,
-        /// The highest numbers with their bodies' fingerprints.
-        recent: BTreeMap<u64, u64>,
+        /// The highest numbers.
+        recent: BTreeMap<u64, Seen>,
     },
 }
 
@@ -62,7 +71,7 @@ impl Marks {
             return Known::AskJournal;
         }
         match recent.get(&seq) {
-            Some(seen) if *seen == body => Known::Same,
+            Some(seen) if seen.body == body => Known::Same,
             Some(_) => Known::Other,
             None if recent.len() < REPORT_WINDOW => Known::New,
             None => match recent.first_key_value() {
@@ -72,19 +81,24 @@ impl Marks {
         }
     }
 
-    /// Notes a report.
-    pub fn note(&mut self, epoch: DeviceEpoch, seq: u64, body: u64) {
-        let Self::Loaded { epoch: newest, recent } = self else { return };
+    /// Notes a report. Gives those of an older epoch that are let go although the journal does not find them yet: their
+    /// numbers are above `durable_n`.
+    pub fn note(&mut self, epoch: DeviceEpoch, seq: u64, seen: Seen, durable_n: u64) -> Vec<(DeviceEpoch, u64, Seen)> {
+        let Self::Loaded { epoch: newest, recent } = self else { return Vec::new() };
+        let mut let_go = Vec::new();
         if epoch > *newest {
+            let older = std::mem::take(recent).into_iter().filter(|(_, seen)| seen.n > durable_n);
+            let_go = older.map(|(seq, seen)| (*newest, seq, seen)).collect();
             *newest = epoch;
-            recent.clear();
         }
         if epoch == *newest {
-            recent.insert(seq, body);
-            while recent.len() > REPORT_WINDOW {
+            recent.insert(seq, seen);
+            while recent.len() > REPORT_WINDOW && recent.first_key_value().is_some_and(|(_, seen)| seen.n <= durable_n)
+            {
                 recent.pop_first();
             }
         }
+        let_go
     }
 }
 
@@ -249,10 +263,14 @@ mod tests {
         assert!(device <= 256 && heartbeat <= 64, "{device} bytes, and {heartbeat} for its last heartbeat");
     }
 
+    const fn seen(number: u64) -> Seen {
+        Seen { body: number, n: number }
+    }
+
     fn marks(seqs: std::ops::RangeInclusive<u64>) -> Marks {
         let mut marks = Marks::Loaded { epoch: 1, recent: BTreeMap::new() };
         for seq in seqs {
-            marks.note(1, seq, seq);
+            marks.note(1, seq, seen(seq), seq);
         }
         marks
     }
@@ -271,15 +289,15 @@ mod tests {
     #[test]
     fn a_number_that_was_skipped_inside_the_window_is_new() {
         let mut marks = marks(1..=3);
-        marks.note(1, 9, 9);
+        marks.note(1, 9, seen(9), 9);
         assert_eq!(marks.look_up(1, 5, 5), Known::New);
     }
 
     #[test]
     fn a_new_epoch_starts_the_window_anew() {
         let mut marks = marks(1..=100);
-        marks.note(2, 1, 1);
-        assert_eq!(marks.look_up(2, 1, 1), Known::Same);
+        assert_eq!(marks.note(2, 1, seen(101), 99), [(1, 100, seen(100))], "the last one is not durable yet");
+        assert_eq!(marks.look_up(2, 1, 101), Known::Same);
         assert_eq!(marks.look_up(1, 100, 100), Known::AskJournal);
     }
 }

@@ -176,6 +176,11 @@ impl<H> Journal<H> {
         &self.id
     }
 
+    /// The last row.
+    pub const fn last_n(&self) -> u64 {
+        self.last_n
+    }
+
     /// The last row that is durable.
     pub const fn committed_n(&self) -> u64 {
         self.committed_n

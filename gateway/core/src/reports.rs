@@ -10,7 +10,7 @@ use protocols::uplink::{AlarmBody, DeviceReportBody, Epoch, Origin, OwnAlarm, Ow
 use protocols::version;
 
 use crate::core::{Core, Held, LookUp, Storage};
-use crate::devices::{Device, DeviceRecord, Known, Marks, WaitingReport};
+use crate::devices::{Device, DeviceRecord, Known, Marks, Seen, WaitingReport};
 use crate::effect::{AckCode, Effect};
 use crate::input::{AckToken, LinkInput, LookUpFailed, NewestReports, OutLane, Ticket};
 use crate::intake::is_press;
@@ -118,7 +118,10 @@ impl Core {
                 let found = found.unwrap_or(NewestReports { epoch: 0, recent: Vec::new() });
                 let newest = found.recent.iter().map(|(seq, _)| *seq).max().unwrap_or(0);
                 device.progress.note_earlier((found.epoch, newest));
-                Marks::Loaded { epoch: found.epoch, recent: found.recent.into_iter().collect() }
+                Marks::Loaded {
+                    epoch: found.epoch,
+                    recent: found.recent.into_iter().map(|(seq, body)| (seq, Seen { body, n: 0 })).collect(),
+                }
             }
             Err(LookUpFailed) => {
                 // The next report asks again.
@@ -140,11 +143,7 @@ impl Core {
     fn take_event_with_marks(&mut self, device: DeviceId, ack: Option<AckToken>, payload: Vec<u8>, now: &Now) {
         let Some(report) = readable(&payload) else { return self.take_unreadable(&device, ack, &payload, now) };
         let body = fingerprint(&payload);
-        let known = match self.seen_beside_marks(&device, report.epoch, report.seq) {
-            Some(seen) if seen == body => Known::Same,
-            Some(_) => Known::Other,
-            None => self.device_mut(&device).marks.look_up(report.epoch, report.seq.get(), body),
-        };
+        let known = self.known(&device, &report, body);
         let taken = Report { device, report, body, ack };
         match known {
             Known::New => self.record_report(taken, now),
@@ -163,13 +162,27 @@ impl Core {
         }
     }
 
+    /// What is known of a report without a look into the journal.
+    fn known(&mut self, device: &DeviceId, report: &EventReport, body: u64) -> Known {
+        let (epoch, seq) = (report.epoch, report.seq);
+        let judged = |seen: u64| if seen == body { Known::Same } else { Known::Other };
+        if let Some(seen) = self.seen_beside_marks(device, epoch, seq) {
+            return judged(seen);
+        }
+        match self.device_mut(device).marks.look_up(epoch, seq.get(), body) {
+            Known::AskJournal => self.alarms.counted_body(device, epoch, seq).map_or(Known::AskJournal, judged),
+            known @ (Known::New | Known::Same | Known::Other) => known,
+        }
+    }
+
     /// The fingerprint of a report of which neither marks nor journal know yet.
     fn seen_beside_marks(&self, device: &DeviceId, epoch: DeviceEpoch, seq: Seq) -> Option<u64> {
         if self.old_reports.is_empty() && self.counted_before.is_empty() {
             return None;
         }
         let key = (device.clone(), epoch, seq.get());
-        self.old_reports.get(&key).or_else(|| self.counted_before.get(&key)).copied()
+        let recorded = self.old_reports.get(&key).map(|seen| seen.body);
+        recorded.or_else(|| self.counted_before.get(&key).copied())
     }
 
     /// A report of which it is not known whether the journal has it. An alarm goes straight to the centre, which counts it
@@ -201,7 +214,7 @@ impl Core {
         let Ok(report) = serde_json::from_slice::<EventReport>(&payload) else { return };
         let taken = Report { device, report, body: fingerprint(&payload), ack };
         let key = (taken.device.clone(), taken.report.epoch, taken.report.seq.get());
-        let recorded = self.old_reports.get(&key).copied();
+        let recorded = self.old_reports.get(&key).map(|seen| seen.body);
         let found = match (found, recorded) {
             (Ok(found), recorded) => found.or(recorded),
             (Err(LookUpFailed), Some(recorded)) => Some(recorded),
@@ -211,8 +224,9 @@ impl Core {
             Some(seen) if seen == taken.body => self.take_again(&taken, now),
             Some(_) => self.record_conflict(&taken, now),
             None => {
-                self.old_reports.insert(key, taken.body);
+                let body = taken.body;
                 self.record_report(taken, now);
+                self.old_reports.insert(key, Seen { body, n: self.journal.last_n() });
             }
         }
     }
@@ -226,15 +240,18 @@ impl Core {
 
     fn record_report(&mut self, taken: Report, now: &Now) {
         let Report { device, report, body, ack } = taken;
-        let found = self.device_mut(&device);
-        found.marks.note(report.epoch, report.seq.get(), body);
-        found.progress.note((report.epoch, report.seq.get()), now.mono);
+        self.device_mut(&device).progress.note((report.epoch, report.seq.get()), now.mono);
         let origin =
             Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
         match (&report.kind, urgency_of(&report.kind)) {
             (_, Some(urgency)) => self.record_alarm_report(&device, &report, origin, body, urgency, now),
             (Kind::Cancel, None) => self.record_cancel(&device, &report, origin, body, now),
             (_, None) => self.record_plain_report(&device, &report, origin, body, now),
+        }
+        let (n, durable_n) = (self.journal.last_n(), self.journal.committed_n());
+        let marks = &mut self.device_mut(&device).marks;
+        for (epoch, seq, seen) in marks.note(report.epoch, report.seq.get(), Seen { body, n }, durable_n) {
+            self.old_reports.insert((device.clone(), epoch, seq), seen);
         }
         self.acknowledge(ack, AckCode::Success);
     }

@@ -64,6 +64,55 @@ fn while_somebody_presses_other_reports_are_taken_and_sent_on_at_a_pace() {
     assert_eq!(acked(&bench), 1_000, "nobody presses any more");
 }
 
+fn report(bench: &mut Bench, epoch: u32, seq: u64, kind: &str) -> gateway_core::AckToken {
+    bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":{epoch},"seq":{seq},"kind":"{kind}"}}"#))
+}
+
+/// How often the journal has each report of the device; the highest.
+fn most_rows(bench: &Bench) -> usize {
+    let of_device = || bench.rows.iter().filter(|row| row.source == "device:btn-0001");
+    let same = |row: &gateway_core::Row| {
+        of_device().filter(|other| (&other.epoch, other.seq) == (&row.epoch, row.seq)).count()
+    };
+    of_device().map(same).max().unwrap_or(0)
+}
+
+#[test]
+fn what_a_device_sends_again_while_a_slow_commit_is_under_way_is_recorded_once_however_much_came_since() {
+    let mut bench = Bench::new();
+    for seq in 1..=200 {
+        report(&mut bench, 1, seq, "test");
+    }
+    let mut again: Vec<_> = (1..=200).map(|seq| report(&mut bench, 1, seq, "test")).collect();
+    // Provisioned anew, which moves the window on.
+    report(&mut bench, 2, 1, "test");
+    again.extend((1..=200).map(|seq| report(&mut bench, 1, seq, "test")));
+    again.push(report(&mut bench, 1, 200, "fall"));
+    bench.settle();
+    assert_eq!(most_rows(&bench), 1);
+    assert!(again.iter().all(|token| bench.acked(*token)));
+    assert_eq!(bench.rows.iter().filter(|row| row.source == "device:btn-0001").count(), 201);
+    assert!(bench.core.alarms(false).iter().any(|alarm| alarm.kind == "conflict"), "another body is told");
+}
+
+#[test]
+fn a_press_that_was_only_counted_counts_once_however_much_came_before_it_is_sent_again() {
+    let mut bench = Bench::new();
+    for seq in 1..=10 {
+        report(&mut bench, 1, seq, "sos");
+    }
+    let later: Vec<_> = (11..=100).map(|seq| report(&mut bench, 1, seq, "test")).collect();
+    while !later.iter().all(|token| bench.acked(*token)) {
+        bench.settle();
+        bench.advance(10);
+    }
+    let presses = bench.core.alarms(false)[0].presses;
+    let again = report(&mut bench, 1, 10, "sos");
+    bench.settle();
+    assert!(bench.acked(again));
+    assert_eq!(bench.core.alarms(false)[0].presses, presses);
+}
+
 #[test]
 fn what_waits_is_bounded() {
     let mut bench = Bench::new();
