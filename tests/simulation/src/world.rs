@@ -114,6 +114,8 @@ pub struct World {
     pub(super) heard: BTreeMap<(usize, DeviceId), u64>,
     /// How long each gateway's journal was then, whichever process that was.
     pub(super) heard_at_n: BTreeMap<(usize, DeviceId), usize>,
+    /// Devices whose silence an open alarm of a gateway has told since that gateway last heard them.
+    pub(super) missed: BTreeSet<(usize, DeviceId)>,
     /// When each gateway's process started.
     pub(super) started: BTreeMap<usize, u64>,
     /// Alarms that a gateway sent straight to the centre, by id.
@@ -179,6 +181,7 @@ impl World {
             next_session: 1,
             heard: BTreeMap::new(),
             heard_at_n: BTreeMap::new(),
+            missed: BTreeSet::new(),
             started: BTreeMap::new(),
             direct: BTreeSet::new(),
             gone: BTreeSet::new(),
@@ -342,6 +345,7 @@ impl World {
         {
             let rows = self.gateways.get(gateway).map_or(0, |found| found.disk.rows.len());
             self.heard.insert((gateway, device.clone()), now);
+            self.missed.remove(&(gateway, device.clone()));
             self.heard_at_n.insert((gateway, device.clone()), rows);
         }
         let Some(found) = self.gateways.get_mut(gateway) else { return };
@@ -405,7 +409,12 @@ impl World {
             }
             for device in gateway.devices() {
                 let heard = self.heard.get(&(index, device.clone())).copied().unwrap_or(started);
-                if self.now.saturating_sub(heard) >= limit {
+                let silent_ms = self.now.saturating_sub(heard);
+                if silent_ms >= SILENT_AFTER_MS && silence::is_open(&gateway.disk, device.as_str()) {
+                    // Somebody may end it before the next look.
+                    self.missed.insert((index, device.clone()));
+                }
+                if silent_ms >= limit && !self.missed.contains(&(index, device.clone())) {
                     self.figures.silences = self.figures.silences.saturating_add(1);
                     let rows = self.heard_at_n.get(&(index, device.clone())).copied().unwrap_or(0);
                     silence::now((index, &gateway.disk), device.as_str(), rows, &mut self.findings);

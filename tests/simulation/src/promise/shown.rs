@@ -1,7 +1,7 @@
 //! Nobody is told that an alarm has come further than it durably has: on the gateway's disk, or at the centre.
 
 use protocols::device::AlarmState;
-use protocols::uplink::{Entry, kind};
+use protocols::uplink::{Entry, FoldedSeqs, OwnAlarmBody, kind};
 
 use super::Findings;
 use crate::centre::{Centre, CentreAlarm};
@@ -21,11 +21,21 @@ pub fn to_people(disk: &Disk, centre: &Centre, alarm: &str, state: AlarmState, f
 
 /// How far the alarms have come, but for their end, that presses were folded into: what happened to them before the presses
 /// parted was true of these, too.
-fn before_parting(disk: &Disk, origins: &[String]) -> Option<AlarmState> {
-    let entries = disk.rows.iter().filter(|row| {
-        row.kind == kind::ALARM_REPEATED && origins.contains(&format!("{}/{}/{}", row.source, row.epoch, row.seq))
+fn before_parting(disk: &Disk, device: &str, (epoch, seqs): (u32, &[u64])) -> Option<AlarmState> {
+    let source = format!("device:{device}");
+    let is_one = |body: &OwnAlarmBody| {
+        let is_of = body.alarm.device.as_ref().is_some_and(|of| of.as_str() == device);
+        let has = |run: &FoldedSeqs| {
+            run.epoch == epoch && seqs.iter().any(|seq| (run.from.get()..=run.to.get()).contains(seq))
+        };
+        is_of && body.folded_seqs.iter().any(has)
+    };
+    let entries = disk.rows.iter().filter(|row| row.kind == kind::ALARM_REPEATED).filter_map(|row| {
+        let entry = serde_json::from_str::<Entry>(&row.bytes).ok()?;
+        let own = row.source == source && row.epoch == epoch.to_string() && seqs.contains(&row.seq);
+        (own || entry.body_as().is_ok_and(|body| is_one(&body))).then_some(entry)
     });
-    let about = entries.filter_map(|row| serde_json::from_str::<Entry>(&row.bytes).ok()?.about);
+    let about = entries.filter_map(|entry| entry.about);
     let states = about.filter_map(|about| disk.alarm(&about.alarm_id())).map(|alarm| alarm.state);
     states.map(|state| state.min(AlarmState::OnSite)).max()
 }
@@ -67,8 +77,7 @@ pub fn to_device(
         durable = durable.max(at_centre_with(centre, device, (epoch, seqs)));
     }
     if durable < Some(state) {
-        let origins: Vec<String> = seqs.iter().map(|seq| format!("device:{device}/{epoch}/{seq}")).collect();
-        durable = durable.max(before_parting(disk, &origins));
+        durable = durable.max(before_parting(disk, device, (epoch, seqs)));
     }
     if durable < Some(state) {
         findings.note(NAME, &format!("{device} is told {} of {seqs:?}, which is {durable:?}", state.name()));
