@@ -17,6 +17,7 @@ use crate::news::{Event, News};
 use crate::orders::{self, What};
 use crate::origin_key;
 use crate::store::{StoreError, Tx};
+use crate::telling;
 
 /// Whether a gateway gave this origin without a journal.
 fn is_one(origin: &Origin) -> bool {
@@ -53,7 +54,7 @@ async fn fold(tx: &mut Tx, gateway: &GatewayId, entry: &Readable, alarm: &AlarmB
     alarms::raise_urgency(tx, &open, alarm.urgency).await?;
     alarms::count_presses(tx, gateway, &open, entry).await?;
     tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": id}) }));
-    if let Some(order) = alarms::last_step(tx, &open, &entry.origin).await? {
+    if let Some(order) = telling::last_step(tx, &open, &entry.origin).await? {
         orders::add(tx, gateway.as_str(), &What::Alarm(&order)).await?;
     }
     Ok(true)

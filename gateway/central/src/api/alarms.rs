@@ -11,10 +11,11 @@ use sqlx::sqlite::SqliteRow;
 use super::caller::CallingActor;
 use super::payload::Payload;
 use super::problem::Problem;
-use crate::alarms::{self, StepAnswer};
+use crate::alarms;
 use crate::app::App;
 use crate::limits;
 use crate::orders::time_text;
+use crate::steps::{self, StepAnswer};
 use crate::store::{Priority, StoreError};
 
 const COLUMNS: &str = "a.id, a.origin, a.gateway, a.device, a.kind, a.urgency, a.state, a.recorded_at, a.received_ms, a.follows, d.place, d.person, a.body, \
@@ -240,7 +241,7 @@ async fn step(
         .store
         .writer
         .run(Priority::Alarm, 1, move |tx| {
-            Box::pin(async move { alarms::step_by_person(tx, &alarm, state, &actor, cause).await })
+            Box::pin(async move { steps::step_by_person(tx, &alarm, state, &actor, cause).await })
         })
         .await?;
     match answer {

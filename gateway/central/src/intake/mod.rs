@@ -21,7 +21,7 @@ use protocols::version;
 
 use crate::issuer::Issuer;
 use crate::store::{StoreError, Tx};
-use crate::{alarms, devices, ledger, orders, without_journal};
+use crate::{alarms, devices, ledger, orders, steps, telling, without_journal};
 use chain::{Place, Placed, Said};
 use record::Recorded;
 use shape::{Fact, Item, Readable};
@@ -48,7 +48,7 @@ pub async fn take(
     let (said, kept) = keep(tx, gateway, journal.as_ref().map_or(0, |journal| journal.id), &items, &placed).await?;
     set_aside(tx, gateway, journal_name, &items, &placed.places, &said).await?;
     apply(tx, issuer, gateway, &kept.new).await?;
-    alarms::told_again(tx, gateway, &kept.again).await?;
+    telling::told_again(tx, gateway, &kept.again).await?;
     let head = match &mut journal {
         Some(journal) => Some(chain::record(tx, gateway, journal, journal_name, &items, &placed, &said).await?),
         None => None,
@@ -189,7 +189,7 @@ async fn apply(
             (Fact::Repeated(alarm), Some(about)) => alarms::repeat(tx, gateway, entry, about, alarm).await?,
             (Fact::Cancelled(_), Some(about)) => alarms::cancelled(tx, gateway, entry, about).await?,
             (Fact::Dated(dated), Some(about)) => alarms::dated(tx, gateway, entry, about, dated).await?,
-            (Fact::Step(step), Some(about)) => alarms::step_from_gateway(tx, gateway, entry, about, step).await?,
+            (Fact::Step(step), Some(about)) => steps::step_from_gateway(tx, gateway, entry, about, step).await?,
             (Fact::DeviceState(state), _) => devices::state(tx, state).await?,
             (Fact::Intent(intent, card), _) => ledger::sale::intent(tx, issuer, gateway, entry, intent, card).await?,
             (Fact::Outcome(outcome), Some(about)) => {
