@@ -209,7 +209,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     tracing::info!(journal = %opened.restored.journal, head = opened.restored.last_n, "the gateway is ready");
     let ended = tokio::select! {
         ended = event_loop::run(core, inputs, &mut daemon, shutdown.clone(), GRACE) => ended,
-        () = storage::is_back(opened.storage, dead_journal, opened.broken) => Ended::StorageIsBack,
+        () = storage::is_back(opened.storage, dead_journal, opened.broken, config.gateway.storage_retry()) => Ended::StorageIsBack,
         name = adapters.gone() => Ended::AdapterGone(name),
     };
     let _already_stopping = shutdown.borrow_and_update();

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateway_core::limits::CATALOGUE_AGE_DAYS_MAX;
 use gateway_core::{CatalogueAge, WhenOld};
@@ -19,7 +20,7 @@ use crate::adapter::broker::BrokerSettings;
 use crate::adapter::card_reader::CardReaderSettings;
 use crate::adapter::device_link::{DeviceLinkSettings, TlsSettings};
 use crate::adapter::uplink::UplinkSettings;
-use crate::limits::CONFIG_LEN_MAX;
+use crate::limits::{CONFIG_LEN_MAX, STORAGE_RETRY_S};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -62,6 +63,21 @@ pub struct GatewaySection {
     /// Take the clock for synchronised although the system does not say so.
     #[serde(default)]
     pub trust_clock: bool,
+    /// After how many seconds at the latest it tries again to store, on a disk that takes nothing.
+    #[serde(default = "storage_retry_s")]
+    pub storage_retry_s: u16,
+}
+
+impl GatewaySection {
+    /// The longest pause between attempts to store, on a disk that takes nothing.
+    #[must_use]
+    pub const fn storage_retry(&self) -> Duration {
+        Duration::from_secs(self.storage_retry_s as u64)
+    }
+}
+
+const fn storage_retry_s() -> u16 {
+    30
 }
 
 const fn battery_low_mv() -> u16 {
@@ -299,6 +315,10 @@ impl ConfigFile {
             return Err(
                 self.wrong("gateway.battery_low_mv", "0 would call no battery low: give millivolts, such as 2600")
             );
+        }
+        if !STORAGE_RETRY_S.contains(&self.config.gateway.storage_retry_s) {
+            let (least, most) = (STORAGE_RETRY_S.start(), STORAGE_RETRY_S.end());
+            return Err(self.wrong("gateway.storage_retry_s", format!("give {least} to {most} seconds, such as 30")));
         }
         if self.config.gateway.state_dir.exists() && !self.config.gateway.state_dir.is_dir() {
             return Err(self.wrong("gateway.state_dir", "is no directory: name one for the journal"));

@@ -83,6 +83,10 @@ fn h5_combinations_that_would_fail_at_the_start_are_refused_before_it() {
     assert!(none.starts_with("/etc/gateway.toml:8: device_link.connections_max: "), "{none}");
     let battery = error_of(&GOOD.replace("state_dir", "battery_low_mv = 0\nstate_dir"));
     assert!(battery.starts_with("/etc/gateway.toml:4: gateway.battery_low_mv: "), "{battery}");
+    for seconds in [0, 3_601] {
+        let retry = error_of(&GOOD.replace("state_dir", &format!("storage_retry_s = {seconds}\nstate_dir")));
+        assert!(retry.starts_with("/etc/gateway.toml:4: gateway.storage_retry_s: give 1 to 3600"), "{retry}");
+    }
     let kiosk = |lines: &str| error_of(&format!("{GOOD}\n[kiosk]\n{lines}\n"));
     let twice = kiosk("listen = \"127.0.0.1:1883\"");
     assert!(

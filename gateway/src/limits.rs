@@ -1,5 +1,6 @@
 //! Every bound of the daemon's own, with its reason; each adapter has those of its own beside it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Reports that wait between the sockets and the core: about two groups, then the sockets are not read.
@@ -19,8 +20,11 @@ pub const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 pub const OWN_DESCRIPTORS: usize = 52;
 /// The part of the rest that the local interface may take, at most.
 pub const KIOSK_PART: usize = 4;
-/// From one attempt to store on a disk that takes nothing to the next.
-pub const STORAGE_RETRY: Duration = Duration::from_secs(30);
+/// From one attempt to store on a disk that takes nothing to the next, seconds: that is a new start, which cuts all devices
+/// off, where the journal cannot even be opened.
+pub const STORAGE_RETRY_S: RangeInclusive<u16> = 1..=3_600;
+/// The first pause of those where the journal is open, and an attempt costs nothing: somebody's lock is soon gone.
+pub const STORAGE_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// From one look at the free space to the next: a full disk is seen before a flood fills the rest.
 pub const SPACE_LOOK: Duration = Duration::from_secs(5);
 /// From one update of the figures in `/metrics` to the next.

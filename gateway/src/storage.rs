@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateway_core::Storage;
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::adapter::store::{self, Journal, OpenError, StoreEvent, Writer};
 use crate::app::ExitCode;
 use crate::file_stamp::FileStamp;
-use crate::limits::STORAGE_RETRY;
+use crate::limits::STORAGE_RETRY_FIRST;
 use crate::troubles::{Part, Troubles};
 
 /// What stands in an upload for the id of a journal that could not be opened. The centre wants a name, and alarms without a
@@ -89,13 +90,15 @@ pub fn writer_or_journal(
 }
 
 /// Ends when a start anew may find a journal that takes commits: the disk that took nothing takes them again, or the file that
-/// only a person can mend is another. Never, where all was well from the start.
-pub async fn is_back(storage: Storage, mut journal: Option<Journal>, broken: Option<Broken>) {
+/// only a person can mend is another. Never, where all was well from the start. `retry`: from one attempt to the next, at most.
+pub async fn is_back(storage: Storage, mut journal: Option<Journal>, broken: Option<Broken>, retry: Duration) {
     if storage == Storage::Journal {
         return std::future::pending().await;
     }
+    let mut pause = if journal.is_some() { STORAGE_RETRY_FIRST.min(retry) } else { retry };
     loop {
-        tokio::time::sleep(STORAGE_RETRY).await;
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(retry);
         match &mut journal {
             Some(journal) => {
                 if journal.probe().await == store::Storage::Writable {

@@ -26,6 +26,8 @@ pub const NURSE: &str = "n1024";
 pub const PIN: &str = "480215";
 /// The name of the program that has a token for the local interface.
 const ROBOT: &str = "e2e";
+/// After how many seconds the daemon tries a disk again: a start without its journal is seen before that.
+const STORAGE_RETRY_S: u16 = 6;
 
 /// What a gateway is prepared with.
 #[derive(Debug)]
@@ -368,7 +370,7 @@ fn configuration(with: &Preparation<'_>, mqtt: &Port, mqtt_tls: Option<&Port>, k
         )
     });
     let mut text = format!(
-        "[gateway]\nid = \"{}\"\nstate_dir = \"state\"\ntrust_clock = true\n\n\
+        "[gateway]\nid = \"{}\"\nstate_dir = \"state\"\ntrust_clock = true\nstorage_retry_s = {STORAGE_RETRY_S}\n\n\
          [device_link]\ndevices_file = \"devices.toml\"\nplain = \"{}\"\n{tls}\n\
          [uplink]\nurls = [{}]\ntoken_file = \"uplink.token\"\n\n\
          [kiosk]\nlisten = \"{}\"\ncredentials_file = \"credentials.toml\"\n",
