@@ -273,7 +273,8 @@ pub async fn raise_own(tx: &mut Tx, gateway: &str, found: OwnAlarm, stream: &str
     Ok(done.rows_affected() == 1)
 }
 
-/// A further press on an alarm.
+/// A further press on an alarm. What a gateway tells of one that has ended goes together, as at that gateway, which knows
+/// nothing of what another one told since.
 ///
 /// # Errors
 /// The database cannot do it.
@@ -293,10 +294,13 @@ pub async fn repeat(
         Some(state) if state < rank(AlarmState::Resolved) => Some(origin.clone()),
         Some(_) => {
             sqlx::query_scalar(
-                "SELECT origin FROM alarms WHERE follows = $1 AND state < $2 ORDER BY received_ms LIMIT 1",
+                "SELECT a.origin FROM alarms a WHERE a.follows = $1 AND a.state < $2
+                 AND EXISTS (SELECT 1 FROM alarm_gateways g WHERE g.alarm = a.origin AND g.gateway = $3)
+                 ORDER BY a.received_ms LIMIT 1",
             )
             .bind(&origin)
             .bind(rank(AlarmState::Resolved))
+            .bind(gateway.as_str())
             .fetch_optional(&mut tx.conn)
             .await?
         }

@@ -205,7 +205,8 @@ impl Centre {
         }
     }
 
-    /// A further press: on an alarm that has ended it begins a new one, or goes on from the one that another press began.
+    /// A further press: on an alarm that has ended it begins a new one, or goes on from the one that another press of its
+    /// gateway began.
     fn repeat(&mut self, gateway: usize, about: &Origin, entry: &Entry) {
         let id = about.to_string();
         let is_open = |alarm: &CentreAlarm| alarm.state < AlarmState::Resolved;
@@ -214,7 +215,9 @@ impl Centre {
             _ => self
                 .alarms
                 .iter()
-                .find(|(_, alarm)| alarm.follows.as_ref() == Some(about) && is_open(alarm))
+                .find(|(_, alarm)| {
+                    alarm.follows.as_ref() == Some(about) && is_open(alarm) && alarm.gateways.contains(&gateway)
+                })
                 .map(|(follower, _)| follower.clone()),
         };
         if let Ok(body) = entry.body_as::<OwnAlarmBody>() {

@@ -175,6 +175,33 @@ async fn a_stand_by_gateway_that_tells_of_presses_again_hears_of_the_alarms_that
 }
 
 #[tokio::test]
+async fn presses_that_two_gateways_tell_of_an_ended_alarm_are_an_alarm_for_each_as_at_those_gateways() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (about, body) = (device_origin("btn-0001", 1, 1), alarm_body("btn-0001", "sos"));
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    for seq in [2, 4] {
+        journal.push(&device_origin("btn-0001", 1, seq), "alarm.repeated", &about, &body);
+    }
+    centre.upload(&journal, 1..=1).await;
+    assert_eq!(other.raise(&centre, "btn-0001").await, "duplicate:");
+    centre.post(&format!("{ALARM}/resolve"), centre.operator(0), &json!({"cause": "helped"})).await;
+    centre.upload(&journal, 2..=2).await;
+    assert_eq!(
+        other.tell(&centre, &device_origin("btn-0001", 1, 3), "alarm.repeated", &about, &body).await,
+        "accepted:"
+    );
+    centre.upload(&journal, 3..=3).await;
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    let mut open: Vec<_> =
+        open["alarms"].as_array().expect("alarms").iter().map(|one| (&one["id"], &one["presses"])).collect();
+    open.sort_unstable_by_key(|(id, _)| id.to_string());
+    assert_eq!(open, [(&json!("btn-0001.1.2"), &json!(2)), (&json!("btn-0001.1.3"), &json!(1))]);
+}
+
+#[tokio::test]
 async fn a_gateway_still_ends_the_alarms_that_it_told_before_their_device_moved() {
     let centre = Centre::start().await;
     let mut other = Other::enrolled(&centre).await;
