@@ -19,6 +19,8 @@ use tests::site::load::{Load, LoadSettings, MIXED};
 use tests::site::ports::Port;
 use tests::site::process::Program;
 use tests::site::records::Records;
+use tests::site::shopper::SERVICE;
+use tests::site::till::Tender;
 use tests::site::wait::{until, until_is};
 use tests::site::{EPOCH, Site, SiteSettings, files};
 use tokio::io::AsyncReadExt as _;
@@ -112,7 +114,11 @@ async fn c12_a_centre_whose_database_stops_or_is_locked_in_the_middle_of_commits
 /// C13.
 #[tokio::test(flavor = "multi_thread")]
 async fn c13_two_gateways_with_one_identity_are_seen_their_sales_are_closed_and_alarms_of_both_are_taken() {
-    let mut site = Site::start(&SiteSettings::default()).await.expect("a site");
+    let mut site = Site::start(&SiteSettings::with_cards()).await.expect("a site");
+    site.wait_catalogue().await.expect("the line is up");
+    site.till().wait_reader("empty").await.expect("the reader is there");
+    let (before, _) = site.till().buy(Tender::Account, SERVICE, 1).await.expect("it ends");
+    assert_eq!(before["state"], "paid", "{before}");
     let mut one = site.button("btn-0001").await.expect("it is let in");
     one.press("test").await.expect("acknowledged");
     site.gateway.wait_delivered(WITHIN).await.expect("it is at the centre");
@@ -129,6 +135,8 @@ async fn c13_two_gateways_with_one_identity_are_seen_their_sales_are_closed_and_
     let mode = <std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
     std::fs::set_permissions(&copy, mode).expect("ours");
     let text = std::fs::read_to_string(&site.gateway.config).expect("it was written");
+    // It has the image, and not the readers.
+    let (text, _) = text.split_once("\n[card_reader]").expect("readers stand last");
     let text = text
         .replace(&site.gateway.mqtt().to_string(), &mqtt.address().to_string())
         .replace(&site.gateway.kiosk_address().to_string(), &kiosk.address().to_string())
@@ -161,6 +169,9 @@ async fn c13_two_gateways_with_one_identity_are_seen_their_sales_are_closed_and_
     let gateways = async || site.centre.operator.read("/api/v1/gateways").await;
     let closed = |all: &Value| all.to_string().contains("\"journal_forked\"") && all.to_string().contains("\"closed\"");
     until_is("the fork is seen and sales are closed", WITHIN, gateways, closed).await.expect("people have to look");
+    site.till().wait_reader("empty").await.expect("the reader is there");
+    let (refused, _) = site.till().buy(Tender::Account, SERVICE, 1).await.expect("it ends");
+    assert_eq!((&refused["state"], &refused["reason"]), (&"refused".into(), &"closed".into()), "{refused}");
     let mut records = Records::open(&site.centre.database).await.expect("the centre's database");
     let troubles = records.troubles().await.expect("readable");
     assert!(troubles.iter().any(|trouble| trouble.starts_with("fork: ")), "{troubles:?}");
