@@ -25,7 +25,7 @@ use crate::intake::shape::Readable;
 use crate::limits::PRESSES_MAX;
 use crate::news::{Event, News};
 use crate::store::{StoreError, Tx, in_list, insert_rows};
-use crate::telling::{tell_of_own, told};
+use crate::telling::{tell_of_own, told, told_of_press};
 
 /// All states, lowest first; the place in it is what is stored.
 const STATES: [AlarmState; 6] = [
@@ -310,7 +310,7 @@ pub async fn repeat(
         raise_urgency(tx, &open, alarm.urgency).await?;
         count_presses(tx, gateway, &open, entry).await?;
         tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
-        return told(tx, gateway, &[open]).await;
+        return told_of_press(tx, gateway, open).await;
     }
     // A press on what is resolved is the first of an alarm of its own; one that overtook its alarm is not.
     let (raised, follows, presses) = match state {

@@ -31,6 +31,25 @@ pub(crate) async fn told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -
     tell_steps(tx, gateway, &fresh).await
 }
 
+/// Notes that a gateway told of a press in an alarm, and lets it hear of its steps. Only where the device is assigned to it:
+/// whoever knows a press alone does not know the alarm.
+pub(crate) async fn told_of_press(tx: &mut Tx, gateway: &GatewayId, alarm: String) -> Result<(), StoreError> {
+    if has_device(tx, gateway, &alarm).await? { told(tx, gateway, &[alarm]).await } else { Ok(()) }
+}
+
+/// Whether the device that an alarm is about is assigned to a gateway.
+async fn has_device(tx: &mut Tx, gateway: &GatewayId, alarm: &str) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM alarms a JOIN assignments s ON s.device = a.device AND s.gateway = $2
+         WHERE a.origin = $1 AND a.variant = 0",
+    )
+    .bind(alarm)
+    .bind(gateway.as_str())
+    .fetch_optional(&mut tx.conn)
+    .await?;
+    Ok(found.is_some())
+}
+
 /// Notes that a gateway told of alarms; gives those of which it had not told before.
 async fn note_told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<Vec<String>, StoreError> {
     let name = gateway.as_str().to_owned();
@@ -106,6 +125,9 @@ pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable])
             (Fact::Raised(_), _) => origins.push(entry.origin_key.clone()),
             (Fact::Repeated(_), Some(about)) => {
                 let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
+                if !has_device(tx, gateway, &alarm).await? {
+                    continue;
+                }
                 if alarm == entry.origin_key {
                     tell_of_own(tx, gateway, &entry.origin).await?;
                 }

@@ -84,6 +84,9 @@ pub struct OnItsWay {
     /// The presses that it tells of.
     #[serde(default)]
     pub presses: Vec<FoldedSeqs>,
+    /// The first of them: what an older release kept in their place.
+    #[serde(default, skip_serializing)]
+    pub(crate) press: Option<(DeviceEpoch, Seq)>,
     /// The alarm that it names: that of then, which is another one where it has parted since. Absent in what an older release
     /// kept.
     #[serde(default)]
@@ -231,10 +234,31 @@ impl Alarm {
         for n in delivered.iter().rev().skip(DELIVERED_PRESSES_KEPT) {
             self.on_their_way.remove(n);
         }
-        if self.on_their_way.len() >= ALARM_PRESSES_MAX {
-            self.on_their_way.pop_first();
-        }
         self.on_their_way.insert(n, way);
+        if self.on_their_way.len() > ALARM_PRESSES_MAX
+            && let Some((_, oldest)) = self.on_their_way.pop_first()
+            && let Some(next) = self.on_their_way.values_mut().find(|way| way.about == oldest.about)
+        {
+            // Entries arrive in their order: where the centre has the next one, it has this one too.
+            next.presses = joined(oldest.presses, std::mem::take(&mut next.presses));
+        }
+    }
+
+    /// Names the presses of entries of which an older release kept the first one only: those from it up to the next entry's
+    /// first one.
+    pub(crate) fn name_presses(&mut self) {
+        let firsts: Vec<(u64, (DeviceEpoch, Seq))> =
+            self.on_their_way.iter().filter_map(|(n, way)| Some((*n, way.press?))).collect();
+        for (n, (epoch, first)) in &firsts {
+            let seqs = self.presses_by_epoch().find(|(of, _)| of == epoch).map(|(_, seqs)| seqs).unwrap_or_default();
+            let later = |seq: &Seq| firsts.iter().any(|(other, press)| other > n && press == &(*epoch, *seq));
+            let own = seqs.iter().skip_while(|seq| *seq != first).take_while(|seq| !later(seq));
+            let runs = own.map(|seq| FoldedSeqs { epoch: *epoch, from: *seq, to: *seq }).collect();
+            if let Some(way) = self.on_their_way.get_mut(n) {
+                way.press = None;
+                way.presses = joined(Vec::new(), runs);
+            }
+        }
     }
 
     /// Lets go of entries on their way, with the presses that each tells of. The press that an alarm began with stays.
@@ -381,6 +405,19 @@ impl Alarm {
         }
         self.history.push(line);
     }
+}
+
+/// Runs of presses behind others; the oldest are given up where they are too many.
+fn joined(mut runs: Vec<FoldedSeqs>, more: Vec<FoldedSeqs>) -> Vec<FoldedSeqs> {
+    for run in more {
+        match runs.last_mut() {
+            Some(last) if last.epoch == run.epoch && last.to.get().checked_add(1) == Some(run.from.get()) => {
+                last.to = run.to;
+            }
+            Some(_) | None => runs.push(run),
+        }
+    }
+    runs.split_off(runs.len().saturating_sub(REPEATS_RANGES_MAX))
 }
 
 fn is_in(run: &FoldedSeqs, (epoch, seq): (DeviceEpoch, Seq)) -> bool {

@@ -79,7 +79,7 @@ impl Core {
             now,
         );
         let presses = press.map(|(epoch, seq)| FoldedSeqs { epoch, from: seq, to: seq }).into_iter().collect();
-        let way = OnItsWay { lane, origin: recorded.origin, presses, about: Some(about) };
+        let way = OnItsWay { lane, origin: recorded.origin, presses, press: None, about: Some(about) };
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
@@ -143,7 +143,8 @@ impl Core {
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();
         let presses = body.folded_seqs;
-        let way = OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, presses, about: Some(about) };
+        let way =
+            OnItsWay { lane: OutLane::AlarmNotes, origin: recorded.origin, presses, press: None, about: Some(about) };
         alarm.sent(recorded.n, way, |n, way| self.has_centre(n, way.lane));
         if alarm.press_n > 0 {
             (alarm.press_n, alarm.press_lane) = (recorded.n, OutLane::AlarmNotes);

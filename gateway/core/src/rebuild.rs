@@ -142,7 +142,7 @@ fn repeated(alarm: &mut Alarm, n: u64, entry: &Entry) {
     if !presses.is_empty() {
         (alarm.press_n, alarm.press_lane) = (n, lane);
     }
-    let way = OnItsWay { lane, origin: entry.origin.clone(), presses, about: entry.about.clone() };
+    let way = OnItsWay { lane, origin: entry.origin.clone(), presses, press: None, about: entry.about.clone() };
     alarm.sent(n, way, |_, _| false);
 }
 

@@ -76,6 +76,7 @@ impl Parts {
             Some(("alarm", _)) => {
                 let mut alarm: Alarm = read(key, value)?;
                 alarm.shown = Some(alarm.state);
+                alarm.name_presses();
                 self.alarms.insert(alarm);
             }
             Some(("sale", _)) => {

@@ -498,3 +498,44 @@ fn presses_that_were_only_counted_stay_open_too_when_the_centre_resolves_their_a
     );
     assert_eq!(refused_orders(&bench), 0);
 }
+
+#[test]
+fn what_an_older_release_kept_of_presses_on_their_way_parts_too() {
+    let mut bench = pressed_again();
+    for value in bench.state.values_mut() {
+        let Ok(mut json) = serde_json::from_str::<serde_json::Value>(value) else { continue };
+        let Some(ways) = json.get_mut("on_their_way").and_then(|ways| ways.as_object_mut()) else { continue };
+        for way in ways.values_mut().filter_map(serde_json::Value::as_object_mut) {
+            let presses = way.remove("presses").expect("it tells of presses");
+            way.insert("press".to_owned(), serde_json::json!([presses[0]["epoch"], presses[0]["from"]]));
+        }
+        *value = json.to_string();
+    }
+    let mut bench = bench.restart();
+    resolve_with(&mut bench, &[]);
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    assert!(told.contains(&(1, vec![1], AlarmState::Resolved)), "{told:?}");
+    assert!(told.contains(&(1, vec![2, 3], AlarmState::Raised)), "{told:?}");
+}
+
+#[test]
+fn presses_part_however_many_entries_wait_for_the_centre() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.uploaded(OutLane::Alarms, &[1], Outcome::Accepted);
+    bench.settle();
+    let reports = (2..=4).map(|seq| (1, seq)).chain((1..=40).map(|seq| (2, seq)));
+    for (epoch, seq) in reports {
+        bench.advance(20_000);
+        bench.publish("btn-0001", &format!(r#"{{"v":1,"epoch":{epoch},"seq":{seq},"kind":"sos"}}"#));
+        bench.settle();
+    }
+    bench.take();
+    resolve_with(&mut bench, &[]);
+    bench.connect("btn-0001", 1);
+    let told = told_about(&bench.take());
+    let ended: Vec<_> = told.iter().filter(|(_, _, state)| *state == AlarmState::Resolved).collect();
+    assert_eq!(ended, [&(1, vec![1], AlarmState::Resolved)], "{told:?}");
+}

@@ -324,3 +324,40 @@ async fn e5_a_gateway_cannot_give_back_what_another_one_holds() {
     assert_eq!(other.tell(&centre, &own, "sale.outcome", &sale, &cancelled).await, "refused:foreign_origin");
     assert_eq!(centre.get("/api/v1/accounts/person-0001").await.1["available"], 50_000 - 1250);
 }
+
+/// Uploads an alarm that is known with another body, and a press on it.
+async fn guess(centre: &Centre, other: &mut Other, device: &str) -> Value {
+    let (about, further) = (device_origin(device, 1, 1), device_origin(device, 1, 99));
+    let raised = other.journal.push(&about, "alarm.raised", &Value::Null, &alarm_body(device, "smoke"));
+    let again = other.journal.push(&further, "alarm.repeated", &about, &alarm_body(device, "sos"));
+    let entries = [raised, again].map(|n| other.journal.upload(n));
+    let upload = json!({"v": 1, "journal": other.journal.name, "entries": entries});
+    centre.post("/v1/gateways/gw-2/entries", &other.token, &upload).await.1
+}
+
+#[tokio::test]
+async fn e5_whoever_guesses_that_there_is_an_alarm_does_not_hear_what_becomes_of_it() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    guess(&centre, &mut other, "btn-0001").await;
+    centre.post(&format!("{ALARM}/resolve"), centre.operator(0), &json!({"cause": "taken to hospital"})).await;
+    let request =
+        centre.http.get(format!("{}/v1/gateways/gw-2/orders?lane=alarms&stream=&after=0&wait_s=0", centre.url));
+    let (_, page) = answer(request.bearer_auth(&other.token)).await;
+    assert!(!page.to_string().contains("hospital"), "{page}");
+}
+
+#[tokio::test]
+async fn e5_whoever_guesses_that_there_is_an_alarm_of_an_unassigned_device_does_not_end_it() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    other.resolve(&centre, &device_origin("new-1", 1, 1)).await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("new-1", 1);
+    centre.upload(&journal, 1..=1).await;
+    guess(&centre, &mut other, "new-1").await;
+    assert_eq!(centre.get("/api/v1/alarms/new-1.1.1").await.1["state"], "accepted");
+}
