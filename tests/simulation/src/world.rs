@@ -414,8 +414,11 @@ impl World {
                     // Somebody may end it before the next look.
                     self.missed.insert((index, device.clone()));
                 }
-                if silent_ms >= limit && !self.missed.contains(&(index, device.clone())) {
-                    self.figures.silences = self.figures.silences.saturating_add(1);
+                if silent_ms < limit {
+                    continue;
+                }
+                self.figures.silences = self.figures.silences.saturating_add(1);
+                if !self.missed.contains(&(index, device.clone())) {
                     let rows = self.heard_at_n.get(&(index, device.clone())).copied().unwrap_or(0);
                     silence::now((index, &gateway.disk), device.as_str(), rows, &mut self.findings);
                 }
