@@ -1,6 +1,7 @@
 //! Which gateways hear of an alarm, and what: those that told of it or of a press in it hear of each step.
 //!
-//! **Invariant:** whoever tells of an alarm or of a press hears how far the alarm is, also where it was known here before.
+//! **Invariant:** whoever tells of an alarm hears how far it is, also where it was known here before; whoever tells of a press in
+//! it, where the device is assigned to that gateway.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +24,8 @@ use crate::without_journal;
 /// Who accepted an alarm that a further press began: no person did.
 const BY_THE_CENTRE: &str = "centre";
 
-/// Notes that a gateway told of alarms, and lets it hear of their steps where that is the first time. A step that came before its
-/// alarm counts where the device is assigned to the gateway that told the step; of a device that is assigned to nobody,
+/// Notes that a gateway told of alarms, and lets it hear of their steps where that is the first time. A step that came
+/// before its alarm counts where the device is assigned to the gateway that told the step; of a device that is assigned to nobody,
 /// once that gateway has told the alarm too.
 pub(crate) async fn told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<(), StoreError> {
     let fresh = note_told(tx, gateway, origins).await?;
@@ -121,20 +122,18 @@ fn device_of(origin: &str) -> Option<String> {
 pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable]) -> Result<(), StoreError> {
     let mut origins: Vec<String> = Vec::new();
     for entry in entries {
-        match (&entry.fact, &entry.about) {
-            (Fact::Raised(_), _) => origins.push(entry.origin_key.clone()),
-            (Fact::Repeated(_), Some(about)) => {
-                let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
-                if !has_device(tx, gateway, &alarm).await? {
-                    continue;
-                }
-                if alarm == entry.origin_key {
-                    tell_of_own(tx, gateway, &entry.origin).await?;
-                }
-                origins.push(alarm);
-            }
-            _ => {}
+        if let Fact::Raised(_) = entry.fact {
+            origins.push(entry.origin_key.clone());
         }
+        let (Fact::Repeated(_), Some(about)) = (&entry.fact, &entry.about) else { continue };
+        let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
+        if !has_device(tx, gateway, &alarm).await? {
+            continue;
+        }
+        if alarm == entry.origin_key {
+            tell_of_own(tx, gateway, &entry.origin).await?;
+        }
+        origins.push(alarm);
     }
     if origins.is_empty() {
         return Ok(());
@@ -206,8 +205,8 @@ pub(crate) async fn tell_step(
     Ok(())
 }
 
-/// Orders a step at a gateway, with what the alarm is and which one it follows, since the gateway may not know it. The end of an alarm names the
-/// presses that it ended with, this gateway's first: an answer about them may be lost, and the gateway would take them for
+/// Orders a step at a gateway, with what the alarm is and which one it follows, since the gateway may not know it. The end
+/// of an alarm names the presses that it ended with, this gateway's first: an answer about them may be lost, and the gateway would take them for
 /// alarms of their own.
 async fn add_order(tx: &mut Tx, gateway: &str, mut order: AlarmStateOrder) -> Result<(), StoreError> {
     let alarm = sqlx::query("SELECT kind, urgency, follows FROM alarms WHERE origin = $1 AND variant = 0")

@@ -253,7 +253,7 @@ impl Alarm {
             let seqs = self.presses_by_epoch().find(|(of, _)| of == epoch).map(|(_, seqs)| seqs).unwrap_or_default();
             let later = |seq: &Seq| firsts.iter().any(|(other, press)| other > n && press == &(*epoch, *seq));
             let own = seqs.iter().skip_while(|seq| *seq != first).take_while(|seq| !later(seq));
-            let runs = own.map(|seq| FoldedSeqs { epoch: *epoch, from: *seq, to: *seq }).collect();
+            let runs = own.map(|seq| FoldedSeqs::one(*epoch, *seq)).collect();
             if let Some(way) = self.on_their_way.get_mut(n) {
                 way.press = None;
                 way.presses = joined(Vec::new(), runs);
@@ -267,7 +267,8 @@ impl Alarm {
             entries.iter().filter_map(|n| Some((*n, self.on_their_way.remove(n)?))).collect();
         let first = self.began_with();
         let presses = self.take_presses(|press| {
-            Some(press) != first && on_their_way.values().flat_map(|way| &way.presses).any(|run| is_in(run, press))
+            Some(press) != first
+                && on_their_way.values().flat_map(|way| &way.presses).any(|run| run.has(press.0, press.1))
         });
         self.parted(presses, on_their_way)
     }
@@ -281,7 +282,7 @@ impl Alarm {
         let on_their_way = if has && rest { std::mem::take(&mut self.on_their_way) } else { BTreeMap::new() };
         let mut later = false;
         let presses = self.take_presses(|known| {
-            let told = on_their_way.values().flat_map(|way| &way.presses).any(|run| is_in(run, known));
+            let told = on_their_way.values().flat_map(|way| &way.presses).any(|run| run.has(known.0, known.1));
             later |= known == press;
             has && (known == press || rest && Some(known) != first && (told || later && known.0 == epoch))
         });
@@ -296,7 +297,7 @@ impl Alarm {
         }
     }
 
-    /// Takes out presses, in the order in which they are kept, the given epoch's first.
+    /// Takes out presses, in the order in which they are kept, those of its first epoch before others.
     fn take_presses(&mut self, mut takes: impl FnMut((DeviceEpoch, Seq)) -> bool) -> Vec<(DeviceEpoch, Seq)> {
         let mut taken = Vec::new();
         let kept = std::iter::once((&self.epoch, &mut self.seqs)).chain(&mut self.other_epochs);
@@ -349,10 +350,7 @@ impl Alarm {
             self.counted.remove(0);
         }
         self.counted.push((epoch, seq, fingerprint));
-        match self.unrecorded_seqs.last_mut() {
-            Some(last) if last.epoch == epoch && last.to.get().checked_add(1) == Some(seq.get()) => last.to = seq,
-            Some(_) | None => self.unrecorded_seqs.push(FoldedSeqs { epoch, from: seq, to: seq }),
-        }
+        append(&mut self.unrecorded_seqs, FoldedSeqs::one(epoch, seq));
         self.unrecorded_seqs.len() < REPEATS_RANGES_MAX
     }
 
@@ -409,19 +407,18 @@ impl Alarm {
 
 /// Runs of presses behind others; the oldest are given up where they are too many.
 fn joined(mut runs: Vec<FoldedSeqs>, more: Vec<FoldedSeqs>) -> Vec<FoldedSeqs> {
-    for run in more {
-        match runs.last_mut() {
-            Some(last) if last.epoch == run.epoch && last.to.get().checked_add(1) == Some(run.from.get()) => {
-                last.to = run.to;
-            }
-            Some(_) | None => runs.push(run),
-        }
-    }
+    more.into_iter().for_each(|run| append(&mut runs, run));
     runs.split_off(runs.len().saturating_sub(REPEATS_RANGES_MAX))
 }
 
-fn is_in(run: &FoldedSeqs, (epoch, seq): (DeviceEpoch, Seq)) -> bool {
-    run.epoch == epoch && (run.from..=run.to).contains(&seq)
+/// Adds a run; one that goes on from the last makes that longer.
+fn append(runs: &mut Vec<FoldedSeqs>, run: FoldedSeqs) {
+    match runs.last_mut() {
+        Some(last) if last.epoch == run.epoch && last.to.get().checked_add(1) == Some(run.from.get()) => {
+            last.to = run.to;
+        }
+        Some(_) | None => runs.push(run),
+    }
 }
 
 /// What parted from an alarm.

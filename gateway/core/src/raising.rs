@@ -78,7 +78,7 @@ impl Core {
             Draft { identity, kind: kind::ALARM_REPEATED, about: Some(&about), body, fingerprint, lane, private: None },
             now,
         );
-        let presses = press.map(|(epoch, seq)| FoldedSeqs { epoch, from: seq, to: seq }).into_iter().collect();
+        let presses = press.map(|(epoch, seq)| FoldedSeqs::one(epoch, seq)).into_iter().collect();
         let way = OnItsWay { lane, origin: recorded.origin, presses, press: None, about: Some(about) };
         let Some(alarm) = self.alarms.get(id) else { return };
         let mut alarm = alarm.clone();

@@ -128,7 +128,7 @@ fn repeated(alarm: &mut Alarm, n: u64, entry: &Entry) {
         })
         .collect();
     let presses: Vec<FoldedSeqs> = match press {
-        Some((epoch, seq)) => vec![FoldedSeqs { epoch, from: seq, to: seq }],
+        Some((epoch, seq)) => vec![FoldedSeqs::one(epoch, seq)],
         None => body.folded_seqs,
     };
     let count = body.folded.unwrap_or(1);

@@ -78,6 +78,20 @@ pub struct FoldedSeqs {
     pub to: Seq,
 }
 
+impl FoldedSeqs {
+    /// One report.
+    #[must_use]
+    pub const fn one(epoch: DeviceEpoch, seq: Seq) -> Self {
+        Self { epoch, from: seq, to: seq }
+    }
+
+    /// Whether a report is among them.
+    #[must_use]
+    pub fn has(&self, epoch: DeviceEpoch, seq: Seq) -> bool {
+        self.epoch == epoch && (self.from..=self.to).contains(&seq)
+    }
+}
+
 impl From<AlarmBody> for OwnAlarmBody {
     fn from(alarm: AlarmBody) -> Self {
         Self { alarm, report: None, folded: None, folded_seqs: Vec::new() }

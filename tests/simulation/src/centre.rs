@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocols::device::AlarmState;
-use protocols::id::ActorId;
+use protocols::id::{ActorId, Seq};
 use protocols::uplink::{
     AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, FoldedSeqs, Order, OrderPage, Origin, Outcome,
     OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
@@ -51,7 +51,7 @@ impl Folded {
     /// Whether a press is among them.
     #[must_use]
     pub fn has(&self, device: &str, epoch: u32, seq: u64) -> bool {
-        self.device == device && self.run.epoch == epoch && (self.run.from.get()..=self.run.to.get()).contains(&seq)
+        self.device == device && Seq::new(seq).is_some_and(|seq| self.run.has(epoch, seq))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Nobody is told that an alarm has come further than it durably has: on the gateway's disk, or at the centre.
 
 use protocols::device::AlarmState;
+use protocols::id::Seq;
 use protocols::uplink::{Entry, FoldedSeqs, OwnAlarmBody, kind};
 
 use super::Findings;
@@ -25,9 +26,7 @@ fn before_parting(disk: &Disk, device: &str, (epoch, seqs): (u32, &[u64])) -> Op
     let source = format!("device:{device}");
     let is_one = |body: &OwnAlarmBody| {
         let is_of = body.alarm.device.as_ref().is_some_and(|of| of.as_str() == device);
-        let has = |run: &FoldedSeqs| {
-            run.epoch == epoch && seqs.iter().any(|seq| (run.from.get()..=run.to.get()).contains(seq))
-        };
+        let has = |run: &FoldedSeqs| seqs.iter().filter_map(|seq| Seq::new(*seq)).any(|seq| run.has(epoch, seq));
         is_of && body.folded_seqs.iter().any(has)
     };
     let entries = disk.rows.iter().filter(|row| row.kind == kind::ALARM_REPEATED).filter_map(|row| {
