@@ -14,6 +14,9 @@ const KEPT = "sale-under-way";
 const page = { view: "choose", basket: new Map(), catalogue: null, status: null, sale: null, begun: 0, note: null, offered: null, online: true };
 let homeTimer;
 
+/** Milliseconds that no setting of the clock changes while the page is open. */
+const nowMs = () => performance.timeOrigin + performance.now();
+
 const main = () => document.getElementById("main");
 const ended = (sale) => !["awaiting_card", "in_progress"].includes(sale.state);
 const nameOf = (service) => (languageInUse() === "en" ? service.name_en : service.name_zh);
@@ -140,7 +143,7 @@ function kept() {
 function begin(tender) {
   clearTimeout(homeTimer);
   const items = [...page.basket].map(([service, quantity]) => ({ service, quantity }));
-  keep({ key: randomKey(), body: { reader: reader(), items, tender }, id: null, begun: Date.now() });
+  keep({ key: randomKey(), body: { reader: reader(), items, tender }, id: null, begun: nowMs() });
   send();
 }
 
@@ -214,12 +217,12 @@ async function cancel() {
 /** The same services again, as a sale of its own. */
 function payFromPurse(body) {
   clearTimeout(homeTimer);
-  keep({ key: randomKey(), body: { ...body, tender: "purse" }, id: null, begun: Date.now() });
+  keep({ key: randomKey(), body: { ...body, tender: "purse" }, id: null, begun: nowMs() });
   send();
 }
 
 function secondsLeft(sale) {
-  return Math.max(0, Math.ceil((page.begun + sale.card_wait_ms - Date.now()) / 1000));
+  return Math.max(0, Math.ceil((page.begun + sale.card_wait_ms - nowMs()) / 1000));
 }
 
 function waiting(sale) {

@@ -1,9 +1,9 @@
-// What both pages share: texts in two languages, requests, live events, small pieces of page.
+// What both pages of the gateway share: requests, live events, small pieces of page.
 // Text comes into the page as text nodes only, never as markup.
 
-const LANGUAGES = { zh: "zh-CN", en: "en" };
-let language = localStorage.getItem("language") === "en" ? "en" : "zh";
-let texts = {};
+import { languageInUse, languageTag, loadWords, otherLanguage, price, say, time, word, amount } from "/pages/words.js";
+
+export { amount, languageInUse, price, say, time, word };
 
 /** An error answer of the gateway: its code and its message in the page's language. */
 export class Refused extends Error {
@@ -14,50 +14,24 @@ export class Refused extends Error {
   }
 }
 
-/** The name of the language in use: `zh` or `en`. */
-export function languageInUse() {
-  return language;
-}
-
-/** The text for a dotted key; `{name}` in it stands for a value. */
-export function say(key, values = {}) {
-  const text = key.split(".").reduce((part, name) => part?.[name], texts) ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
-}
-
-/** The text for a word of the gateway, such as a state; the word itself where there is none. */
-export function word(group, name) {
-  return texts[group]?.[name] ?? String(name);
-}
-
-async function loadTexts() {
-  const response = await fetch(`/page/text/${language}.json`);
-  texts = await response.json();
-  document.documentElement.lang = LANGUAGES[language];
-  for (const element of document.querySelectorAll("[data-text]")) {
-    element.textContent = say(element.dataset.text);
-  }
-}
-
 /** Loads the texts, wires the language button, and calls `changed` after each change of language. */
 export async function startLanguage(changed) {
   const button = document.getElementById("language");
-  const show = async () => {
-    await loadTexts();
-    button.textContent = say("common.other_language");
+  const show = () => {
+    button.textContent = say("look.other_language");
     changed();
   };
-  button.addEventListener("click", () => {
-    language = language === "zh" ? "en" : "zh";
-    localStorage.setItem("language", language);
+  button.addEventListener("click", async () => {
+    await otherLanguage();
     show();
   });
-  await show();
+  await loadWords();
+  show();
 }
 
 /** Asks the gateway. Throws `Refused` for an error answer, and with status 0 where no answer came. */
 export async function ask(method, path, body, headers = {}) {
-  const options = { method, headers: { "Accept-Language": LANGUAGES[language], ...headers }, credentials: "same-origin" };
+  const options = { method, headers: { "Accept-Language": languageTag(), ...headers }, credentials: "same-origin" };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -121,22 +95,6 @@ export function showIn(target, nodes) {
 /** A button. */
 export function button(text, kind, pressed) {
   return element("button", { type: "button", class: kind, onclick: pressed }, text);
-}
-
-/** Fen as a number with two decimals. */
-export function amount(fen) {
-  const whole = Math.floor(fen / 100);
-  return `${whole}.${String(fen % 100).padStart(2, "0")}`;
-}
-
-/** Fen in the unit of what pays. */
-export function price(fen, tender = "account") {
-  return say(tender === "purse" ? "common.yuan" : "common.points", { n: amount(fen) });
-}
-
-/** Month, day and time of an RFC 3339 text, as it was recorded. */
-export function time(text) {
-  return text ? text.slice(5, 19).replace("T", " ") : "—";
 }
 
 /** Random hex, for keys. */

@@ -273,7 +273,7 @@ function salesSection(sales, catalogue) {
 }
 
 function quarantineSection(entries) {
-  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), word("entry_kind", one.kind), word("outcome", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
+  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), word("entry_kind", one.kind), word("set_aside", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
   const heads = ["staff.number_in_journal", "staff.time", "staff.kind", "staff.state", "staff.reason", "staff.origin"];
   return section("staff.quarantine", table(heads, entries.map(row), "staff.no_quarantine"));
 }

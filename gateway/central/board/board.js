@@ -187,7 +187,7 @@ function personLines(alarm) {
 
 /** Minutes and seconds since the centre had it, by the centre's clock. */
 function age(alarm) {
-  const seconds = Math.max(0, Math.floor((Date.now() + page.ahead - Date.parse(alarm.received_at)) / 1000));
+  const seconds = Math.max(0, Math.floor((performance.now() + page.ahead - Date.parse(alarm.received_at)) / 1000));
   if (seconds >= 3600) {
     return say("board.age_hours", { h: Math.floor(seconds / 3600), m: Math.floor(seconds / 60) % 60 });
   }

@@ -36,7 +36,7 @@ export async function answerTo(method, path, token, language, body) {
     throw new Refused(response.status, answer?.error?.code ?? "", answer?.error?.message ?? String(response.status));
   }
   const date = Date.parse(response.headers.get("date") ?? "");
-  return { body: answer, ahead: Number.isNaN(date) ? null : date - Date.now() };
+  return { body: answer, ahead: Number.isNaN(date) ? null : date - performance.now() };
 }
 
 /** Calls `told` once when the stream is open and after each event; ends when the stream does. */

@@ -1,44 +1,22 @@
-// Texts in two languages and small pieces of page.
+// Small pieces of page.
 
-const LANGUAGES = { zh: "zh-CN", en: "en" };
-let language = localStorage.getItem("language") === "en" ? "en" : "zh";
-let texts = {};
+import { amount, languageTag, loadWords, otherLanguage, say, word } from "/pages/words.js";
 
-/** The language in use as `Accept-Language` wants it. */
-export function languageInUse() {
-  return LANGUAGES[language];
-}
-
-/** The text for a dotted key; `{name}` in it stands for a value. */
-export function say(key, values = {}) {
-  const text = key.split(".").reduce((part, name) => part?.[name], texts) ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
-}
-
-/** The text for a word of the centre, such as a state; the word itself where there is none. */
-export function word(group, name) {
-  return texts[group]?.[name] ?? String(name);
-}
+export { amount, say, word, languageTag as languageInUse };
 
 /** Loads the texts, wires the language button, and calls `changed` after each change of language. */
 export async function startLanguage(changed) {
   const button = document.getElementById("language");
-  const show = async () => {
-    const response = await fetch(`/board/text/${language}.json`);
-    texts = await response.json();
-    document.documentElement.lang = LANGUAGES[language];
-    for (const named of document.querySelectorAll("[data-text]")) {
-      named.textContent = say(named.dataset.text);
-    }
-    button.textContent = say("board.other_language");
+  const show = () => {
+    button.textContent = say("look.other_language");
     changed();
   };
-  button.addEventListener("click", () => {
-    language = language === "zh" ? "en" : "zh";
-    localStorage.setItem("language", language);
+  button.addEventListener("click", async () => {
+    await otherLanguage();
     show();
   });
-  await show();
+  await loadWords();
+  show();
 }
 
 /** An element; `class`, `for` and names with a dash are attributes, the rest properties; children are nodes or text. */
@@ -67,9 +45,4 @@ export function showIn(target, nodes) {
   if (!fresh.isEqualNode(target)) {
     target.replaceChildren(...fresh.childNodes);
   }
-}
-
-/** Fen as a number with two decimals. */
-export function amount(fen) {
-  return `${Math.floor(fen / 100)}.${String(fen % 100).padStart(2, "0")}`;
 }

@@ -70,7 +70,7 @@ async fn h8_a_foreign_host_name_is_refused_on_every_route() {
     let evil = format!("evil.example:{port}");
     let near = format!("127.0.0.1.evil.example:{port}");
     for route in route_names() {
-        let path = route.path.replace("{id}", "x").replace("{file}", "kiosk.js");
+        let path = route.path.replace("{id}", "x").replace("{*file}", "words.js").replace("{file}", "kiosk.js");
         let method: Method = route.method.parse().expect("a method");
         for host in [evil.as_str(), near.as_str(), "127.0.0.1:1", "localhost", ""] {
             let request = rig.program(method.clone(), &path).header("host", host);
@@ -116,7 +116,11 @@ async fn h8_from_another_address_every_read_needs_a_token() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     for route in route_names() {
-        let path = route.path.replace("{id}", "0123456789abcdef0123456789abcdef").replace("{file}", "kiosk.js");
+        let path = route
+            .path
+            .replace("{id}", "0123456789abcdef0123456789abcdef")
+            .replace("{*file}", "words.js")
+            .replace("{file}", "kiosk.js");
         let method: Method = route.method.parse().expect("a method");
         let status = client.request(method, format!("{base}{path}")).send().await.expect("an answer").status();
         match route.access {

@@ -10,6 +10,7 @@ mod layout;
 mod links;
 mod manifest;
 mod page_words;
+mod pages;
 mod purity;
 mod source;
 mod words;
@@ -159,4 +160,40 @@ fn every_code_that_a_page_can_be_told_has_words_there_in_both_languages() {
     assert_none(
         page_words::ALL.iter().flat_map(|codes| page_words::missing(&read(codes.path), codes, &words)).collect(),
     );
+}
+
+#[test]
+fn no_file_of_a_page_has_what_a_page_must_not_have() {
+    Repository::open().check(pages::banned);
+}
+
+#[test]
+fn both_languages_have_the_same_texts_each_that_is_asked_for_and_none_that_is_not() {
+    let repository = Repository::open();
+    let keys = |path: &str| {
+        let text = std::fs::read_to_string(repository.root.join(path)).expect("texts");
+        pages::keys(path, &serde_json::from_str(&text).expect("JSON")).unwrap_or_else(|finding| panic!("{finding}"))
+    };
+    let known = keys(pages::TEXTS[0]);
+    assert_eq!(known, keys(pages::TEXTS[1]));
+    repository.check(|path, text| pages::asked_for_in_vain(path, text, &known));
+    let sources: String = repository.texts().filter(|(path, _)| pages::is_page(path)).map(|(_, text)| text).collect();
+    assert_none(pages::never_asked_for(&known, &sources));
+}
+
+#[test]
+fn no_page_is_heavy_and_everything_that_it_leads_to_is_there() {
+    let repository = Repository::open();
+    let served = |path: &str| pages::FOLDERS.iter().any(|(folder, _)| path.starts_with(folder));
+    let files: std::collections::BTreeMap<String, String> =
+        repository.texts().filter(|(path, _)| served(path)).map(|(path, text)| (path.to_owned(), text)).collect();
+    let mut found = Vec::new();
+    let html: Vec<&String> = files.keys().filter(|path| path.ends_with(".html")).collect();
+    assert_eq!(html.len(), 3, "kiosk, staff page and board: {html:?}");
+    for page in html {
+        let (bytes, findings) = pages::weight(page, &files);
+        println!("{page}: {bytes} bytes");
+        found.extend(findings);
+    }
+    assert_none(found);
 }

@@ -7,11 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Finding;
-
-/// The words of the kiosk and the staff page, which share one file for each language.
-const GATEWAY: [&str; 2] = ["gateway/kiosk/text/zh.json", "gateway/kiosk/text/en.json"];
-/// Those of the operator board.
-const BOARD: [&str; 2] = ["gateway/central/board/text/zh.json", "gateway/central/board/text/en.json"];
+use super::pages::TEXTS;
 
 /// Codes of one type, and the groups of words in which a page looks them up.
 pub struct Codes {
@@ -19,43 +15,36 @@ pub struct Codes {
     pub path: &'static str,
     /// The first line of what gives them out; it ends with the next `}` that is indented as far.
     from: &'static str,
-    /// Groups at the gateway's pages.
-    gateway: &'static [&'static str],
-    /// Groups at the board.
-    board: &'static [&'static str],
+    /// Groups of words in which they are looked up.
+    groups: &'static [&'static str],
 }
 
 /// Everything that gives out codes to pages.
 pub const ALL: &[Codes] = &[
-    codes("protocols/src/uplink/own_alarm.rs", "impl OwnAlarm {", &["alarm_kind"], &["alarm_kind"]),
-    codes("protocols/src/device/event.rs", "const NAMES: ", &["alarm_kind"], &["alarm_kind"]),
-    codes("protocols/src/uplink/hold.rs", "impl HoldRefusal {", &[], &["refusal"]),
-    codes("gateway/core/src/effect.rs", "impl Refusal {", &["refusal"], &["refusal"]),
-    codes("protocols/src/card/purchase.rs", "impl Doubt {", &["doubt"], &["refusal"]),
-    codes("protocols/src/card/settle.rs", "impl StillUnknown {", &["doubt"], &["refusal"]),
-    codes("protocols/src/card/dialogue.rs", "impl Refusal {", &["doubt"], &["refusal"]),
-    codes("gateway/core/src/input.rs", "impl LinkRefusal {", &["report_refusal"], &[]),
-    codes("gateway/src/adapter/uplink/answer.rs", "pub(super) const fn word(", &["uplink_failure"], &[]),
-    codes("gateway/src/troubles.rs", "    pub const fn word(", &["part"], &[]),
-    codes("gateway/core/src/orders.rs", "impl OrderRefusal {", &[], &["order_refusal"]),
-    codes("gateway/central/src/intake/shape.rs", "impl Refusal {", &["entry_refusal"], &["entry_refusal"]),
-    codes("gateway/central/src/intake/mod.rs", "const OTHER_BODY: ", &["entry_refusal"], &["entry_refusal"]),
-    codes("protocols/src/uplink/entry.rs", "pub mod kind {", &["entry_kind"], &["entry_kind"]),
-    codes("protocols/src/uplink/order.rs", "pub mod order_kind {", &[], &["order_kind"]),
-    codes("gateway/central/src/ledger/decide.rs", "impl Doubt {", &[], &["doubt"]),
-    codes("gateway/central/src/ledger/decide.rs", "impl HoldState {", &[], &["hold"]),
-    codes("gateway/central/src/issuer.rs", "impl Verdict {", &[], &["verdict"]),
-    codes("gateway/central/src/devices.rs", "pub const fn word(", &[], &["trouble"]),
-    codes("gateway/central/src/alarms.rs", "pub const fn urgency_word(", &["urgency"], &["urgency"]),
+    codes("protocols/src/uplink/own_alarm.rs", "impl OwnAlarm {", &["alarm_kind"]),
+    codes("protocols/src/device/event.rs", "const NAMES: ", &["alarm_kind"]),
+    codes("protocols/src/uplink/hold.rs", "impl HoldRefusal {", &["refusal"]),
+    codes("gateway/core/src/effect.rs", "impl Refusal {", &["refusal"]),
+    codes("protocols/src/card/purchase.rs", "impl Doubt {", &["doubt", "refusal"]),
+    codes("protocols/src/card/settle.rs", "impl StillUnknown {", &["doubt", "refusal"]),
+    codes("protocols/src/card/dialogue.rs", "impl Refusal {", &["doubt", "refusal"]),
+    codes("gateway/core/src/input.rs", "impl LinkRefusal {", &["report_refusal"]),
+    codes("gateway/src/adapter/uplink/answer.rs", "pub(super) const fn word(", &["uplink_failure"]),
+    codes("gateway/src/troubles.rs", "    pub const fn word(", &["part"]),
+    codes("gateway/core/src/orders.rs", "impl OrderRefusal {", &["order_refusal"]),
+    codes("gateway/central/src/intake/shape.rs", "impl Refusal {", &["entry_refusal"]),
+    codes("gateway/central/src/intake/mod.rs", "const OTHER_BODY: ", &["entry_refusal"]),
+    codes("protocols/src/uplink/entry.rs", "pub mod kind {", &["entry_kind"]),
+    codes("protocols/src/uplink/order.rs", "pub mod order_kind {", &["order_kind"]),
+    codes("gateway/central/src/ledger/decide.rs", "impl Doubt {", &["doubt"]),
+    codes("gateway/central/src/ledger/decide.rs", "impl HoldState {", &["hold"]),
+    codes("gateway/central/src/issuer.rs", "impl Verdict {", &["verdict"]),
+    codes("gateway/central/src/devices.rs", "pub const fn word(", &["trouble"]),
+    codes("gateway/central/src/alarms.rs", "pub const fn urgency_word(", &["urgency"]),
 ];
 
-const fn codes(
-    path: &'static str,
-    from: &'static str,
-    gateway: &'static [&'static str],
-    board: &'static [&'static str],
-) -> Codes {
-    Codes { path, from, gateway, board }
+const fn codes(path: &'static str, from: &'static str, groups: &'static [&'static str]) -> Codes {
+    Codes { path, from, groups }
 }
 
 /// The codes in a piece of source: the literals that its arms, rows and constants end with.
@@ -79,13 +68,11 @@ pub fn missing(source: &str, codes: &Codes, words: &dyn Fn(&str) -> Value) -> Ve
         return vec![Finding::new(codes.path, 0, format!("`{}` gives out no codes any more", codes.from.trim()))];
     }
     let mut found = Vec::new();
-    for (files, groups) in [(GATEWAY, codes.gateway), (BOARD, codes.board)] {
-        for file in files {
-            let words = words(file);
-            for (group, code) in groups.iter().flat_map(|group| given.iter().map(move |code| (group, code))) {
-                if words[*group][code].as_str().is_none_or(|text| text.trim().is_empty()) {
-                    found.push(Finding::new(file, 0, format!("no words for {group}.{code} of {}", codes.path)));
-                }
+    for file in TEXTS {
+        let words = words(file);
+        for (group, code) in codes.groups.iter().flat_map(|group| given.iter().map(move |code| (group, code))) {
+            if words[*group][code].as_str().is_none_or(|text| text.trim().is_empty()) {
+                found.push(Finding::new(file, 0, format!("no words for {group}.{code} of {}", codes.path)));
             }
         }
     }
@@ -111,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_code_without_words_in_one_language_is_found() {
-        let codes = codes("doubt.rs", "impl Doubt {", &["doubt"], &[]);
+        let codes = codes("doubt.rs", "impl Doubt {", &["doubt"]);
         let words = |path: &str| json!({"doubt": if path.ends_with("zh.json") { json!({"a": "甲", "b": "乙"}) } else { json!({"a": "A"}) }});
         let found = missing(SOURCE, &codes, &words);
-        assert_eq!(found, [Finding::new(GATEWAY[1], 0, "no words for doubt.b of doubt.rs")]);
+        assert_eq!(found, [Finding::new(TEXTS[1], 0, "no words for doubt.b of doubt.rs")]);
         assert_eq!(missing("", &codes, &words).len(), 1, "a piece that is gone is no silence");
     }
 }

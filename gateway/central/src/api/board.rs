@@ -3,13 +3,18 @@
 use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
-use rust_embed::Embed;
+use rust_embed::{Embed, EmbeddedFile};
 
 use super::problem::Problem;
 
 #[derive(Embed)]
 #[folder = "board/"]
 struct Files;
+
+/// What the pages of the gateway and of the centre share.
+#[derive(Embed)]
+#[folder = "../pages/"]
+struct Shared;
 
 /// The description of every address.
 pub const OPENAPI: &str = include_str!("../../openapi.json");
@@ -20,12 +25,17 @@ const POLICY: &str =
 
 /// `GET /`
 pub async fn index() -> Result<Response, Problem> {
-    serve("index.html")
+    serve("index.html", Files::get("index.html"))
 }
 
 /// `GET /board/{file}`
 pub async fn file(Path(path): Path<String>) -> Result<Response, Problem> {
-    serve(&path)
+    serve(&path, Files::get(&path))
+}
+
+/// `GET /pages/{file}`
+pub async fn shared(Path(path): Path<String>) -> Result<Response, Problem> {
+    serve(&path, Shared::get(&path))
 }
 
 /// `GET /api/openapi.json`
@@ -33,8 +43,8 @@ pub async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
-fn serve(path: &str) -> Result<Response, Problem> {
-    let file = Files::get(path).ok_or(Problem::NotFound)?;
+fn serve(path: &str, file: Option<EmbeddedFile>) -> Result<Response, Problem> {
+    let file = file.ok_or(Problem::NotFound)?;
     let kind = match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",

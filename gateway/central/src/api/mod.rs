@@ -74,6 +74,7 @@ fn for_machines(routes: Routes) -> Routes {
     routes
         .at(&get, "/", board::index)
         .at(&get, "/board/{*file}", board::file)
+        .at(&get, "/pages/{*file}", board::shared)
         .at(&get, "/healthz", health::alive)
         .at(&get, "/readyz", health::ready)
         .at(&get, "/metrics", health::metrics)

@@ -6,7 +6,6 @@ mod chromium;
 #[path = "../http/support.rs"]
 mod support;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -227,60 +226,8 @@ async fn an_operator_sees_devices_and_what_was_not_taken() {
     page.sees("Entries that were not taken").await;
 }
 
-fn file(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("board").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-fn texts(language: &str) -> Value {
-    serde_json::from_str(&file(&format!("text/{language}.json"))).expect("JSON")
-}
-
 fn word(group: &str, name: &str) -> String {
-    texts("zh")[group][name].as_str().expect("a text").to_owned()
-}
-
-fn keys(language: &str) -> BTreeSet<String> {
-    let texts = texts(language);
-    let groups = texts.as_object().expect("groups");
-    let in_group = |(group, words): (&String, &Value)| {
-        let words = words.as_object().expect("words").clone();
-        words
-            .into_iter()
-            .map(|(key, text)| {
-                assert!(text.as_str().is_some_and(|text| !text.trim().is_empty()), "{group}.{key}");
-                format!("{group}.{key}")
-            })
-            .collect::<Vec<_>>()
-    };
-    groups.iter().flat_map(in_group).collect()
-}
-
-#[test]
-fn both_languages_have_the_same_texts_and_every_one_that_the_board_asks_for() {
-    let known = keys("zh");
-    assert_eq!(known, keys("en"));
-    for name in ["board.js", "paper.js", "index.html"] {
-        let text = file(name);
-        for piece in ["say(\"", "data-text=\""].iter().flat_map(|mark| text.split(mark).skip(1)) {
-            let key = piece.split('"').next().unwrap_or("");
-            assert!(known.contains(key), "{name} asks for {key}");
-        }
-        for piece in text.split("word(\"").skip(1) {
-            let group = format!("{}.", piece.split('"').next().unwrap_or(""));
-            assert!(known.iter().any(|key| key.starts_with(&group)), "{name} asks for words of {group}");
-        }
-    }
-}
-
-#[test]
-fn the_board_has_no_inline_script_or_style_and_nothing_from_outside() {
-    for name in ["index.html", "board.js", "centre.js", "paper.js", "board.css"] {
-        let text = file(name);
-        for banned in
-            ["http:", "https:", "//cdn", "style=\"", "onclick=\"", "javascript:", "innerHTML", "eval(", "@import"]
-        {
-            assert!(!text.contains(banned), "{name} has {banned}");
-        }
-    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pages/text/zh.json");
+    let texts: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("texts")).expect("JSON");
+    texts[group][name].as_str().expect("a text").to_owned()
 }

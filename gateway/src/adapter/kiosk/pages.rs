@@ -17,6 +17,11 @@ use super::guard::is_here;
 #[folder = "kiosk/"]
 struct Pages;
 
+/// What the pages of the gateway and of the centre share.
+#[derive(RustEmbed)]
+#[folder = "pages/"]
+struct Shared;
+
 fn kind(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
@@ -72,7 +77,8 @@ pub async fn file(Path(name): Path<String>, headers: HeaderMap) -> Result<Respon
     page(&name, &headers)
 }
 
-/// `GET /page/text/{file}`: the texts of a language.
-pub async fn text(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
-    page(&format!("text/{name}"), &headers)
+/// `GET /pages/{file}`: what all pages share, the texts of each language among it.
+pub async fn shared(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let file = Shared::get(&name).ok_or(Fault::NotFound)?;
+    answer(&name, file, &headers)
 }

@@ -53,7 +53,7 @@ fn table() -> Vec<Route> {
         row(name("GET", "/", Open), get(pages::kiosk)),
         row(name("GET", "/staff", Open), get(pages::staff)),
         row(name("GET", "/page/{file}", Open), get(pages::file)),
-        row(name("GET", "/page/text/{file}", Open), get(pages::text)),
+        row(name("GET", "/pages/{*file}", Open), get(pages::shared)),
         row(name("GET", "/healthz", Open), get(reads::healthz)),
         row(name("GET", "/readyz", Open), get(reads::readyz)),
         row(name("GET", "/metrics", Read), get(reads::metrics)),

@@ -1,0 +1,89 @@
+// A tone that repeats until it is stopped. A browser may not let a page sound before somebody touched it: that is told, not hidden.
+
+const PATTERN = [
+  { at_s: 0, hertz: 880, for_s: 0.18 },
+  { at_s: 0.24, hertz: 1175, for_s: 0.18 },
+  { at_s: 0.48, hertz: 880, for_s: 0.18 },
+];
+const EVERY_MS = 2_500;
+const VOLUME = 0.35;
+
+/** A siren: `on` says whether it is to sound, `blocked` whether the browser keeps it silent, `quietUntil` is a mute. */
+export class Siren {
+  #context = null;
+  #timer = null;
+  #changed;
+  #mutedUntil = 0;
+
+  /** `changed` is called when what a person hears has changed. */
+  constructor(changed = () => {}) {
+    this.#changed = changed;
+  }
+
+  /** Whether it is to sound. */
+  get on() {
+    return this.#timer !== null;
+  }
+
+  /** Whether it is to sound and the browser does not let it. */
+  get blocked() {
+    return this.on && this.#context?.state !== "running";
+  }
+
+  /** Milliseconds for which it is muted. */
+  get mutedFor() {
+    return Math.max(0, this.#mutedUntil - performance.now());
+  }
+
+  /** To sound or not; the same again changes nothing. */
+  set(on) {
+    if (on === this.on) {
+      return;
+    }
+    if (on) {
+      this.#timer = setInterval(() => this.#once(), EVERY_MS);
+      this.allow();
+      this.#once();
+    } else {
+      clearInterval(this.#timer);
+      this.#timer = null;
+    }
+    this.#changed();
+  }
+
+  /** Silent for so long although it is to sound. */
+  mute(ms) {
+    this.#mutedUntil = performance.now() + ms;
+    this.#changed();
+  }
+
+  /** To be called from a press: from then on the browser lets the page sound. */
+  async allow() {
+    try {
+      this.#context ??= new AudioContext();
+      this.#context.onstatechange = () => this.#changed();
+      await this.#context.resume();
+    } catch {
+      // No sound here: `blocked` says so.
+    }
+    this.#changed();
+  }
+
+  #once() {
+    if (this.blocked || this.mutedFor > 0) {
+      this.#changed();
+      return;
+    }
+    const start = this.#context.currentTime + 0.02;
+    for (const { at_s, hertz, for_s } of PATTERN) {
+      const tone = new OscillatorNode(this.#context, { frequency: hertz, type: "triangle" });
+      const gain = new GainNode(this.#context, { gain: 0 });
+      gain.gain.setValueAtTime(0, start + at_s);
+      gain.gain.linearRampToValueAtTime(VOLUME, start + at_s + 0.02);
+      gain.gain.linearRampToValueAtTime(0, start + at_s + for_s);
+      tone.connect(gain).connect(this.#context.destination);
+      tone.start(start + at_s);
+      tone.stop(start + at_s + for_s + 0.02);
+    }
+  }
+}
