@@ -1,6 +1,7 @@
 //! End-to-end tests.
 
 pub mod bench;
+pub mod browser;
 pub mod demo;
 pub mod faults;
 pub mod mixed;

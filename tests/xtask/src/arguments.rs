@@ -14,7 +14,7 @@ Usage: cargo xtask <command>
   bench [arguments]  build for release and measure: --quick, --only reports,presses,memory,start,drain,peer, --peer ADDRESS:PORT
                      for another MQTT broker, --check for exit code 1 when a goal is missed
 
-What is installed: Debian packages with apt-get (through sudo when not root), and for `test` cargo-nextest and cargo-deny.";
+What is installed: Debian packages with apt-get (through sudo when not root), and for `test` cargo-nextest, cargo-deny and, with npm, Playwright.";
 
 /// A command that was asked for.
 #[derive(Debug, PartialEq, Eq)]

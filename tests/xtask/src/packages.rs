@@ -51,6 +51,9 @@ pub const TEST: &[Package] = &[
     package("mount"),
 ];
 
+/// Drives the browser; not asked for where Node.js came from elsewhere.
+pub const NODE: &[Package] = &[package("nodejs"), package("npm")];
+
 /// Why packages are missing.
 #[derive(Debug)]
 pub enum PackageError {

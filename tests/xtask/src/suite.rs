@@ -18,10 +18,11 @@ const LONG: (&str, &str) = ("LONG", "1");
 pub fn run(long: bool) -> ExitCode {
     let mut report = Report::default();
     let packages = report.step("install: Debian packages", || {
-        let done = packages::ensure(&[packages::DEMO, packages::BROKER, packages::TEST]);
-        installed(done)
+        let node: &[packages::Package] = if tools::has_node() { &[] } else { packages::NODE };
+        installed(packages::ensure(&[packages::DEMO, packages::BROKER, packages::TEST, node]))
     });
     let tools = report.step("install: rustfmt, clippy, cargo-nextest", || installed(tools::for_tests()));
+    let driver = report.step("install: what drives the browser", || installed(tools::for_pages()));
     let deny_is_there = report.step("install: cargo-deny", || installed(tools::for_dependencies()));
     report.step("format", || passes(cargo::cargo(&["fmt", "--all", "--check"])));
     report
@@ -32,7 +33,7 @@ pub fn run(long: bool) -> ExitCode {
         passes(clippy(&["--package", "protocols", "--no-default-features"]))
     });
     let built = report.step("build", || passes(cargo::cargo(&["build", "--workspace", "--lib", "--bins", "--tests"])));
-    let ready = built && tools && packages;
+    let ready = built && tools && packages && driver;
     report.step("tests", || if ready { nextest(long) } else { Outcome::NotRun("something is missing, see above") });
     report.step("documentation", || passes(documentation()));
     report.step("documentation tests", || if built { doc_tests() } else { Outcome::NotRun("nothing was built") });

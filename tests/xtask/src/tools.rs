@@ -1,4 +1,4 @@
-//! What cargo needs beside itself: rustfmt, clippy, cargo-nextest, cargo-deny.
+//! What cargo needs beside itself: rustfmt, clippy, cargo-nextest, cargo-deny; and what drives the browser of the tests.
 
 use crate::cargo;
 
@@ -51,6 +51,30 @@ pub fn for_tests() -> Result<Vec<&'static str>, ToolError> {
 /// The same for what looks at the dependencies; the tests do without.
 pub fn for_dependencies() -> Result<Vec<&'static str>, ToolError> {
     Ok(built(DENY)?.into_iter().collect())
+}
+
+/// What drives the browser, into its folder; again where its list has changed since.
+pub fn for_pages() -> Result<Vec<&'static str>, ToolError> {
+    let folder = cargo::workspace().join("tests/browser");
+    let wanted = std::fs::read(folder.join("package-lock.json")).unwrap_or_default();
+    let mark = folder.join("node_modules/.installed-of");
+    if !wanted.is_empty() && std::fs::read(&mark).is_ok_and(|known| known == wanted) {
+        return Ok(Vec::new());
+    }
+    let line = "npm ci --ignore-scripts (in tests/browser)";
+    let mut command = cargo::command("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    let done = cargo::status(command).is_ok_and(|s| s.success()) && std::fs::write(mark, wanted).is_ok();
+    if done { Ok(vec!["playwright-core", "axe-core"]) } else { Err(ToolError { line: line.to_owned() }) }
+}
+
+/// Whether Node.js with npm is there, from wherever.
+pub fn has_node() -> bool {
+    ["node", "npm"].iter().all(|program| {
+        let mut command = cargo::command(program);
+        command.arg("--version");
+        cargo::succeeds(command)
+    })
 }
 
 fn built(tool: Tool) -> Result<Option<&'static str>, ToolError> {
