@@ -170,6 +170,27 @@ async fn a_peer_that_does_not_read_is_cut_and_costs_no_memory_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ended_waits_for_its_last_bytes_without_working() {
+    const KEEP_ALIVE_S: u16 = 1;
+    let rig = Rig::start(1_000);
+    let mut raw = Raw::open(rig.address).await;
+    raw.send(&connect(5, "a", "a", rig.secret("a").as_bytes(), KEEP_ALIVE_S)).await;
+    assert_eq!(raw.packet().await.0, 0x20, "logged in");
+    let pings: Vec<u8> = [0xC0, 0].repeat(32 * 1024);
+    // Nothing is read back, until the gateway cannot write any more and therefore does not read.
+    let write = async |socket: &mut tokio::net::TcpStream| {
+        tokio::time::timeout(Duration::from_secs(1), tokio::io::AsyncWriteExt::write_all(socket, &pings)).await
+    };
+    while write(&mut raw.socket).await.is_ok() {}
+    rig.client(5, "a").await;
+    let writes = rig.handle.stats().writes;
+    // Longer than its silence may be, shorter than it may take for its last bytes.
+    tokio::time::sleep(Duration::from_secs(u64::from(KEEP_ALIVE_S) * 4)).await;
+    let more = rig.handle.stats().writes - writes;
+    assert!(more <= 10, "{more} writes to a peer that does not read");
+}
+
+#[tokio::test]
 async fn an_address_that_is_reachable_from_outside_is_not_bound_without_tls() {
     let bind = |settings: DeviceLinkSettings| {
         let directory = Arc::new(DeviceDirectory::new(Vec::new()));

@@ -375,12 +375,13 @@ impl Connection {
         }
     }
 
-    /// The next moment at which something is overdue.
+    /// The next moment at which something is overdue. One that ended waits only until its last bytes are written.
     fn due(&self) -> Instant {
         let silence = self.standing.as_ref().map_or(limits::GREETING_TIMEOUT, |standing| standing.silence);
-        let silent = self.silent_since() + silence;
+        let silent = self.ended.is_none().then(|| self.silent_since() + silence);
         let written = self.stalled.map(|since| since + limits::WRITE_TIMEOUT);
-        [written, self.paused_until].into_iter().flatten().fold(silent, Instant::min)
+        let due = [silent, written, self.paused_until].into_iter().flatten().min();
+        due.unwrap_or_else(|| Instant::now() + limits::WRITE_TIMEOUT)
     }
 
     /// A stranger's time runs from the start, so that a byte now and then gains nothing.
@@ -398,10 +399,10 @@ impl Connection {
             self.heard = now;
             return;
         }
-        if now < self.due() {
+        if self.ended.is_some() || now < self.due() {
             return;
         }
-        if self.standing.is_some() && !self.may_read() && self.ended.is_none() {
+        if self.standing.is_some() && !self.may_read() {
             // It may well have said something that we do not read just now.
             self.heard = now;
             return;
