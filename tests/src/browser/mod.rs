@@ -48,8 +48,9 @@ fn folder() -> PathBuf {
 #[must_use]
 pub fn screens() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    let target = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    target.unwrap_or(Path::new("target")).join("screens")
+    let folder = own.parent().unwrap_or(Path::new(""));
+    let profile = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    profile.parent().unwrap_or(profile).join("screens")
 }
 
 /// Whether there is a browser with what drives it; says loudly what is missing.
