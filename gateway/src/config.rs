@@ -393,6 +393,9 @@ impl ConfigFile {
                     format!("service {} costs more than policy.sale_max: nobody could buy it", service.id),
                 ));
             }
+            if let Err(wrong) = service.check_shown() {
+                return Err(self.wrong("catalogue.service", format!("service {}: {wrong}", service.id)));
+            }
         }
         Ok(())
     }

@@ -75,6 +75,10 @@ fn h5_a_value_of_another_type_names_its_key_and_what_would_be_right() {
     assert!(!negative.contains("u64"), "{negative}");
     let dear = error_of(&format!("{GOOD}{service}price = 50001\n"));
     assert!(dear.contains("catalogue.service: service a costs more than policy.sale_max"), "{dear}");
+    let cheaper = error_of(&format!("{GOOD}{service}price = 500\nfull_price = 499\n"));
+    assert!(cheaper.contains("catalogue.service: service a: full_price is below price"), "{cheaper}");
+    let wordy = error_of(&format!("{GOOD}{service}price = 500\ndescription_zh = \"{}\"\n", "字".repeat(201)));
+    assert!(wordy.contains("catalogue.service: service a: a description has more than 200"), "{wordy}");
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn h5_an_empty_file_is_refused_and_crlf_is_taken() {
 fn the_sample_configuration_is_taken() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/gateway.toml");
     let file = ConfigFile::read(&path).expect("the sample is good");
-    assert_eq!(file.config.catalogue.service.len(), 2);
+    assert_eq!(file.config.catalogue.service.len(), 10);
 }
 
 /// Under the unit nothing but its state directory can be written.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use protocols::card::value::ApplicationSerialNumber;
 use protocols::id::{ActorId, DeviceId, GatewayId};
 use protocols::unit::Points;
-use protocols::uplink::CatalogueService;
+use protocols::uplink::{CatalogueService, ServicePicture};
 use serde::Serialize;
 
 use crate::app;
@@ -55,16 +55,128 @@ const DEVICES: [(&str, &str, &str, Option<&str>); 5] = [
     ("btn-9001", "button", "照料中心大厅", None),
 ];
 
-/// Id, provider, category, Chinese name, English name, price in fen.
-const SERVICES: [(&str, &str, &str, &str, &str, u64); 8] = [
-    ("meal-lunch", "canteen-01", "meal", "午餐", "Lunch", 1_250),
-    ("meal-dinner", "canteen-01", "meal", "晚餐", "Dinner", 1_000),
-    ("meal-delivery", "canteen-01", "meal", "送餐上门", "Meal delivered", 300),
-    ("home-clean", "home-care-01", "home", "居家保洁(1 小时)", "Cleaning, 1 hour", 3_500),
-    ("home-chores", "home-care-01", "home", "代办跑腿", "Errands", 1_500),
-    ("bath-assist", "home-care-01", "bath", "助浴", "Help with bathing", 8_000),
-    ("rehab-session", "rehab-01", "rehab", "康复训练(45 分钟)", "Rehabilitation, 45 minutes", 6_000),
-    ("hair-cut", "home-care-01", "home", "理发", "Haircut", 1_000),
+/// A service of the demonstration.
+struct DemoService {
+    id: &'static str,
+    provider: &'static str,
+    category: &'static str,
+    picture: ServicePicture,
+    names: (&'static str, &'static str),
+    descriptions: (&'static str, &'static str),
+    /// What the elder pays, and what it costs before the city's share, fen.
+    prices: (u64, u64),
+}
+
+/// Made up, as the prices and the city's share in them are.
+const SERVICES: [DemoService; 12] = [
+    DemoService {
+        id: "meal-lunch",
+        provider: "canteen-01",
+        category: "meal",
+        picture: ServicePicture::Meal,
+        names: ("午餐", "Lunch"),
+        descriptions: ("一荤两素一汤，十一点到一点", "Meat, two vegetables and soup, from eleven to one"),
+        prices: (1_250, 1_800),
+    },
+    DemoService {
+        id: "meal-dinner",
+        provider: "canteen-01",
+        category: "meal",
+        picture: ServicePicture::Meal,
+        names: ("晚餐", "Dinner"),
+        descriptions: ("软烂好消化，四点半到六点", "Soft and light, from half past four to six"),
+        prices: (1_000, 1_500),
+    },
+    DemoService {
+        id: "meal-delivery",
+        provider: "canteen-01",
+        category: "meal",
+        picture: ServicePicture::Meal,
+        names: ("送餐上门", "Meal delivered"),
+        descriptions: ("把午餐送到您家里", "Your lunch is brought to your home"),
+        prices: (300, 600),
+    },
+    DemoService {
+        id: "home-clean",
+        provider: "home-care-01",
+        category: "home",
+        picture: ServicePicture::Clean,
+        names: ("居家保洁(1 小时)", "Cleaning, 1 hour"),
+        descriptions: ("上门打扫房间一小时", "Your rooms are cleaned for an hour"),
+        prices: (3_500, 5_000),
+    },
+    DemoService {
+        id: "home-laundry",
+        provider: "home-care-01",
+        category: "home",
+        picture: ServicePicture::Laundry,
+        names: ("洗衣服", "Laundry"),
+        descriptions: ("取走一袋衣服，洗好送回", "One bag is fetched, washed and brought back"),
+        prices: (1_200, 2_000),
+    },
+    DemoService {
+        id: "home-chores",
+        provider: "home-care-01",
+        category: "home",
+        picture: ServicePicture::Shop,
+        names: ("代办跑腿", "Errands"),
+        descriptions: ("帮您买菜、取药、交费", "Shopping, medicine, bills"),
+        prices: (1_500, 1_500),
+    },
+    DemoService {
+        id: "home-repair",
+        provider: "home-care-01",
+        category: "home",
+        picture: ServicePicture::Repair,
+        names: ("家里小修", "Small repairs"),
+        descriptions: ("换灯泡、修水龙头", "A bulb, a tap"),
+        prices: (2_500, 4_000),
+    },
+    DemoService {
+        id: "bath-assist",
+        provider: "home-care-01",
+        category: "bath",
+        picture: ServicePicture::Bath,
+        names: ("助浴", "Help with bathing"),
+        descriptions: ("护理员帮您洗澡，约一小时", "A carer helps you bathe, about an hour"),
+        prices: (8_000, 12_000),
+    },
+    DemoService {
+        id: "hair-cut",
+        provider: "home-care-01",
+        category: "bath",
+        picture: ServicePicture::Haircut,
+        names: ("理发", "Haircut"),
+        descriptions: ("在中心一楼理发室", "In the centre, ground floor"),
+        prices: (1_000, 2_000),
+    },
+    DemoService {
+        id: "rehab-session",
+        provider: "rehab-01",
+        category: "rehab",
+        picture: ServicePicture::Rehab,
+        names: ("康复训练(45 分钟)", "Rehabilitation, 45 minutes"),
+        descriptions: ("康复师一对一", "One therapist, for you alone"),
+        prices: (6_000, 9_000),
+    },
+    DemoService {
+        id: "walk-hour",
+        provider: "home-care-01",
+        category: "company",
+        picture: ServicePicture::Walk,
+        names: ("陪伴散步(1 小时)", "Company on a walk, 1 hour"),
+        descriptions: ("有人陪您走走、说说话", "Somebody walks and talks with you"),
+        prices: (2_000, 3_000),
+    },
+    DemoService {
+        id: "doctor-visit",
+        provider: "clinic-01",
+        category: "company",
+        picture: ServicePicture::Doctor,
+        names: ("陪同看病(半天)", "Company to the doctor, half a day"),
+        descriptions: ("陪您去医院，挂号、取药", "To the hospital with you, and home again"),
+        prices: (6_000, 10_000),
+    },
 ];
 
 /// Why the demonstration could not be made.
@@ -174,7 +286,7 @@ fn district(config: &Config, gateway: Identity, operators: Vec<Identity>, cards:
         operators,
         cards,
         devices: DEVICES.iter().map(|(id, ..)| *id).collect(),
-        services: SERVICES.iter().map(|(id, ..)| *id).collect(),
+        services: SERVICES.iter().map(|service| service.id).collect(),
         issuer_keys: config.issuer_keys.clone(),
     }
 }
@@ -231,15 +343,20 @@ async fn devices(tx: &mut Tx, gateway: &GatewayId) -> Result<(), StoreError> {
 }
 
 fn services() -> Vec<CatalogueService> {
+    let amount = |fen| Points::from_fen(fen).expect("the demonstration's prices are amounts");
     SERVICES
         .iter()
-        .map(|(id, provider, category, name_zh, name_en, fen)| CatalogueService {
-            id: id.parse().expect("the demonstration's services have names"),
-            provider: provider.parse().expect("the demonstration's providers have names"),
-            category: (*category).to_owned(),
-            name_zh: (*name_zh).to_owned(),
-            name_en: (*name_en).to_owned(),
-            price: Points::from_fen(*fen).expect("the demonstration's prices are amounts"),
+        .map(|service| CatalogueService {
+            id: service.id.parse().expect("the demonstration's services have names"),
+            provider: service.provider.parse().expect("the demonstration's providers have names"),
+            category: service.category.to_owned(),
+            name_zh: service.names.0.to_owned(),
+            name_en: service.names.1.to_owned(),
+            price: amount(service.prices.0),
+            full_price: Some(amount(service.prices.1)),
+            picture: Some(service.picture),
+            description_zh: Some(service.descriptions.0.to_owned()),
+            description_en: Some(service.descriptions.1.to_owned()),
         })
         .collect()
 }

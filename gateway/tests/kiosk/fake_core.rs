@@ -29,6 +29,10 @@ pub fn catalogue() -> CatalogueOrder {
         name_zh: name_zh.to_owned(),
         name_en: name_en.to_owned(),
         price: fen(price),
+        full_price: None,
+        picture: None,
+        description_zh: None,
+        description_en: None,
     };
     CatalogueOrder {
         version: 3,

@@ -10,6 +10,7 @@ mod order;
 mod origin;
 mod own_alarm;
 mod sale;
+mod service;
 
 pub use alarm::{
     AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, FoldedSeqs,
@@ -20,13 +21,13 @@ pub use entry::{
 };
 pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest};
 pub use order::{
-    AlarmStateOrder, CatalogueOrder, CatalogueService, DeviceAssignOrder, DeviceUnassignOrder, ENDED_PRESSES_MAX,
-    HotlistOrder, Lane, Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder,
-    order_kind,
+    AlarmStateOrder, CatalogueOrder, DeviceAssignOrder, DeviceUnassignOrder, ENDED_PRESSES_MAX, HotlistOrder, Lane,
+    Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, order_kind,
 };
 pub use origin::{Epoch, NO_STORAGE_EPOCH, Origin, Source, SourceError};
 pub use own_alarm::OwnAlarm;
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};
+pub use service::{CatalogueService, SERVICE_DESCRIPTION_CHARS_MAX, ServicePicture, ServiceShownError};
 
 /// The header that names a request; each answer repeats it. Whoever asked can tell an answer to another request by it: one that
 /// came twice, or late. An answer without it says nothing about that.

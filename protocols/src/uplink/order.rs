@@ -12,8 +12,9 @@ use serde_json::value::RawValue;
 
 use super::alarm::Urgency;
 use super::origin::Origin;
+use super::service::CatalogueService;
 use crate::device::AlarmState;
-use crate::id::{ActorId, DeviceId, ProviderId, ServiceId};
+use crate::id::{ActorId, DeviceId};
 use crate::unit::Points;
 use crate::uplink::SaleOutcome;
 
@@ -139,23 +140,6 @@ impl core::fmt::Debug for HotlistOrder {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "HotlistOrder(version {}, {} cards)", self.version, self.cards.len())
     }
-}
-
-/// A service in the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CatalogueService {
-    /// Its id.
-    pub id: ServiceId,
-    /// Who provides it.
-    pub provider: ProviderId,
-    /// A word such as `meal`, `bath`, `home`, `rehab`.
-    pub category: String,
-    /// Its name in Chinese.
-    pub name_zh: String,
-    /// Its name in English.
-    pub name_en: String,
-    /// The price of one, fen.
-    pub price: Points,
 }
 
 /// What can be ordered, and for how much.

@@ -15,7 +15,7 @@ use protocols::uplink::{
     Entry, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage,
     OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder, PrivateRecord, PurseIntent, PurseProof,
     ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder,
-    SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency, kind, order_kind,
+    ServicePicture, SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency, kind, order_kind,
 };
 use protocols::version;
 use serde::Serialize;
@@ -558,11 +558,35 @@ fn orders() {
         name_zh: "午餐".into(),
         name_en: "Lunch".into(),
         price: points(1250),
+        full_price: None,
+        picture: None,
+        description_zh: None,
+        description_en: None,
     };
     uplink(
-        &CatalogueOrder { version: 3, services: vec![service] },
+        &CatalogueOrder { version: 3, services: vec![service.clone()] },
         r#"{"version":3,"services":[{"id":"meal-lunch","provider":"canteen-1","category":"meal","name_zh":"午餐","name_en":"Lunch","price":1250}]}"#,
     );
+    uplink(
+        &CatalogueOrder {
+            version: 4,
+            services: vec![CatalogueService {
+                full_price: Some(points(1800)),
+                picture: Some(ServicePicture::Meal),
+                description_zh: text("一荤两素"),
+                description_en: text("Meat and two vegetables"),
+                ..service
+            }],
+        },
+        r#"{"version":4,"services":[{"id":"meal-lunch","provider":"canteen-1","category":"meal","name_zh":"午餐","name_en":"Lunch","price":1250,"full_price":1800,"picture":"meal","description_zh":"一荤两素","description_en":"Meat and two vegetables"}]}"#,
+    );
+    let newer =
+        r#"{"id":"a","provider":"p","category":"c","name_zh":"x","name_en":"x","price":1,"picture":"robot","scent":2}"#;
+    let read: CatalogueService = serde_json::from_str(newer).unwrap();
+    assert_eq!(read.picture, Some(ServicePicture::Other), "a later release's picture is another one");
+    for picture in ServicePicture::ALL {
+        uplink(&picture, &format!("\"{}\"", picture.word()));
+    }
     uplink(
         &PolicyOrder { version: 2, from: "2026-12-01".into(), sale_max: points(20_000) },
         r#"{"version":2,"from":"2026-12-01","sale_max":20000}"#,

@@ -36,6 +36,10 @@ impl Cashier {
             name_zh: "午餐".to_owned(),
             name_en: "Lunch".to_owned(),
             price: Points::from_fen(PRICE.into()).expect("an amount"),
+            full_price: None,
+            picture: None,
+            description_zh: None,
+            description_en: None,
         };
         let config = CoreConfig {
             gateway: "gw-test".parse().expect("a name"),

@@ -174,7 +174,7 @@ impl Problem {
             Self::NotRefundable => "该笔交易不是由重阳分账户付款(或尚未入账),不能退回重阳分。",
             Self::MoreThanPaid => "退款超过了该笔交易中尚可退回的数量,请核对服务和数量。",
             Self::CardTaken => "该卡已登记在其他人名下,请先核实。",
-            Self::Catalogue => "服务目录中有重复的编号或空的名称,请修改后重新提交。",
+            Self::Catalogue => "服务目录中有重复的编号、空的名称、低于价格的全价或过长的说明,请修改后重新提交。",
             Self::PolicyOver => "已有更晚日期的规则生效,此规则不会生效;请填写不早于现行规则的生效日期。",
             Self::TooManyPolicies => "等待生效的规则过多,请修改其中一条的内容,或等其生效后再提交。",
             Self::Busy => "系统繁忙,请稍后重试。",
@@ -218,7 +218,7 @@ impl Problem {
             Self::MoreThanPaid => "That is more than is left of this sale: check the services and how many.",
             Self::CardTaken => "This card belongs to another person: check its number.",
             Self::Catalogue => {
-                "The catalogue names a service twice, or one without a name: correct it and send it again."
+                "The catalogue names a service twice, or one without a name, with a full price below its price or too long a description: correct it and send it again."
             }
             Self::PolicyOver => {
                 "Rules from a later day hold already, so these never would: give a day that is not before theirs."

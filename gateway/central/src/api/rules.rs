@@ -74,7 +74,8 @@ pub async fn put_catalogue(
             .iter()
             .all(|text| !text.trim().is_empty() && text.len() <= limits::SERVICE_NAME_BYTES_MAX)
     });
-    if ids.len() != services.len() || !named {
+    let shown = services.iter().all(|service| service.check_shown().is_ok());
+    if ids.len() != services.len() || !named || !shown {
         return Err(Problem::Catalogue);
     }
     if services.iter().any(|service| service.price.fen() == 0) {

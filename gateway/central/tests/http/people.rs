@@ -91,12 +91,21 @@ async fn a_new_catalogue_is_checked_and_ordered_from_the_gateways() {
         let request = centre.http.put(format!("{}/api/v1/catalogue", centre.url)).bearer_auth(centre.operator(0));
         answer(request.body(body.to_string())).await
     };
-    let service = json!({"id": "meal-lunch", "provider": "canteen-01", "category": "meal", "name_zh": "午餐",
+    let mut service = json!({"id": "meal-lunch", "provider": "canteen-01", "category": "meal", "name_zh": "午餐",
         "name_en": "Lunch", "price": 1300});
     let mut free = service.clone();
     free["price"] = json!(0);
     assert_eq!(put(json!({"services": [free]})).await.0, 422);
     assert_eq!(put(json!({"services": [service, service]})).await.0, 422);
+    for (key, wrong) in [("full_price", json!(1299)), ("description_en", json!("x".repeat(201)))] {
+        let mut odd = service.clone();
+        odd[key] = wrong;
+        let (status, said) = put(json!({"services": [odd]})).await;
+        assert_eq!((status, &said["code"]), (422, &json!("catalogue")), "{key}: {said}");
+    }
+    service["full_price"] = json!(1800);
+    service["picture"] = json!("meal");
+    service["description_zh"] = json!("一荤两素");
     let (status, published) = put(json!({"services": [service]})).await;
     assert_eq!(status, 200, "{published}");
     assert!(published["version"].as_u64() > old["version"].as_u64());

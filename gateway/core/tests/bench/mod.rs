@@ -57,6 +57,10 @@ fn config(storage: Storage) -> CoreConfig {
         name_zh: "午餐".to_owned(),
         name_en: "Lunch".to_owned(),
         price: Points::from_fen(fen).expect("an amount"),
+        full_price: None,
+        picture: None,
+        description_zh: None,
+        description_en: None,
     };
     CoreConfig {
         gateway: "gw-test".parse().expect("a name"),
