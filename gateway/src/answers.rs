@@ -52,8 +52,14 @@ impl Answers {
         match query {
             Query::Status(reply) => self.status(core, reply, now),
             Query::Catalogue(reply) => drop(reply.send(core.catalogue().clone())),
-            Query::Sale(id, reply) => drop(reply.send(core.sale(&id))),
-            Query::Sales(reply) => drop(reply.send(self.sales_of_today(core.sales(), now))),
+            Query::Sale(id, reply) => {
+                let sale = core.sale(&id).map(|sale| waiting(core, sale, now));
+                drop(reply.send(sale));
+            }
+            Query::Sales(reply) => {
+                let sales = self.sales_of_today(core.sales(), now);
+                drop(reply.send(sales.into_iter().map(|sale| waiting(core, sale, now)).collect()));
+            }
             Query::Alarms { all, reply } => {
                 drop(reply.send(core.alarms(all).into_iter().map(|seen| self.alarm(seen)).collect()))
             }
@@ -205,6 +211,12 @@ impl Answers {
             drop(reply.send(views));
         });
     }
+}
+
+/// The sale with how long it still waits for its card.
+fn waiting(core: &Core, sale: SaleView, now: &Now) -> SaleView {
+    let card_wait_left_ms = core.card_wait_left_ms(&sale.id, now);
+    SaleView { card_wait_left_ms, ..sale }
 }
 
 fn is_open(sale: &SaleView) -> bool {

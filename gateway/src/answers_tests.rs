@@ -22,6 +22,12 @@ fn sale(id: &str, state: &'static str, started_at: &str) -> SaleView {
         purse_offered: false,
         started_at: started_at.to_owned(),
         origin: None,
+        lines: Vec::new(),
+        subsidy: Points::ZERO,
+        balance_before: None,
+        receipt: None,
+        ended_at: None,
+        card_wait_left_ms: None,
     }
 }
 

@@ -261,6 +261,10 @@ impl Outside for Daemon {
                 let taken = self.uplink.hold(sale, request);
                 self.or_return(taken);
             }
+            Effect::AskBalance { look, request } => {
+                let taken = self.uplink.balance(look, request);
+                self.or_return(taken);
+            }
             Effect::PollOrders { lane, stream, after, wait } => {
                 let taken = self.uplink.poll_orders(lane, stream, after, wait);
                 self.or_return(taken);

@@ -4,8 +4,8 @@
 //! reference.
 
 use protocols::card::value::ApplicationSerialNumber;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use crate::store::{StoreError, Tx};
 
@@ -24,12 +24,12 @@ pub struct Card {
 ///
 /// # Errors
 /// The database cannot answer.
-pub async fn card(tx: &mut Tx, serial: &ApplicationSerialNumber) -> Result<Option<Card>, StoreError> {
+pub async fn card(conn: &mut SqliteConnection, serial: &ApplicationSerialNumber) -> Result<Option<Card>, StoreError> {
     let row = sqlx::query(
         "SELECT c.ref, c.person, EXISTS (SELECT 1 FROM hotlist h WHERE h.card = c.ref) FROM cards c WHERE c.serial = $1",
     )
     .bind(serial.to_hex().as_str())
-    .fetch_optional(&mut tx.conn)
+    .fetch_optional(conn)
     .await?;
     row.as_ref().map(from_row).transpose()
 }
@@ -43,7 +43,7 @@ fn from_row(row: &SqliteRow) -> Result<Card, StoreError> {
 /// # Errors
 /// The database cannot do it.
 pub async fn card_or_new(tx: &mut Tx, serial: &ApplicationSerialNumber) -> Result<Card, StoreError> {
-    if let Some(card) = card(tx, serial).await? {
+    if let Some(card) = card(&mut tx.conn, serial).await? {
         return Ok(card);
     }
     let reference = new_reference("card").map_err(|_| StoreError::Busy)?;

@@ -19,6 +19,7 @@ impl Core {
             }
             UplinkInput::Direct(direct) => self.handle_direct(direct, now),
             UplinkInput::HoldAnswered { sale, result } => self.handle_hold(&sale, result, now),
+            UplinkInput::BalanceAnswered { look, result } => self.handle_balance(&look, result),
             UplinkInput::Orders { lane, result } => self.handle_orders(lane, result, now),
         }
     }

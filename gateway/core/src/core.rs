@@ -104,6 +104,7 @@ pub struct Core {
     pub(crate) devices: BTreeMap<DeviceId, Device>,
     pub(crate) alarms: Alarms,
     pub(crate) sales: Sales,
+    pub(crate) help: crate::help::Help,
     pub(crate) lanes: [OutboxLane; OutLane::ALL.len()],
     pub(crate) orders: [OrdersLane; 2],
     /// Orders about alarms up to here were carried out before some alarms were rebuilt, which is what they are heard again for.

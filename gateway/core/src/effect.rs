@@ -3,7 +3,7 @@
 use protocols::device::AlarmState;
 use protocols::id::{DeviceId, ReaderId};
 use protocols::unit::Points;
-use protocols::uplink::{HASH_LEN, HoldRequest, Lane, PrivateRecord, SaleOutcome, Tender};
+use protocols::uplink::{BalanceRequest, HASH_LEN, HoldRequest, Lane, PrivateRecord, SaleOutcome, Tender};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{AckToken, CommandId, DialogueId, OutLane, ReaderState, ReplyToken, SaleId, SessionId, Ticket};
@@ -95,6 +95,8 @@ pub enum DialogueOrder {
         /// Fen.
         amount: u32,
     },
+    /// Read what a person may know of the card: its public file, its purse, a proof for the centre.
+    Look,
     /// Find out what became of a debit.
     Settle {
         /// What was about to happen.
@@ -140,6 +142,8 @@ pub enum Refusal {
     StepNotTaken,
     /// To resolve an alarm a cause is needed.
     CauseMissing,
+    /// A call for the staff could not be recorded.
+    HelpNotCalled,
     /// The card has expired or is not valid yet.
     CardExpired,
     /// The card is on the hotlist or blocked.
@@ -224,6 +228,7 @@ impl Refusal {
             Self::StorageDown => "storage_down",
             Self::Offline => "offline",
             Self::CauseMissing => "cause_missing",
+            Self::HelpNotCalled => "help_not_called",
             Self::CardExpired => "card_expired",
             Self::CardBlocked => "card_blocked",
             Self::CardUnreadable => "card_unreadable",
@@ -271,18 +276,103 @@ pub struct SaleView {
     pub amount: Points,
     /// The lines.
     pub items: Vec<protocols::uplink::SaleItem>,
+    /// The lines as people read them, with the names that they had when the sale began.
+    pub lines: Vec<SaleLine>,
+    /// What the city pays of it beside the total, fen.
+    pub subsidy: Points,
     /// Why not, where it was not paid.
     pub reason: Option<Refusal>,
     /// Why it is not known whether it was paid: `no_answer`, `log_rolled_over`, `contradiction` …
     pub doubt: Option<String>,
     /// What is left in the account or purse, fen, where known.
     pub balance: Option<Points>,
+    /// What was in it before, fen, where known.
+    pub balance_before: Option<Points>,
     /// Whether the purse could be used instead.
     pub purse_offered: bool,
     /// Civil time at which it began, RFC 3339.
     pub started_at: String,
     /// The origin of its intent, once recorded.
     pub origin: Option<String>,
+    /// The number on a receipt, once there is an intent: the terminal and its transaction number, or the gateway and the
+    /// number of its entry.
+    pub receipt: Option<String>,
+    /// Civil time at which what became of it was recorded, RFC 3339.
+    pub ended_at: Option<String>,
+    /// How long it still waits for its card, milliseconds, while it does.
+    pub card_wait_left_ms: Option<u64>,
+}
+
+/// A line of a sale as people read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleLine {
+    /// The service's name in Chinese.
+    pub name_zh: String,
+    /// The service's name in English.
+    pub name_en: String,
+    /// How many.
+    pub quantity: u32,
+    /// The price of one, fen.
+    pub unit_price: Points,
+    /// What the city pays of one, fen.
+    pub unit_subsidy: Points,
+}
+
+/// How a card stands that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CardStanding {
+    /// It may pay.
+    Valid,
+    /// It has expired or is not valid yet.
+    Expired,
+    /// It is on the hotlist.
+    Blocked,
+    /// It could not be read, or is of another scheme.
+    Unreadable,
+}
+
+/// What is known of the account behind a card that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookedAccount {
+    /// The centre is being asked.
+    Asking,
+    /// So many points can be spent.
+    Known(Points),
+    /// It is not known, and why.
+    NotKnown(Refusal),
+}
+
+/// A card that was looked at. Neither a number nor a name is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedCard {
+    /// Names this lay-on of the card; the next one has another.
+    pub reference: String,
+    /// How it stands.
+    pub standing: CardStanding,
+    /// Why it may not pay, if so.
+    pub reason: Option<Refusal>,
+    /// What is in its purse, fen, where it said so.
+    pub purse: Option<Points>,
+    /// What is in its account.
+    pub account: LookedAccount,
+}
+
+/// What people may know of a reader and what lies on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardLook {
+    /// The reader.
+    pub reader: ReaderId,
+    /// What it can do.
+    pub state: ReaderState,
+    /// Whether the card on it is being read just now.
+    pub reading: bool,
+    /// The card, once it was looked at.
+    pub card: Option<LookedCard>,
+    /// The sale that waits or runs there.
+    pub sale: Option<SaleId>,
+    /// The open call for the staff from there, by its alarm's id.
+    pub help: Option<String>,
 }
 
 /// An answer to a person.
@@ -290,7 +380,9 @@ pub struct SaleView {
 pub enum DeskAnswer {
     /// The sale, new or as the key found it.
     Sale(SaleView),
-    /// The alarm's state after the step.
+    /// What lies on a reader.
+    Card(Box<CardLook>),
+    /// The alarm's state after the step or call.
     Alarm {
         /// The alarm's id.
         id: String,
@@ -311,6 +403,11 @@ pub enum Notice {
         reader: ReaderId,
         /// Its state.
         state: ReaderState,
+    },
+    /// `reader.card`: what is known of the card on a reader changed.
+    Card {
+        /// The reader.
+        reader: ReaderId,
     },
     /// `sale.changed`
     Sale {
@@ -408,6 +505,13 @@ pub enum Effect {
         sale: SaleId,
         /// The request.
         request: HoldRequest,
+    },
+    /// Ask the centre what is in the account of a card; answer by `BalanceAnswered`.
+    AskBalance {
+        /// The look at the card.
+        look: String,
+        /// The request.
+        request: BalanceRequest,
     },
     /// Ask for orders by long poll; answer by `Orders`.
     PollOrders {

@@ -4,9 +4,9 @@ use protocols::card::card_file::CardFile;
 use protocols::card::date::CardDate;
 use protocols::card::intent::PurchaseIntent;
 use protocols::card::psam::PsamIdentity;
-use protocols::card::{proof, purchase, settle};
+use protocols::card::{look, proof, purchase, settle};
 use protocols::id::{ActorId, DeviceId, ReaderId, ServiceId};
-use protocols::uplink::{HoldAnswer, Lane, OrderPage, OwnAlarm, Results, Tender, UploadResult};
+use protocols::uplink::{BalanceAnswer, HoldAnswer, Lane, OrderPage, OwnAlarm, Results, Tender, UploadResult};
 
 /// Which adapter a session belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -316,6 +316,13 @@ pub enum UplinkInput {
         /// What the centre said.
         result: Result<HoldAnswer, UplinkFailure>,
     },
+    /// Answer to [`Effect::AskBalance`](crate::Effect::AskBalance).
+    BalanceAnswered {
+        /// The look at the card.
+        look: String,
+        /// What the centre said.
+        result: Result<BalanceAnswer, UplinkFailure>,
+    },
     /// Answer to [`Effect::PollOrders`](crate::Effect::PollOrders).
     Orders {
         /// The lane.
@@ -351,6 +358,24 @@ pub enum DeskInput {
         reply: ReplyToken,
         /// The sale.
         sale: SaleId,
+    },
+    /// What lies on a reader?
+    LookAtCard {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The reader.
+        reader: ReaderId,
+        /// A fresh random name for this lay-on of the card; not used when it has one.
+        reference: String,
+    },
+    /// Somebody at a kiosk calls the staff.
+    CallStaff {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The Idempotency-Key.
+        key: String,
+        /// The kiosk's reader.
+        reader: ReaderId,
     },
     /// Take an alarm further.
     StepAlarm {
@@ -390,6 +415,8 @@ pub enum DialogueOutcome {
     Purchase(purchase::Outcome),
     /// The settlement.
     Settle(settle::Outcome),
+    /// The look.
+    Look(look::Outcome),
     /// No dialogue: given up before the first command, so nothing was charged.
     NotRun(NotRun),
 }

@@ -17,6 +17,7 @@ mod core;
 mod devices;
 mod direct;
 pub mod effect;
+mod help;
 mod hurry;
 pub mod input;
 mod intake;
@@ -46,7 +47,8 @@ pub use alarms::{Alarm, AlarmEvent, AlarmStep};
 pub use catalogue_age::{CatalogueAge, WhenOld};
 pub use devices::{DeviceRecord, LastHeartbeat};
 pub use effect::{
-    AckCode, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, Notice, Refusal, Row, SaleView, StateChange,
+    AckCode, CardLook, CardStanding, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, LookedAccount, LookedCard,
+    Notice, Refusal, Row, SaleLine, SaleView, StateChange,
 };
 pub use input::{
     AckToken, CardInput, CommandId, DeskInput, DialogueId, DialogueOutcome, Direct, Input, LinkId, LinkInput,

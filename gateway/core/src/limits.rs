@@ -88,6 +88,11 @@ pub const REPLAY_AFTER_MS: u64 = 3_600_000;
 pub const SALE_ITEMS_MAX: usize = 20;
 /// The most of one service in a sale.
 pub const SALE_QUANTITY_MAX: u32 = 99;
+/// How long after a kiosk's call for help a further one is the same call: somebody who is told that help is called waits so
+/// long, and a child that hammers the button makes two entries a minute.
+pub const HELP_AGAIN_AFTER_MS: u64 = 30_000;
+/// Calls for help whose keys are remembered: more than kiosks at one gateway, several times over.
+pub const HELP_KEYS_MAX: usize = 32;
 /// The longest Idempotency-Key, in bytes.
 pub const IDEMPOTENCY_KEY_LEN_MAX: usize = 64;
 /// The longest cause given when an alarm is resolved, in bytes.

@@ -166,6 +166,7 @@ impl Core {
             counted_before: parts.alarms.counted(),
             alarms: parts.alarms,
             sales: parts.sales,
+            help: crate::help::Help::default(),
             lanes,
             orders,
             quarantine: parts.quarantine,

@@ -103,6 +103,11 @@ impl Timers {
         }
     }
 
+    /// The moment that is set for a purpose.
+    pub fn at(&self, timer: &Timer) -> Option<Mono> {
+        self.by_purpose.get(timer).copied()
+    }
+
     /// Whether a moment is set for a purpose.
     pub fn is_set(&self, timer: &Timer) -> bool {
         self.by_purpose.contains_key(timer)

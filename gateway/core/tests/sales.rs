@@ -34,7 +34,7 @@ fn answer(bench: &mut Bench, reply: ReplyToken) -> Result<SaleView, Refusal> {
     match found.expect("an answer") {
         DeskAnswer::Sale(view) => Ok(view),
         DeskAnswer::Refused(refusal) => Err(refusal),
-        DeskAnswer::Alarm { .. } => panic!("no alarm was asked about"),
+        DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => panic!("a sale was asked about"),
     }
 }
 
@@ -706,4 +706,22 @@ fn after_a_restart_the_oldest_settled_sale_is_forgotten_first() {
     bench.settle();
     assert!(bench.core.sale("sale-99").is_none(), "the first");
     assert!(bench.core.sale("sale-00").is_some(), "the last");
+}
+
+#[test]
+fn a_paid_sale_s_receipt_names_terminal_transaction_and_both_balances() {
+    let mut bench = Bench::new();
+    let dialogue = purse_with_intent(&mut bench);
+    bench.settle();
+    done(&mut bench, dialogue, debited());
+    bench.settle();
+    let sale = bench.core.sale("sale-k1").expect("remembered");
+    let number = format!("{}-42", psam().terminal.to_hex().as_str());
+    assert_eq!((sale.state, sale.receipt.as_deref()), ("paid", Some(number.as_str())));
+    let fen = |amount: Option<Points>| amount.map(Points::fen);
+    assert_eq!((fen(sale.balance_before), fen(sale.balance)), (Some(5_000), Some(3_750)));
+    assert!(sale.ended_at.is_some());
+    let mut bench = bench.restart();
+    bench.settle();
+    assert_eq!(bench.core.sale("sale-k1").expect("kept").receipt, sale.receipt, "and has it after a restart");
 }

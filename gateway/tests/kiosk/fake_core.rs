@@ -8,7 +8,9 @@ use gateway::adapter::kiosk::view::{
     AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
     StatusView, StepView, Supervision, TroubleView, UplinkView,
 };
-use gateway_core::{AlarmEvent, DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView};
+use gateway_core::{
+    AlarmEvent, CardLook, DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView,
+};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, ServiceId};
 use protocols::unit::Points;
@@ -63,6 +65,10 @@ pub struct State {
     pub closed: Option<Refusal>,
     /// How many wishes arrived.
     pub wishes: usize,
+    /// What lies on each reader; nothing where absent.
+    pub look: Option<CardLook>,
+    /// How often the staff was called.
+    pub calls: usize,
 }
 
 /// What makes two wishes the same.
@@ -123,6 +129,8 @@ impl FakeCore {
             degraded: Vec::new(),
             closed: None,
             wishes: 0,
+            look: None,
+            calls: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -182,6 +190,16 @@ impl FakeCore {
                     Some(_) => DeskAnswer::Refused(Refusal::SaleEnded),
                 };
                 (reply, answer, None)
+            }
+            DeskInput::LookAtCard { reply, reader, reference: _ } => {
+                let look =
+                    CardLook { reader, state: ReaderState::Empty, reading: false, card: None, sale: None, help: None };
+                (reply, DeskAnswer::Card(Box::new(state.look.clone().unwrap_or(look))), None)
+            }
+            DeskInput::CallStaff { reply, key: _, reader } => {
+                let id = format!("gw-test.{reader}.1");
+                state.calls += 1;
+                (reply, DeskAnswer::Alarm { id, state: AlarmState::Raised }, None)
             }
             DeskInput::StepAlarm { reply, alarm, state: step, by, cause } => {
                 if step == AlarmState::Resolved && cause.is_none() {
@@ -285,6 +303,12 @@ fn start(state: &mut State, id: String, key: String, facts: DeskFacts) -> Result
         purse_offered: false,
         started_at: "2026-11-24T11:30:00+08:00".to_owned(),
         origin: None,
+        lines: Vec::new(),
+        subsidy: fen(0),
+        balance_before: None,
+        receipt: None,
+        ended_at: None,
+        card_wait_left_ms: Some(90_000),
     };
     state.sales.insert(id.clone(), view.clone());
     state.keys.insert(key, (id, facts));

@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod browser;
 mod chromium;
+mod counter;
 mod desk_rig;
 mod documents;
 mod events;

@@ -189,6 +189,7 @@ async fn answer(inner: &Inner, seen: &Seen) -> Value {
         Some("holds") => {
             json!({"v": 1, "outcome": "held", "reason": null, "account": {"balance": 5_000, "available": 3_750}})
         }
+        Some("balances") => json!({"v": 1, "reason": null, "account": {"balance": 5_000, "available": 3_750}}),
         Some("orders") => orders(inner, seen).await,
         other => panic!("no such place: {other:?}"),
     }

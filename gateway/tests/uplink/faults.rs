@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, Journal, deadlines};
 use super::centre::{Act, Centre, Ledger, entries};
-use super::lanes::{Back, hold_request, uploaded};
+use super::lanes::{Back, balance_request, hold_request, uploaded};
 use super::wire::{Wire, say};
 
 fn rest(count: u64) -> Journal {
@@ -23,7 +23,7 @@ async fn upload(bench: &mut Bench) -> Back {
     uploaded(bench.answer().await).2
 }
 
-/// What an upload, a direct alarm, a hold and a poll get from a centre that behaves so.
+/// What an upload, a direct alarm, a hold, a question and a poll get from a centre that behaves so.
 async fn every_failure(act: Act) -> Vec<UplinkFailure> {
     let centre = Centre::start().await;
     centre.act(act);
@@ -31,12 +31,14 @@ async fn every_failure(act: Act) -> Vec<UplinkFailure> {
     let mut failures = vec![upload(&mut bench).await.unwrap_err()];
     bench.handle.upload_direct(Ticket(1), String::from("{}")).unwrap();
     bench.handle.hold(String::from("sale"), hold_request()).unwrap();
+    bench.handle.balance(String::from("look"), balance_request()).unwrap();
     bench.handle.poll_orders(Lane::Other, String::new(), 0, true).unwrap();
-    for _ in 0..3 {
+    for _ in 0..4 {
         failures.push(match bench.answer().await {
             UplinkInput::Uploaded { result, .. } => result.unwrap_err(),
             UplinkInput::Direct(Direct { result, .. }) => result.unwrap_err(),
             UplinkInput::HoldAnswered { result, .. } => result.unwrap_err(),
+            UplinkInput::BalanceAnswered { result, .. } => result.unwrap_err(),
             UplinkInput::Orders { result, .. } => result.unwrap_err(),
         });
     }
@@ -68,7 +70,7 @@ async fn c1_after_the_line_was_away_everything_is_sent_in_order() {
 #[tokio::test]
 async fn c2_a_centre_that_accepts_and_never_answers_is_given_up_at_the_deadline() {
     let begun = Instant::now();
-    assert_eq!(every_failure(Act::Silent).await, [UplinkFailure::Unreachable; 4]);
+    assert_eq!(every_failure(Act::Silent).await, [UplinkFailure::Unreachable; 5]);
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -109,9 +111,9 @@ async fn c3_a_lost_answer_is_made_good_within_the_exchange_where_there_is_a_seco
 async fn c4_a_captive_portal_is_no_acknowledgement() {
     let html = vec![("content-type", String::from("text/html"))];
     let page = "<!doctype html><title>Log in</title>";
-    assert_eq!(every_failure(say_text(200, html, page)).await, [UplinkFailure::Garbage; 4]);
+    assert_eq!(every_failure(say_text(200, html, page)).await, [UplinkFailure::Garbage; 5]);
     for body in ["", "{}", "null", "true", "{\"v\":1}", "{\"v\":99,\"results\":[],\"head\":null}", "\u{feff}{}"] {
-        assert_eq!(every_failure(say_text(200, Vec::new(), body)).await, [UplinkFailure::Garbage; 4], "{body}");
+        assert_eq!(every_failure(say_text(200, Vec::new(), body)).await, [UplinkFailure::Garbage; 5], "{body}");
     }
 }
 
@@ -128,7 +130,7 @@ async fn c5_only_the_numbers_that_were_sent_and_named_come_back() {
 #[tokio::test]
 async fn c6_a_centre_at_one_byte_a_second_is_given_up_at_the_total_deadline() {
     let begun = Instant::now();
-    assert_eq!(every_failure(Act::Trickle).await, [UplinkFailure::Unreachable; 4]);
+    assert_eq!(every_failure(Act::Trickle).await, [UplinkFailure::Unreachable; 5]);
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -136,26 +138,26 @@ async fn c6_a_centre_at_one_byte_a_second_is_given_up_at_the_total_deadline() {
 async fn c7_a_busy_centre_says_when_to_try_again() {
     let busy = |ms| UplinkFailure::Busy { retry_after_ms: ms };
     let after = |text: &str| vec![("retry-after", text.to_owned())];
-    assert_eq!(every_failure(say_text(503, after("7"), "")).await, [busy(Some(7_000)); 4]);
-    assert_eq!(every_failure(say_text(429, Vec::new(), "")).await, [busy(None); 4]);
+    assert_eq!(every_failure(say_text(503, after("7"), "")).await, [busy(Some(7_000)); 5]);
+    assert_eq!(every_failure(say_text(429, Vec::new(), "")).await, [busy(None); 5]);
     let mut dated = after("Mon, 23 Nov 2026 01:30:09 GMT");
     dated.push(("date", String::from("Mon, 23 Nov 2026 01:30:00 GMT")));
-    assert_eq!(every_failure(say_text(503, dated, "")).await, [busy(Some(9_000)); 4]);
+    assert_eq!(every_failure(say_text(503, dated, "")).await, [busy(Some(9_000)); 5]);
 }
 
 #[tokio::test]
 async fn c11_an_answer_that_names_another_request_is_no_answer_whatever_it_says() {
-    // Right for an upload, a direct alarm, a hold and a poll.
+    // Right for an upload, a direct alarm, a hold, a question and a poll.
     let right = r#"{"v":1,"results":[{"n":1,"outcome":"accepted","reason":null},{"n":null,"outcome":"accepted","reason":null}],
         "head":null,"outcome":"held","reason":null,"account":null,"stream":"s","orders":[]}"#;
     let another = vec![("care-request", String::from("0123456789abcdef"))];
-    assert_eq!(every_failure(say_text(200, another, right)).await, [UplinkFailure::Garbage; 4]);
+    assert_eq!(every_failure(say_text(200, another, right)).await, [UplinkFailure::Garbage; 5]);
 }
 
 #[tokio::test]
 async fn c9_an_identity_trouble_is_told_apart() {
     for status in [401, 403] {
-        assert_eq!(every_failure(say_text(status, Vec::new(), "")).await, [UplinkFailure::Identity; 4]);
+        assert_eq!(every_failure(say_text(status, Vec::new(), "")).await, [UplinkFailure::Identity; 5]);
     }
 }
 
@@ -191,14 +193,14 @@ async fn c14_a_redirect_is_not_followed() {
     let elsewhere = Centre::start().await;
     for status in [301, 302, 303, 307, 308] {
         let to = vec![("location", format!("{}/v1/gateways/gw-1/entries", elsewhere.url))];
-        assert_eq!(every_failure(say_text(status, to, "")).await, [UplinkFailure::Garbage; 4]);
+        assert_eq!(every_failure(say_text(status, to, "")).await, [UplinkFailure::Garbage; 5]);
     }
     assert!(elsewhere.seen().is_empty());
 }
 
 #[tokio::test]
 async fn c15_an_endless_answer_is_cut_off() {
-    assert_eq!(every_failure(Act::Flood).await, [UplinkFailure::Garbage; 4]);
+    assert_eq!(every_failure(Act::Flood).await, [UplinkFailure::Garbage; 5]);
 }
 
 #[tokio::test]
@@ -221,7 +223,7 @@ async fn c15_a_compressed_answer_is_not_unpacked() {
         "1f8b0800000000000003ab562a53b232d4512a4a2d2ecd292956b28a8ed551ca484d4c51b2ca2bcdc9a905003b6b06ce20000000";
     let body = Bytes::from(hex::decode(packed).unwrap());
     let act = Act::Say(StatusCode::OK, vec![("content-encoding", String::from("gzip"))], body);
-    assert_eq!(every_failure(act).await, [UplinkFailure::Garbage; 4]);
+    assert_eq!(every_failure(act).await, [UplinkFailure::Garbage; 5]);
 }
 
 #[tokio::test]

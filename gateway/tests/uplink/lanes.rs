@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_core::{Direct, OutLane, Ticket, UplinkFailure, UplinkInput};
-use protocols::uplink::{CardProof, Epoch, HoldOutcome, HoldRequest, Lane, Origin, Outcome, Source};
+use protocols::uplink::{BalanceRequest, CardProof, Epoch, HoldOutcome, HoldRequest, Lane, Origin, Outcome, Source};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -23,6 +23,11 @@ pub fn hold_request() -> HoldRequest {
         items: Vec::new(),
         amount: serde_json::from_str("1250").unwrap(),
     }
+}
+
+pub fn balance_request() -> BalanceRequest {
+    let HoldRequest { v, card, proof, .. } = hold_request();
+    BalanceRequest { v, card, proof }
 }
 
 /// The numbers that came back with their outcomes, or the failure.
@@ -93,6 +98,17 @@ async fn a_hold_is_asked_for_and_answered() {
     let UplinkInput::HoldAnswered { sale, result: Ok(answer) } = answer else { panic!("{answer:?}") };
     assert_eq!((sale.as_str(), answer.outcome), ("sale-1", HoldOutcome::Held));
     assert_eq!(centre.seen()[0].uri.path(), "/v1/gateways/gw-1/holds");
+}
+
+#[tokio::test]
+async fn an_account_is_asked_about_and_told() {
+    let centre = Centre::start().await;
+    let mut bench = Bench::start(&[&centre.url], Journal::default());
+    bench.handle.balance(String::from("look-1"), balance_request()).unwrap();
+    let answer = bench.answer().await;
+    let UplinkInput::BalanceAnswered { look, result: Ok(answer) } = answer else { panic!("{answer:?}") };
+    assert_eq!((look.as_str(), answer.account.map(|account| account.available.fen())), ("look-1", Some(3_750)));
+    assert_eq!(centre.seen()[0].uri.path(), "/v1/gateways/gw-1/balances");
 }
 
 #[tokio::test]

@@ -41,6 +41,8 @@ pub enum Stage {
     CardFile,
     /// GET MESSAGE, the CJ/T authentication code.
     AuthCode,
+    /// GET BALANCE.
+    Balance,
     /// INTERNAL AUTHENTICATE.
     InternalAuthenticate,
     /// INITIALIZE FOR PURCHASE.
@@ -76,6 +78,7 @@ impl Stage {
             Self::Select
             | Self::CardFile
             | Self::AuthCode
+            | Self::Balance
             | Self::InternalAuthenticate
             | Self::InitPurchase
             | Self::Debit
@@ -98,6 +101,7 @@ impl Stage {
             Self::Select => "select",
             Self::CardFile => "card_file",
             Self::AuthCode => "auth_code",
+            Self::Balance => "balance",
             Self::InternalAuthenticate => "internal_authenticate",
             Self::InitPurchase => "init_purchase",
             Self::Debit => "debit",
@@ -121,6 +125,7 @@ impl Stage {
             Self::Select
             | Self::CardFile
             | Self::AuthCode
+            | Self::Balance
             | Self::InternalAuthenticate
             | Self::InitPurchase
             | Self::TransactionProof

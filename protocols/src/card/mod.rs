@@ -7,7 +7,7 @@
 //! value, date, crypto                      what the bytes mean
 //! card_file, log_record, purse, psam       commands and answers of card and PSAM
 //! profile                                  how one issuer's cards differ from another's
-//! dialogue, intent, proof, purchase, settle  strictly sequential conversations
+//! dialogue, intent, look, proof, purchase, settle  strictly sequential conversations
 //! ```
 //!
 //! **Invariant:** nothing in here allocates, reads a clock or draws randomness; challenges and dates come in.
@@ -22,6 +22,7 @@ pub mod dialogue;
 pub mod intent;
 pub mod limits;
 pub mod log_record;
+pub mod look;
 pub mod octets;
 pub mod profile;
 pub mod proof;

@@ -1,4 +1,5 @@
-//! The hold: points in an account at the centre, set aside for one sale until its entry posts or voids them.
+//! The hold: points in an account at the centre, set aside for one sale until its entry posts or voids them. And the
+//! question what is in an account, which sets nothing aside.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -152,5 +153,33 @@ pub struct HoldAnswer {
     /// A [`HoldRefusal`]'s word.
     pub reason: Option<String>,
     /// The account after it, where there is one.
+    pub account: Option<AccountState>,
+}
+
+/// Body of `POST /v1/gateways/{gateway}/balances`: what is in the account of the card that lies on a reader?
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceRequest {
+    /// Format version.
+    pub v: u8,
+    /// Application serial number, 10 bytes as hex.
+    pub card: String,
+    /// The proof of the card.
+    pub proof: CardProof,
+}
+
+impl core::fmt::Debug for BalanceRequest {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("BalanceRequest(..)")
+    }
+}
+
+/// Answer to a [`BalanceRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceAnswer {
+    /// Format version.
+    pub v: u8,
+    /// A [`HoldRefusal`]'s word, where the account is not told.
+    pub reason: Option<String>,
+    /// The account, where it is told.
     pub account: Option<AccountState>,
 }

@@ -19,7 +19,9 @@ pub use alarm::{
 pub use entry::{
     Clock, Entry, EntryUpload, HASH_LEN, Head, Outcome, PrivateRecord, Results, UploadResult, Uploads, kind,
 };
-pub use hold::{AccountState, CardProof, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest};
+pub use hold::{
+    AccountState, BalanceAnswer, BalanceRequest, CardProof, HoldAnswer, HoldOutcome, HoldRefusal, HoldRequest,
+};
 pub use order::{
     AlarmStateOrder, CatalogueOrder, DeviceAssignOrder, DeviceUnassignOrder, ENDED_PRESSES_MAX, HotlistOrder, Lane,
     Order, OrderPage, OrderResultBody, OrderVerdict, PolicyOrder, SaleSettledOrder, SettingsOrder, order_kind,

@@ -58,6 +58,8 @@ pub enum OwnAlarm {
     DevicesFileWrong,
     /// A gateway has not been heard of for too long; the centre raises it.
     GatewaySilent,
+    /// Somebody at a kiosk calls the staff.
+    Help,
 }
 
 impl OwnAlarm {
@@ -91,6 +93,7 @@ impl OwnAlarm {
             Self::CardReadersDown => "card_readers_down",
             Self::DevicesFileWrong => "devices_file_wrong",
             Self::GatewaySilent => "gateway_silent",
+            Self::Help => "help",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod any_answers;
 mod identify;
+mod look;
 mod proof;
 mod purchase;
 mod script;

@@ -3,6 +3,7 @@
 use protocols::card::card_file::CardFile;
 use protocols::card::dialogue::{Answer, Stage, Transmit};
 use protocols::card::intent::PurchaseIntent;
+use protocols::card::look::{self, Look};
 use protocols::card::proof::{self, Proof};
 use protocols::card::psam::{self, Identify};
 use protocols::card::purchase::{self, Purchase};
@@ -47,6 +48,7 @@ macro_rules! dialogue {
 }
 
 dialogue!(Proof, proof::Outcome, proof::Step { Transmit, Identified, Done });
+dialogue!(Look, look::Outcome, look::Step { Transmit, Identified, Done });
 dialogue!(Purchase, purchase::Outcome, purchase::Step { Transmit, Identified, RecordIntent, Done });
 dialogue!(Settle, settle::Outcome, settle::Step { Transmit, Done });
 dialogue!(Identify, PsamResult, psam::Step { Transmit, Done });

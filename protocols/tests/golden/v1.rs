@@ -10,12 +10,13 @@ use protocols::id::Seq;
 use protocols::topic::{Channel, Topic};
 use protocols::unit::Points;
 use protocols::uplink::{
-    AccountState, AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, CardProof, CatalogueOrder,
-    CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble, DeviceUnassignOrder,
-    Entry, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer, HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage,
-    OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder, PrivateRecord, PurseIntent, PurseProof,
-    ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder,
-    ServicePicture, SettingsOrder, Source, Tender, UploadResult, Uploads, Urgency, kind, order_kind,
+    AccountState, AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, BalanceAnswer, BalanceRequest, CardProof,
+    CatalogueOrder, CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble,
+    DeviceUnassignOrder, Entry, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer, HoldOutcome, HoldRequest,
+    HotlistOrder, Lane, OrderPage, OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder,
+    PrivateRecord, PurseIntent, PurseProof, ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome,
+    SaleOutcomeBody, SalePrivate, SaleSettledOrder, ServicePicture, SettingsOrder, Source, Tender, UploadResult,
+    Uploads, Urgency, kind, order_kind,
 };
 use protocols::version;
 use serde::Serialize;
@@ -612,5 +613,29 @@ fn orders() {
     uplink(
         &OrderResultBody { kind: "hotlist".into(), verdict: OrderVerdict::Refused, reason: text("unreadable") },
         r#"{"kind":"hotlist","verdict":"refused","reason":"unreadable"}"#,
+    );
+}
+
+#[test]
+fn the_question_what_is_in_an_account() {
+    uplink(
+        &BalanceRequest {
+            v: 1,
+            card: "00003100000012345678".into(),
+            proof: CardProof { challenge: "1122334455667788".into(), response: "9c2b4dd8c4fec173".into() },
+        },
+        r#"{"v":1,"card":"00003100000012345678","proof":{"challenge":"1122334455667788","response":"9c2b4dd8c4fec173"}}"#,
+    );
+    uplink(
+        &BalanceAnswer {
+            v: 1,
+            reason: None,
+            account: Some(AccountState { balance: points(9000), available: points(7500) }),
+        },
+        r#"{"v":1,"reason":null,"account":{"balance":9000,"available":7500}}"#,
+    );
+    uplink(
+        &BalanceAnswer { v: 1, reason: text("no_account"), account: None },
+        r#"{"v":1,"reason":"no_account","account":null}"#,
     );
 }

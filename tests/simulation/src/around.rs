@@ -73,9 +73,11 @@ impl World {
                 }
             }
             Effect::Notify(
-                Notice::Reader { .. } | Notice::Device { .. } | Notice::Uplink { .. },
+                Notice::Reader { .. } | Notice::Card { .. } | Notice::Device { .. } | Notice::Uplink { .. },
             )
-            | Effect::Reply { answer: DeskAnswer::Refused(_), .. }
+            | Effect::Reply { answer: DeskAnswer::Refused(_) | DeskAnswer::Card(_), .. }
+            // Nobody looks at a card in these runs.
+            | Effect::AskBalance { .. }
             | Effect::Count { .. }
             // No device is taken away in these runs.
             | Effect::Close { .. } => {}

@@ -282,7 +282,7 @@ impl World {
         let card = card.and_then(|card| self.tills.cards.get(card));
         let amount = match order {
             DialogueOrder::Purchase { amount } => *amount,
-            DialogueOrder::Identify | DialogueOrder::Proof | DialogueOrder::Settle { .. } => {
+            DialogueOrder::Identify | DialogueOrder::Look | DialogueOrder::Proof | DialogueOrder::Settle { .. } => {
                 let outcome = card.map_or(proof::Outcome::NoAnswer(Stage::InternalAuthenticate), |card| {
                     proof::Outcome::Genuine(proof::Genuine {
                         serial_number: card.file.serial_number,

@@ -3,6 +3,7 @@
 mod cable;
 mod dialogues;
 mod logs;
+mod looks;
 mod presence;
 mod script;
 mod service;

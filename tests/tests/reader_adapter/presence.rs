@@ -62,7 +62,10 @@ fn another_card_in_mid_purchase_is_not_charged_for_the_first() {
         match script.run(DialogueOrder::Settle { intent }).outcome {
             DialogueOutcome::NotRun(_) => script.until_reader(KIOSK, ReaderState::Card),
             DialogueOutcome::Settle(settle::Outcome::StillUnknown { .. }) => {}
-            other @ (DialogueOutcome::Settle(_) | DialogueOutcome::Proof(_) | DialogueOutcome::Purchase(_)) => {
+            other @ (DialogueOutcome::Settle(_)
+            | DialogueOutcome::Proof(_)
+            | DialogueOutcome::Look(_)
+            | DialogueOutcome::Purchase(_)) => {
                 break other;
             }
         }

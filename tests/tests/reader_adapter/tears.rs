@@ -98,7 +98,10 @@ fn judged(ended: Ended) -> Judged {
         DialogueOutcome::Purchase(purchase::Outcome::Debited { .. }) => Judged::Charged,
         DialogueOutcome::Purchase(purchase::Outcome::Refused { .. }) => Judged::NotCharged,
         DialogueOutcome::Purchase(purchase::Outcome::Unknown { .. }) => Judged::Unknown,
-        DialogueOutcome::Proof(_) | DialogueOutcome::Settle(_) | DialogueOutcome::NotRun(_) => panic!("{ended:?}"),
+        DialogueOutcome::Proof(_)
+        | DialogueOutcome::Settle(_)
+        | DialogueOutcome::Look(_)
+        | DialogueOutcome::NotRun(_) => panic!("{ended:?}"),
     }
 }
 
@@ -111,6 +114,7 @@ fn settled(script: &mut Script, intent: PurchaseIntent) -> bool {
         DialogueOutcome::Settle(_)
         | DialogueOutcome::Proof(_)
         | DialogueOutcome::Purchase(_)
+        | DialogueOutcome::Look(_)
         | DialogueOutcome::NotRun(_) => panic!("{ended:?}"),
     }
 }
@@ -127,7 +131,7 @@ fn arm(bench: &CardBench, torn: Torn, after: bool) {
 }
 
 /// Whatever was torn comes back, after its absence was noticed.
-fn put_back(bench: &CardBench, script: &mut Script) {
+pub fn put_back(bench: &CardBench, script: &mut Script) {
     if bench.reader.card.presence() == Presence::InHand {
         script.until_reader(KIOSK, ReaderState::Empty);
         assert!(bench.reader.card.reinsert());

@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Query, State};
 use protocols::id::GatewayId;
-use protocols::uplink::{EntryUpload, HoldAnswer, HoldRequest, Lane, OrderPage, Results};
+use protocols::uplink::{
+    BalanceAnswer, BalanceRequest, EntryUpload, HoldAnswer, HoldRequest, Lane, OrderPage, Results,
+};
 use protocols::version;
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,7 +19,7 @@ use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
 use crate::intake::{self, shape};
-use crate::ledger::hold;
+use crate::ledger::{balance, hold};
 use crate::store::Priority;
 use crate::{limits, orders};
 
@@ -127,6 +129,23 @@ pub async fn holds(
         .run(Priority::Person, 1, move |tx| Box::pin(async move { hold::take(tx, &issuer, &gateway, &checked).await }))
         .await?;
     Ok(Json(answer))
+}
+
+/// `POST /v1/gateways/{gateway}/balances`
+pub async fn balances(
+    State(app): State<App>,
+    CallingGateway(gateway): CallingGateway,
+    body: Payload,
+) -> Result<Json<BalanceAnswer>, Problem> {
+    let request: BalanceRequest = body.json()?;
+    let told = match balance::check(&app.issuer, &request) {
+        Ok(card) => {
+            let mut reader = app.store.readers.acquire().await?;
+            balance::of_card(&mut reader, &gateway, &card).await?
+        }
+        Err(reason) => Err(reason),
+    };
+    Ok(Json(balance::answer(told)))
 }
 
 /// Parameters of the long poll.

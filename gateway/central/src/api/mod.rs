@@ -86,6 +86,7 @@ fn for_gateways(routes: Routes) -> Routes {
     routes
         .at_most(&post, "/v1/gateways/{gateway}/entries", limits::UPLOAD_BYTES_MAX, gateways::entries)
         .at(&post, "/v1/gateways/{gateway}/holds", gateways::holds)
+        .at(&post, "/v1/gateways/{gateway}/balances", gateways::balances)
         .at(&get, "/v1/gateways/{gateway}/orders", gateways::orders)
 }
 

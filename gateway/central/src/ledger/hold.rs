@@ -183,7 +183,7 @@ async fn admit(
         CardVerdict::NotGenuine => return Ok(Err(HoldRefusal::NotGenuine)),
         CardVerdict::Pending => return Ok(Err(HoldRefusal::ProofPending)),
     }
-    let Some(card) = people::card(tx, &checked.card).await? else { return Ok(Err(HoldRefusal::NoAccount)) };
+    let Some(card) = people::card(&mut tx.conn, &checked.card).await? else { return Ok(Err(HoldRefusal::NoAccount)) };
     if let Some(difference) = intended.and_then(|terms| terms.difference(&checked.terms(&card.reference))) {
         sale::doubt(tx, gateway, origin, difference).await?;
         return Ok(Err(HoldRefusal::Conflict));

@@ -15,6 +15,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod audit;
+pub mod balance;
 pub mod book;
 pub mod decide;
 pub mod grant;

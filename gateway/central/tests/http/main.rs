@@ -2,6 +2,7 @@
 
 mod alarms;
 mod api_document;
+mod balances;
 mod enrolment;
 mod entries;
 mod holds;

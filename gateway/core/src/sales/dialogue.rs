@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use protocols::card::card_file::{CardFile, Validity};
 use protocols::card::date::CardDate;
 use protocols::card::dialogue::{Cause, Refusal as CardRefusal, Slot};
-use protocols::card::{proof, purchase, settle};
+use protocols::card::{look, proof, purchase, settle};
 use protocols::id::ReaderId;
 use protocols::uplink::{OwnAlarm, SaleOutcome, Tender};
 use sha2::Sha256;
@@ -23,6 +23,7 @@ impl Core {
             CardInput::Reader { reader, state } => {
                 self.readers.insert(reader.clone(), state);
                 self.emit(Effect::Notify(Notice::Reader { reader: reader.clone(), state }));
+                self.forget_look(&reader);
                 if let Some(visit) = self.sales.visits.get_mut(&reader).filter(|visit| visit.running.is_some()) {
                     visit.renewed = true;
                 }
@@ -60,7 +61,8 @@ impl Core {
         if let Some(unknown) = self.sales.unknown_of(&card, &visit.tried) {
             let (id, intent) = (unknown.id.clone(), unknown.intent);
             if unknown.mac2_rejected && visit.genuine.is_none() {
-                return self.run_dialogue(reader, Purpose::Vouch, DialogueOrder::Proof);
+                self.run_dialogue(reader, Purpose::Vouch, DialogueOrder::Proof);
+                return;
             }
             if let Some(intent) = intent {
                 self.run_dialogue(reader, Purpose::Settle(id), DialogueOrder::Settle { intent });
@@ -75,7 +77,9 @@ impl Core {
         }
         self.touch_sale(&id);
         match (tender, u32::try_from(amount.fen())) {
-            (Tender::Account, _) => self.run_dialogue(reader, Purpose::Proof(id), DialogueOrder::Proof),
+            (Tender::Account, _) => {
+                self.run_dialogue(reader, Purpose::Proof(id), DialogueOrder::Proof);
+            }
             (Tender::Purse, Ok(amount)) => {
                 self.run_dialogue(reader, Purpose::Purchase(id), DialogueOrder::Purchase { amount });
             }
@@ -83,12 +87,13 @@ impl Core {
         }
     }
 
-    fn run_dialogue(&mut self, reader: &ReaderId, purpose: Purpose, order: DialogueOrder) {
+    pub(super) fn run_dialogue(&mut self, reader: &ReaderId, purpose: Purpose, order: DialogueOrder) -> DialogueId {
         let id = DialogueId(self.fresh_number());
         if let Some(visit) = self.sales.visits.get_mut(reader) {
             visit.running = Some(Running { id, purpose });
             self.emit(Effect::RunDialogue { reader: reader.clone(), dialogue: id, order });
         }
+        id
     }
 
     fn touch_sale(&mut self, id: &str) {
@@ -113,7 +118,7 @@ impl Core {
         let declined = self.judge_card(&card, today);
         let Some(visit) = self.sales.visits.get_mut(&reader) else { return };
         let verdict = match purpose {
-            Purpose::Identify => {
+            Purpose::Identify | Purpose::Look => {
                 visit.card = Some(card);
                 visit.declined = declined;
                 CardVerdict::Declined
@@ -161,6 +166,7 @@ impl Core {
                 !matches!(why, settle::StillUnknown::Failed(_))
             }
             DialogueOutcome::Settle(_) => true,
+            DialogueOutcome::Look(_) => self.sales.visits.get(&reader).is_some_and(|visit| visit.card.is_some()),
             DialogueOutcome::Proof(
                 proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine | proof::Outcome::Refused(_),
             ) if purpose == Purpose::Vouch => true,
@@ -170,6 +176,10 @@ impl Core {
         };
         match purpose {
             Purpose::Identify => self.identify_done(&reader, &outcome),
+            Purpose::Look => {
+                self.look_done(&reader, dialogue, &outcome);
+                self.identify_done(&reader, &outcome);
+            }
             Purpose::Vouch => self.vouch_done(&reader, &outcome),
             Purpose::Settle(sale) => self.settle_done(&reader, &sale, outcome, now),
             Purpose::Proof(sale) => self.proof_done(&sale, outcome, declined, now),
@@ -200,7 +210,10 @@ impl Core {
         let refusal = match outcome {
             DialogueOutcome::Proof(proof::Outcome::Refused(refusal)) => card_refusal(refusal),
             DialogueOutcome::Proof(proof::Outcome::NoAnswer(stage)) => silent_slot(stage.slot()),
-            DialogueOutcome::Proof(proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine)
+            DialogueOutcome::Look(look::Outcome::Refused(refusal)) => card_refusal(refusal),
+            DialogueOutcome::Look(look::Outcome::NoAnswer(stage)) => silent_slot(stage.slot()),
+            DialogueOutcome::Look(look::Outcome::Seen(_))
+            | DialogueOutcome::Proof(proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine)
             | DialogueOutcome::Purchase(_)
             | DialogueOutcome::Settle(_) => Refusal::CardRemoved,
             DialogueOutcome::NotRun(why) => not_run(*why),
@@ -235,7 +248,7 @@ impl Core {
                 self.give_back_or_refuse(id, silent_slot(stage.slot()));
             }
             DialogueOutcome::NotRun(why) => self.give_back_or_refuse(id, not_run(why)),
-            DialogueOutcome::Purchase(_) | DialogueOutcome::Settle(_) => {
+            DialogueOutcome::Purchase(_) | DialogueOutcome::Settle(_) | DialogueOutcome::Look(_) => {
                 self.give_back_or_refuse(id, Refusal::CardRemoved);
             }
         }
@@ -267,6 +280,7 @@ impl Core {
             )
             | DialogueOutcome::Proof(_)
             | DialogueOutcome::Settle(_)
+            | DialogueOutcome::Look(_)
             | DialogueOutcome::NotRun(_) => {
                 if debiting {
                     self.purse_unknown(id, None, "dialogue_lost", now);
@@ -290,6 +304,7 @@ impl Core {
             )
             | DialogueOutcome::Purchase(_)
             | DialogueOutcome::Settle(_)
+            | DialogueOutcome::Look(_)
             | DialogueOutcome::NotRun(_) => false,
         };
         visit.genuine = Some(genuine);
@@ -331,13 +346,14 @@ impl Core {
             }
             DialogueOutcome::Settle(settle::Outcome::OtherCard(_))
             | DialogueOutcome::Proof(_)
-            | DialogueOutcome::Purchase(_) => {}
+            | DialogueOutcome::Purchase(_)
+            | DialogueOutcome::Look(_) => {}
         }
     }
 }
 
 /// What people are told of a dialogue that was not run.
-const fn not_run(why: NotRun) -> Refusal {
+pub(super) const fn not_run(why: NotRun) -> Refusal {
     match why {
         NotRun::NoCard => Refusal::CardRemoved,
         NotRun::CardMute => Refusal::CardMute,
@@ -351,7 +367,7 @@ const fn not_run(why: NotRun) -> Refusal {
 }
 
 /// What people are told of a card's or PSAM's refusal.
-fn card_refusal(refusal: &CardRefusal) -> Refusal {
+pub(super) fn card_refusal(refusal: &CardRefusal) -> Refusal {
     match refusal {
         CardRefusal::OtherScheme | CardRefusal::CardFile(_) | CardRefusal::Algorithm(_) | CardRefusal::Declined => {
             Refusal::CardUnreadable
@@ -368,7 +384,7 @@ fn card_refusal(refusal: &CardRefusal) -> Refusal {
     }
 }
 
-const fn silent_slot(slot: Slot) -> Refusal {
+pub(super) const fn silent_slot(slot: Slot) -> Refusal {
     match slot {
         Slot::Card => Refusal::CardRemoved,
         Slot::Psam => Refusal::PsamRefused,

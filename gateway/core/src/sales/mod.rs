@@ -16,22 +16,24 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod dialogue;
+mod look;
 mod start;
 mod tender;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use dialogue::unhex;
+use look::Look;
 
 use protocols::card::card_file::CardFile;
 use protocols::card::intent::PurchaseIntent;
 use protocols::card::psam::PsamIdentity;
 use protocols::id::{ReaderId, ServiceId};
 use protocols::unit::Points;
-use protocols::uplink::{Origin, SaleItem, SaleOutcome, Tender};
+use protocols::uplink::{Origin, SaleItem, SaleOutcome, Source, Tender};
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Refusal, SaleView, outcome_name};
+use crate::effect::{Refusal, SaleLine, SaleView, outcome_name};
 use crate::input::{DialogueId, SaleId};
 use crate::limits::CLOSED_SALES_MAX;
 
@@ -89,6 +91,15 @@ pub(crate) struct Sale {
     #[serde(default)]
     pub doubt: Option<Told>,
     pub balance: Option<Points>,
+    /// What was in the account or purse before, where known.
+    #[serde(default)]
+    pub balance_before: Option<Points>,
+    /// The lines as people read them.
+    #[serde(default)]
+    pub lines: Vec<SaleLine>,
+    /// Civil time at which what became of it was recorded, RFC 3339.
+    #[serde(default)]
+    pub ended_at: Option<String>,
     /// What people are shown: the newest that is durable.
     #[serde(skip)]
     pub shown: Option<SaleView>,
@@ -118,14 +129,37 @@ impl Sale {
             reader: self.reader.clone(),
             amount: self.amount,
             items: self.items.clone(),
+            lines: self.lines.clone(),
+            subsidy: self.subsidy(),
             reason: self.reason,
             doubt: self.is_unknown().then(|| self.doubt.as_ref().map(|doubt| doubt.why.clone())).flatten(),
             balance: self.balance,
+            balance_before: self.balance_before,
             purse_offered: self.tender == Tender::Account && self.reason.is_some_and(Refusal::offers_purse),
             started_at: self.started_at.clone(),
             origin: self.origin.as_ref().map(ToString::to_string),
+            receipt: self.origin.as_ref().map(receipt),
+            ended_at: self.ended_at.clone(),
+            card_wait_left_ms: None,
         }
     }
+
+    /// What the city pays of all lines.
+    fn subsidy(&self) -> Points {
+        let of_line = |line: &SaleLine| line.unit_subsidy.checked_mul(line.quantity);
+        let sum = self.lines.iter().try_fold(Points::ZERO, |sum, line| sum.checked_add(of_line(line)?));
+        sum.unwrap_or(Points::ZERO)
+    }
+}
+
+/// The number on a receipt.
+fn receipt(origin: &Origin) -> String {
+    let by = match &origin.source {
+        Source::Terminal(terminal) => terminal.to_string(),
+        Source::Gateway(gateway) => gateway.to_string(),
+        Source::Device(_) | Source::Centre(_) => origin.source.to_string(),
+    };
+    format!("{by}-{}", origin.seq.get())
 }
 
 /// What a dialogue is for.
@@ -135,6 +169,8 @@ pub(crate) enum Purpose {
     Identify,
     /// To see whether the card is genuine before its word settles a sale whose MAC2 was rejected.
     Vouch,
+    /// To show a person what is on it.
+    Look,
     /// To settle a sale in doubt.
     Settle(SaleId),
     /// To prove the card for a sale.
@@ -175,6 +211,8 @@ pub(crate) struct Sales {
     pub by_key: BTreeMap<String, SaleId>,
     pub settled: Vec<SaleId>,
     pub visits: BTreeMap<ReaderId, Visit>,
+    /// What people were shown of the cards that lie there.
+    pub looks: BTreeMap<ReaderId, Look>,
     pub psam: Option<PsamIdentity>,
 }
 

@@ -8,10 +8,10 @@ use protocols::uplink::{SaleItem, SaleOutcome, Tender};
 
 use super::{Phase, Sale, Visit};
 use crate::core::{Core, Held, Storage};
-use crate::effect::{DeskAnswer, Effect, Notice, Refusal, SaleView};
+use crate::effect::{DeskAnswer, Effect, Notice, Refusal, SaleLine, SaleView};
 use crate::input::{DeskInput, ReaderState, ReplyToken, SaleId};
 use crate::limits::{IDEMPOTENCY_KEY_LEN_MAX, SALE_CARD_WAIT_MS, SALE_ITEMS_MAX, SALE_QUANTITY_MAX};
-use crate::time::Now;
+use crate::time::{Mono, Now};
 use crate::timers::Timer;
 
 /// What a person asked for.
@@ -24,6 +24,9 @@ struct Wish {
     salt: [u8; 32],
 }
 
+/// Lines as they are recorded and as people read them, and what they cost.
+type Priced = (Vec<SaleItem>, Vec<SaleLine>, Points);
+
 impl Core {
     pub(crate) fn handle_desk(&mut self, input: DeskInput, now: &Now) {
         match input {
@@ -32,6 +35,8 @@ impl Core {
                 self.start_sale(reply, wish, now);
             }
             DeskInput::CancelSale { reply, sale } => self.cancel_sale(reply, &sale),
+            DeskInput::LookAtCard { reply, reader, reference } => self.look_at_card(reply, &reader, reference),
+            DeskInput::CallStaff { reply, key, reader } => self.call_staff(reply, key, &reader, now),
             DeskInput::StepAlarm { reply, alarm, state, by, cause } => {
                 self.step_alarm(reply, &alarm, state, by, cause, now);
             }
@@ -40,7 +45,10 @@ impl Core {
 
     fn start_sale(&mut self, reply: ReplyToken, wish: Wish, now: &Now) {
         let answer = match self.try_start_sale(wish, now) {
-            Ok(view) => DeskAnswer::Sale(view),
+            Ok(mut view) => {
+                view.card_wait_left_ms = self.card_wait_left_ms(&view.id, now);
+                DeskAnswer::Sale(view)
+            }
             Err(refusal) => {
                 self.emit(Effect::Count { name: "sales_not_started", label: refusal.word() });
                 DeskAnswer::Refused(refusal)
@@ -61,7 +69,7 @@ impl Core {
                 Err(Refusal::KeyReused)
             };
         }
-        let (items, amount) = self.price(&wish.items, now)?;
+        let (items, lines, amount) = self.price(&wish.items, now)?;
         self.check_site(&wish, amount, now)?;
         let sale = Sale {
             id: wish.sale,
@@ -81,6 +89,9 @@ impl Core {
             reason: None,
             doubt: None,
             balance: None,
+            balance_before: None,
+            lines,
+            ended_at: None,
             shown: None,
         };
         let view = sale.view();
@@ -94,7 +105,7 @@ impl Core {
     }
 
     /// Prices by the catalogue; a browser never sends one.
-    fn price(&self, wanted: &[(ServiceId, u32)], now: &Now) -> Result<(Vec<SaleItem>, Points), Refusal> {
+    fn price(&self, wanted: &[(ServiceId, u32)], now: &Now) -> Result<Priced, Refusal> {
         if wanted.is_empty() || wanted.len() > SALE_ITEMS_MAX {
             return Err(Refusal::ItemsInvalid);
         }
@@ -104,6 +115,7 @@ impl Core {
         }
         let mut total = Points::ZERO;
         let mut items = Vec::with_capacity(wanted.len());
+        let mut lines = Vec::with_capacity(wanted.len());
         for (id, quantity) in wanted {
             if *quantity == 0 || *quantity > SALE_QUANTITY_MAX {
                 return Err(Refusal::ItemsInvalid);
@@ -118,6 +130,13 @@ impl Core {
                 quantity: *quantity,
                 unit_price: service.price,
             });
+            lines.push(SaleLine {
+                name_zh: service.name_zh.clone(),
+                name_en: service.name_en.clone(),
+                quantity: *quantity,
+                unit_price: service.price,
+                unit_subsidy: service.subsidy(),
+            });
         }
         if total == Points::ZERO {
             return Err(Refusal::ItemsInvalid);
@@ -125,7 +144,7 @@ impl Core {
         if total > self.policy(now).sale_max {
             return Err(Refusal::AmountTooHigh);
         }
-        Ok((items, total))
+        Ok((items, lines, total))
     }
 
     fn check_site(&self, wish: &Wish, amount: Points, now: &Now) -> Result<(), Refusal> {
@@ -172,6 +191,17 @@ impl Core {
         self.emit_durable(Effect::Reply { token: reply, answer: DeskAnswer::Sale(view) });
     }
 
+    /// How long a sale still waits for its card, by this gateway's clock; `None` when it does not wait.
+    #[must_use]
+    pub fn card_wait_left_ms(&self, id: &str, now: &Now) -> Option<u64> {
+        let sale = self.sales.by_id.get(id)?;
+        if !matches!(sale.phase, Phase::AwaitingCard) {
+            return None;
+        }
+        let Mono(until) = self.timers.at(&Timer::CardWait(id.to_owned()))?;
+        Some(until.saturating_sub(now.mono.0))
+    }
+
     pub(crate) fn card_wait_ended(&mut self, id: &str, now: &Now) {
         match self.sales.by_id.get(id).map(|sale| &sale.phase) {
             Some(Phase::AwaitingCard) => self.end_untouched(id, SaleOutcome::Cancelled, Refusal::CardWaitEnded),
@@ -197,10 +227,11 @@ impl Core {
         self.timers.clear(&Timer::CardWait(id.to_owned()));
         self.timers.clear(&Timer::HoldWait(id.to_owned()));
         let Some(sale) = self.sales.by_id.get_mut(id) else { return };
-        let settled = sale.is_settled();
+        let (settled, reader) = (sale.is_settled(), sale.reader.clone());
         if settled {
             sale.intent = None;
         }
+        self.forget_look(&reader);
         self.save_sale(id);
         if settled {
             for forgotten in self.sales.settle(id) {

@@ -89,6 +89,7 @@ impl Core {
         if let Some(sale) = self.sales.by_id.get_mut(&id) {
             sale.phase = Phase::Debiting;
             sale.intent = Some(intent);
+            sale.balance_before = Points::from_fen(u64::from(intent.old_balance.fen()));
         }
         self.save_sale(&id);
         self.emit_durable(Effect::Proceed { dialogue });
@@ -143,6 +144,7 @@ impl Core {
         let Some(sale) = self.sales.by_id.get_mut(id) else { return };
         sale.phase = Phase::Ended { outcome };
         sale.reason = reason;
+        sale.ended_at = Some(now.civil.to_string());
         if let Some(left) = purse.as_ref().and_then(|proof| proof.new_balance) {
             sale.balance = Points::from_fen(u64::from(left));
         }
@@ -174,6 +176,10 @@ impl Core {
                 self.note_success(now);
                 if let (Some(sale), Some(account)) = (self.sales.by_id.get_mut(id), answer.account) {
                     sale.balance = Some(account.available);
+                    sale.balance_before = match answer.outcome {
+                        HoldOutcome::Held | HoldOutcome::Duplicate => account.available.checked_add(sale.amount),
+                        HoldOutcome::Refused => Some(account.available),
+                    };
                 }
                 match answer.outcome {
                     HoldOutcome::Held | HoldOutcome::Duplicate => {
@@ -360,7 +366,7 @@ fn reason_word(refusal: Refusal) -> Option<String> {
 }
 
 /// What the elder can do about a hold that the centre refused; a word that is not known here is the general refusal.
-fn hold_refusal(reason: Option<&str>) -> Refusal {
+pub(super) fn hold_refusal(reason: Option<&str>) -> Refusal {
     match reason.and_then(HoldRefusal::from_word) {
         Some(HoldRefusal::Insufficient) => Refusal::Insufficient,
         Some(HoldRefusal::NoAccount) => Refusal::NoAccount,

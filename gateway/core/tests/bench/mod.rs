@@ -307,7 +307,7 @@ impl Bench {
                 Ok(())
             }
             DeskAnswer::Refused(refusal) => Err(refusal),
-            DeskAnswer::Alarm { .. } => panic!("a sale was asked for"),
+            DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => panic!("a sale was asked for"),
         }
     }
 

@@ -28,6 +28,7 @@ use tracing::{error, info, warn};
 
 use super::connector::{Connector, HoldError};
 use super::handle::Routes;
+use super::limits::LOOK_MAX;
 use super::line::LineError;
 use super::presence::Lying;
 use super::psam::{Lease, Psam};
@@ -115,8 +116,13 @@ impl Reader {
         let (mut stepper, mut step) = Stepper::begin(&job.order, terms).ok_or(NotRun::Broken)?;
         self.hold(card)?;
         let mut parties = Parties { reader: self, card, lease };
+        let began = Instant::now();
         loop {
             step = match step {
+                // Somebody may want to pay: a slow card shows less.
+                Step::Transmit(_) if job.order == DialogueOrder::Look && began.elapsed() > LOOK_MAX => {
+                    stepper.next(Answer::NoAnswer)
+                }
                 Step::Transmit(transmit) => match parties.transmit(&transmit) {
                     Some(answer) => stepper.next(Answer::Received(&answer)),
                     None => stepper.next(Answer::NoAnswer),
@@ -215,12 +221,16 @@ impl Parties<'_> {
         None
     }
 
-    /// The core's verdict. To identify a card the file alone is wanted, so that dialogue ends here.
+    /// The core's verdict. To identify a card the file alone is wanted, so that dialogue ends here; a look goes on, since
+    /// it changes nothing on any card.
     fn judged(&mut self, job: &Job, card: CardFile) -> Answer<'static> {
         let Some((today, _)) = self.reader.moment() else { return Answer::NoAnswer };
         self.tell(CardInput::Identified { dialogue: job.dialogue, card, today });
         if job.order == DialogueOrder::Identify {
             return Answer::Declined;
+        }
+        if job.order == DialogueOrder::Look {
+            return Answer::Approved;
         }
         let verdict = wait_for(&job.words, self.reader.deadlines.verdict_wait(), |word| match word {
             Word::Verdict(verdict) => Some(verdict),

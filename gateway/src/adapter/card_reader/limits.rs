@@ -62,3 +62,6 @@ pub const PSAM_WAIT_MS: u64 = 5_000;
 pub const DEADLINE_MS_MIN: u64 = 100;
 /// See [`DEADLINE_MS_MIN`].
 pub const DEADLINE_MS_MAX: u64 = 60_000;
+/// How long a look at a card goes on beginning exchanges: a sale that is begun meanwhile waits for it, and nobody waits a
+/// second to see a balance.
+pub const LOOK_MAX: Duration = Duration::from_millis(800);

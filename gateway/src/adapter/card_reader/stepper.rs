@@ -9,7 +9,7 @@ use protocols::card::intent::PurchaseIntent;
 use protocols::card::profile::Profile;
 use protocols::card::psam::PsamIdentity;
 use protocols::card::value::CardAmount;
-use protocols::card::{proof, purchase, settle};
+use protocols::card::{look, proof, purchase, settle};
 
 /// What a dialogue wants next.
 #[derive(Debug)]
@@ -48,13 +48,15 @@ pub(super) enum Stepper {
     Purchase(purchase::Purchase),
     /// What became of a debit.
     Settle(settle::Settle),
+    /// What a person may know of the card.
+    Look(look::Look),
 }
 
 /// Whether the order needs the PSAM.
 pub(super) const fn needs_psam(order: &DialogueOrder) -> bool {
     match order {
         DialogueOrder::Proof | DialogueOrder::Purchase { .. } => true,
-        DialogueOrder::Identify | DialogueOrder::Settle { .. } => false,
+        DialogueOrder::Identify | DialogueOrder::Look | DialogueOrder::Settle { .. } => false,
     }
 }
 
@@ -66,6 +68,10 @@ impl Stepper {
             DialogueOrder::Identify => {
                 let (dialogue, step) = proof::Proof::begin(profile, terms.challenge);
                 (Self::Identify(dialogue), of_proof(step))
+            }
+            DialogueOrder::Look => {
+                let (dialogue, step) = look::Look::begin(profile, terms.challenge);
+                (Self::Look(dialogue), of_look(step))
             }
             DialogueOrder::Proof => {
                 let (dialogue, step) = proof::Proof::begin(profile, terms.challenge);
@@ -91,6 +97,7 @@ impl Stepper {
             Self::Identify(dialogue) | Self::Proof(dialogue) => of_proof(dialogue.next(answer)),
             Self::Purchase(dialogue) => of_purchase(dialogue.next(answer)),
             Self::Settle(dialogue) => of_settle(dialogue.next(answer)),
+            Self::Look(dialogue) => of_look(dialogue.next(answer)),
         }
     }
 }
@@ -119,13 +126,25 @@ fn of_settle(step: settle::Step) -> Step {
     }
 }
 
+fn of_look(step: look::Step) -> Step {
+    match step {
+        look::Step::Transmit(transmit) => Step::Transmit(transmit),
+        look::Step::Identified(card) => Step::Identified(card),
+        look::Step::Done(outcome) => Step::Done(DialogueOutcome::Look(outcome)),
+    }
+}
+
 /// The outcome in a word, for logs and metrics.
 pub(super) const fn outcome_word(outcome: &DialogueOutcome) -> &'static str {
     match outcome {
         DialogueOutcome::Proof(proof::Outcome::Genuine(_)) => "genuine",
         DialogueOutcome::Proof(proof::Outcome::NotGenuine) => "not_genuine",
-        DialogueOutcome::Proof(proof::Outcome::NoAnswer(_)) => "no_answer",
+        DialogueOutcome::Look(look::Outcome::Seen(_)) => "seen",
+        DialogueOutcome::Proof(proof::Outcome::NoAnswer(_)) | DialogueOutcome::Look(look::Outcome::NoAnswer(_)) => {
+            "no_answer"
+        }
         DialogueOutcome::Proof(proof::Outcome::Refused(refusal))
+        | DialogueOutcome::Look(look::Outcome::Refused(refusal))
         | DialogueOutcome::Purchase(purchase::Outcome::Refused { refusal, .. }) => refusal.code(),
         DialogueOutcome::Purchase(purchase::Outcome::Debited { .. }) => "debited",
         DialogueOutcome::Purchase(purchase::Outcome::Unknown { why, .. }) => why.code(),
@@ -142,6 +161,7 @@ pub(super) const fn outcome_word(outcome: &DialogueOutcome) -> &'static str {
 pub(super) const fn order_word(order: &DialogueOrder) -> &'static str {
     match order {
         DialogueOrder::Identify => "identify",
+        DialogueOrder::Look => "look",
         DialogueOrder::Proof => "proof",
         DialogueOrder::Purchase { .. } => "purchase",
         DialogueOrder::Settle { .. } => "settle",

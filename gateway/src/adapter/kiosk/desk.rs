@@ -59,13 +59,13 @@ pub fn sale_id(text: String) -> Result<SaleId, Refusal> {
 /// The longest id of an alarm: a device, an epoch, a number, and two dots.
 const ALARM_ID_LEN_MAX: usize = 64;
 
-fn alarm_id(text: String) -> Result<String, Refusal> {
+pub(super) fn alarm_id(text: String) -> Result<String, Refusal> {
     let plain = (1..=ALARM_ID_LEN_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'));
     if plain { Ok(text) } else { Err(Refusal::AlarmUnknown) }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<String, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, ApiError> {
     let mut keys = headers.get_all("idempotency-key").iter();
     match (keys.next(), keys.next()) {
         (None, _) => Err(Fault::KeyMissing.into()),
@@ -77,7 +77,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, ApiError> {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], ApiError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| Fault::Broken)?;
     Ok(bytes)
@@ -116,7 +116,7 @@ fn sale_of(answer: DeskAnswer) -> Result<SaleView, ApiError> {
     match answer {
         DeskAnswer::Sale(view) => Ok(view),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Alarm { .. } => Err(Fault::Broken.into()),
+        DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
     }
 }
 
@@ -130,7 +130,7 @@ async fn step(app: &App, id: String, caller: Caller, state: AlarmState, body: &[
     match app.ask(|reply| DeskInput::StepAlarm { reply, alarm, state, by, cause }).await? {
         DeskAnswer::Alarm { id, state } => Ok(Json(AlarmBody { id, state }).into_response()),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Sale(_) => Err(Fault::Broken.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
     }
 }
 

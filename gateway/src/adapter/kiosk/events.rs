@@ -3,6 +3,7 @@
 //! | event | data |
 //! |---|---|
 //! | `reader.changed` | `{"reader":"…","state":"card"}` |
+//! | `reader.card` | `{"reader":"…"}`: what is known of the card there changed; the rest is read at the reader's address |
 //! | `sale.changed` | `{"sale":"…","state":"paid","reader":"…"}`; the rest is read at the sale's address |
 //! | `alarm.changed` | `{"alarm":"…","state":"acknowledged"}` |
 //! | `device.changed` | `{"device":"…"}` |
@@ -31,6 +32,7 @@ use super::limits::{EVENT_KEEP_ALIVE_S, EVENT_STREAM_S};
 fn told(notice: &Notice) -> (&'static str, Value) {
     match notice {
         Notice::Reader { reader, state } => ("reader.changed", json!({"reader": reader, "state": state})),
+        Notice::Card { reader } => ("reader.card", json!({"reader": reader})),
         Notice::Sale { sale } => ("sale.changed", json!({"sale": sale.id, "state": sale.state, "reader": sale.reader})),
         Notice::Alarm { alarm, state } => ("alarm.changed", json!({"alarm": alarm, "state": state})),
         Notice::Device { device } => ("device.changed", json!({"device": device})),

@@ -10,6 +10,7 @@
 //! **Invariant:** no request waits without a deadline, and everything that waits is counted against a limit.
 
 mod app;
+mod counter;
 pub mod credentials;
 mod desk;
 mod error;

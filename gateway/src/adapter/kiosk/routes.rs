@@ -11,7 +11,7 @@ use super::app::App;
 use super::error::{ApiError, Fault};
 use super::guard::guard;
 use super::limits::BODY_LEN_MAX;
-use super::{desk, events, front, login, pages, reads};
+use super::{counter, desk, events, front, login, pages, reads};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,9 @@ fn table() -> Vec<Route> {
         row(name("POST", "/api/v1/sales", Desk), post(desk::start_sale)),
         row(name("GET", "/api/v1/sales/{id}", Read), get(reads::sale)),
         row(name("DELETE", "/api/v1/sales/{id}", Desk), delete(desk::cancel_sale)),
+        row(name("GET", "/api/v1/readers/{reader}/card", Desk), get(counter::card)),
+        row(name("POST", "/api/v1/help", Desk), post(counter::call_staff)),
+        row(name("GET", "/api/v1/help/{id}", Desk), get(counter::help)),
         row(name("GET", "/api/v1/alarms", Read), get(reads::alarms)),
         row(name("POST", "/api/v1/alarms/{id}/acknowledge", Staff), post(desk::acknowledge)),
         row(name("POST", "/api/v1/alarms/{id}/dispatch", Staff), post(desk::dispatch)),

@@ -80,6 +80,20 @@ impl SaleRequest {
     }
 }
 
+#[derive(Deserialize)]
+struct HelpForm {
+    reader: String,
+}
+
+/// The kiosk's reader in the body of a call for the staff.
+///
+/// # Errors
+/// When the body is not of that form, or the reader is no name.
+pub fn help_reader(body: &[u8]) -> Result<ReaderId, ApiError> {
+    let form: HelpForm = parse(body)?;
+    form.reader.parse().map_err(|_| Refusal::ReaderUnknown.into())
+}
+
 /// The cause in the body of an alarm's step; no body is no cause.
 ///
 /// # Errors

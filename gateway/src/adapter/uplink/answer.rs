@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use gateway_core::UplinkFailure;
 use jiff::Timestamp;
-use protocols::uplink::{HASH_LEN, HoldAnswer, OrderPage, Results, UploadResult};
+use protocols::uplink::{BalanceAnswer, HASH_LEN, HoldAnswer, OrderPage, Results, UploadResult};
 use protocols::version::is_supported;
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
@@ -52,6 +52,18 @@ pub fn direct(body: &[u8]) -> Option<UploadResult> {
 pub fn hold(body: &[u8]) -> Option<HoldAnswer> {
     let mut answer: HoldAnswer =
         serde_json::from_slice(body).ok().filter(|answer: &HoldAnswer| is_supported(answer.v))?;
+    cut(&mut answer.reason);
+    Some(answer)
+}
+
+/// Reads the answer to the question what is in an account: either it is told, or why not.
+#[must_use]
+pub fn balance(body: &[u8]) -> Option<BalanceAnswer> {
+    let mut answer: BalanceAnswer =
+        serde_json::from_slice(body).ok().filter(|answer: &BalanceAnswer| is_supported(answer.v))?;
+    if answer.account.is_some() == answer.reason.is_some() {
+        return None;
+    }
     cut(&mut answer.reason);
     Some(answer)
 }

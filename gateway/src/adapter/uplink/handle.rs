@@ -4,7 +4,7 @@
 
 use gateway_core::{Direct, OutLane, SaleId, Ticket, UplinkFailure, UplinkInput};
 use metrics::counter;
-use protocols::uplink::{HoldRequest, Lane};
+use protocols::uplink::{BalanceRequest, HoldRequest, Lane};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -32,6 +32,14 @@ pub(super) struct HoldJob {
     pub(super) since: Instant,
 }
 
+/// An account to be asked about; its deadline runs from `since`.
+#[derive(Debug)]
+pub(super) struct BalanceJob {
+    pub(super) look: String,
+    pub(super) request: BalanceRequest,
+    pub(super) since: Instant,
+}
+
 /// Orders to be asked for.
 #[derive(Debug)]
 pub(super) struct PollJob {
@@ -50,6 +58,7 @@ pub struct UplinkHandle {
     pub(super) rest: mpsc::Sender<UploadJob>,
     pub(super) direct: mpsc::Sender<DirectJob>,
     pub(super) holds: mpsc::Sender<HoldJob>,
+    pub(super) balances: mpsc::Sender<BalanceJob>,
     pub(super) alarm_orders: mpsc::Sender<PollJob>,
     pub(super) other_orders: mpsc::Sender<PollJob>,
 }
@@ -95,6 +104,16 @@ impl UplinkHandle {
         offer(&self.holds, HoldJob { sale, request, since: Instant::now() }, "holds", |job| UplinkInput::HoldAnswered {
             sale: job.sale,
             result: Err(UplinkFailure::Unreachable),
+        })
+    }
+
+    /// [`Effect::AskBalance`](gateway_core::Effect::AskBalance). The question's deadline begins now.
+    ///
+    /// # Errors
+    /// The queue is full or the uplink has ended.
+    pub fn balance(&self, look: String, request: BalanceRequest) -> Result<(), Refused> {
+        offer(&self.balances, BalanceJob { look, request, since: Instant::now() }, "balances", |job| {
+            UplinkInput::BalanceAnswered { look: job.look, result: Err(UplinkFailure::Unreachable) }
         })
     }
 

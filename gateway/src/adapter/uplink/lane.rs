@@ -136,10 +136,12 @@ const fn state_of(input: &UplinkInput) -> State {
         UplinkInput::Uploaded { result: Err(failure), .. }
         | UplinkInput::Direct(Direct { result: Err(failure), .. })
         | UplinkInput::HoldAnswered { result: Err(failure), .. }
+        | UplinkInput::BalanceAnswered { result: Err(failure), .. }
         | UplinkInput::Orders { result: Err(failure), .. } => State::Failing(word(*failure)),
         UplinkInput::Uploaded { result: Ok(_), .. }
         | UplinkInput::Direct(Direct { result: Ok(_), .. })
         | UplinkInput::HoldAnswered { result: Ok(_), .. }
+        | UplinkInput::BalanceAnswered { result: Ok(_), .. }
         | UplinkInput::Orders { result: Ok(_), .. } => State::Answered,
     }
 }

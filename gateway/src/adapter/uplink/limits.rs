@@ -14,6 +14,9 @@ pub const ALARM_STALLED_MS: u64 = 2_000;
 /// A hold without an answer for so long goes out on the next path in parallel: the elder stands there, and the whole
 /// of [`HOLD_WAIT_MS`](gateway_core::limits::HOLD_WAIT_MS) must leave room for it.
 pub const HOLD_SECOND_PATH_MS: u64 = 3_000;
+/// What is in an account, asked while somebody looks at the screen: then it shows the purse alone, and asks anew at the next
+/// look.
+pub const BALANCE_MS: u64 = 4_000;
 /// How long the centre keeps a poll open, in seconds: below the idle limits of middle boxes (30 s and more).
 pub const ORDER_WAIT_S: u64 = 25;
 /// What a poll may take beyond its wait.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use protocols::id::GatewayId;
-use protocols::uplink::{EntryUpload, HoldRequest, Lane, Uploads};
+use protocols::uplink::{BalanceRequest, EntryUpload, HoldRequest, Lane, Uploads};
 use protocols::version::CURRENT;
 use reqwest::{Method, Url};
 
@@ -34,6 +34,11 @@ impl Request {
     /// A hold.
     pub(super) fn hold(gateway: &GatewayId, hold: &HoldRequest) -> Self {
         Self::post(gateway, "holds", hold)
+    }
+
+    /// The question what is in an account.
+    pub(super) fn balance(gateway: &GatewayId, balance: &BalanceRequest) -> Self {
+        Self::post(gateway, "balances", balance)
     }
 
     /// A long poll.

@@ -17,10 +17,10 @@ use super::answer;
 use super::credentials::Credentials;
 use super::error::SettingsError;
 use super::exchange::Exchange;
-use super::handle::{DirectJob, HoldJob, PollJob, UplinkHandle, UploadJob};
+use super::handle::{BalanceJob, DirectJob, HoldJob, PollJob, UplinkHandle, UploadJob};
 use super::lane::{LaneRule, serve};
 use super::limits::{
-    ALARM_RETRY_AFTER_MS_MAX, ALARM_UPLOAD_BYTES_MAX, DIRECT_CONCURRENT, DIRECT_QUEUE_LEN, HOLD_CONCURRENT,
+    ALARM_RETRY_AFTER_MS_MAX, ALARM_UPLOAD_BYTES_MAX, BALANCE_MS, DIRECT_CONCURRENT, DIRECT_QUEUE_LEN, HOLD_CONCURRENT,
     HOLD_QUEUE_LEN, LANE_QUEUE_LEN, RETRY_AFTER_MS_MAX, UPLOAD_BYTES_MAX,
 };
 use super::race::Plan;
@@ -73,6 +73,7 @@ struct Lanes {
     rest: (Exchange, mpsc::Receiver<UploadJob>),
     direct: (Exchange, mpsc::Receiver<DirectJob>),
     holds: (Exchange, mpsc::Receiver<HoldJob>),
+    balances: (Exchange, mpsc::Receiver<BalanceJob>),
     alarm_orders: (Exchange, mpsc::Receiver<PollJob>),
     other_orders: (Exchange, mpsc::Receiver<PollJob>),
 }
@@ -101,6 +102,7 @@ impl<S: EntrySource> Uplink<S> {
         let (rest, rest_jobs) = mpsc::channel(LANE_QUEUE_LEN);
         let (direct, direct_jobs) = mpsc::channel(DIRECT_QUEUE_LEN);
         let (holds, hold_jobs) = mpsc::channel(HOLD_QUEUE_LEN);
+        let (balances, balance_jobs) = mpsc::channel(HOLD_QUEUE_LEN);
         let (alarm_orders, alarm_polls) = mpsc::channel(LANE_QUEUE_LEN);
         let (other_orders, other_polls) = mpsc::channel(LANE_QUEUE_LEN);
         let lanes = Lanes {
@@ -110,10 +112,12 @@ impl<S: EntrySource> Uplink<S> {
             rest: (exchange(plans.upload)?, rest_jobs),
             direct: (exchange(plans.alarm)?, direct_jobs),
             holds: (exchange(plans.hold)?, hold_jobs),
+            balances: (exchange(plans.hold)?, balance_jobs),
             alarm_orders: (exchange(plans.alarm_poll)?, alarm_polls),
             other_orders: (exchange(plans.poll)?, other_polls),
         };
-        let handle = UplinkHandle { alarms, alarm_notes, sales, rest, direct, holds, alarm_orders, other_orders };
+        let handle =
+            UplinkHandle { alarms, alarm_notes, sales, rest, direct, holds, balances, alarm_orders, other_orders };
         Ok((Self { who: Arc::new(who), deadlines, source: Arc::new(source), inputs, lanes }, handle))
     }
 
@@ -146,6 +150,11 @@ impl<S: EntrySource> Uplink<S> {
         let hold_wait = Duration::from_millis(deadlines.hold_ms);
         tasks.add(LaneRule { name: "holds", concurrent: HOLD_CONCURRENT, grace: true }, jobs, move |job| {
             hold(exchange.clone(), Arc::clone(&hold_who), hold_wait, job)
+        });
+        let (exchange, jobs) = lanes.balances;
+        let balance_who = Arc::clone(&who);
+        tasks.add(LaneRule { name: "balances", concurrent: HOLD_CONCURRENT, grace: false }, jobs, move |job| {
+            balance(exchange.clone(), Arc::clone(&balance_who), job)
         });
         for (name, (exchange, jobs)) in [("alarm_orders", lanes.alarm_orders), ("other_orders", lanes.other_orders)] {
             let who = Arc::clone(&who);
@@ -269,6 +278,13 @@ async fn hold(exchange: Exchange, who: Arc<GatewayIdentity>, wait: Duration, job
     let request = Request::hold(&who.gateway, &job.request);
     let result = exchange.make(request, Some(left), answer::hold).await;
     UplinkInput::HoldAnswered { sale: job.sale, result }
+}
+
+async fn balance(exchange: Exchange, who: Arc<GatewayIdentity>, job: BalanceJob) -> UplinkInput {
+    let left = Duration::from_millis(BALANCE_MS).saturating_sub(job.since.elapsed());
+    let request = Request::balance(&who.gateway, &job.request);
+    let result = exchange.make(request, Some(left), answer::balance).await;
+    UplinkInput::BalanceAnswered { look: job.look, result }
 }
 
 async fn poll(exchange: Exchange, who: Arc<GatewayIdentity>, wait_s: u64, job: PollJob) -> UplinkInput {
