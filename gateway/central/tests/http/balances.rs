@@ -45,8 +45,7 @@ async fn nothing_is_told_of_a_copy_an_unknown_or_a_blocked_card_or_to_a_stranger
     let elsewhere = centre.http.post(url.replace("gw-demo", "gw-other")).bearer_auth(centre.token());
     let (status, _) = answer(elsewhere.body(question().to_string())).await;
     assert!([401, 403].contains(&status), "{status}");
-    let (_, accounts) = centre.get("/api/v1/people/person-0001").await;
-    let card = accounts["cards"][0]["ref"].as_str().expect("a card").to_owned();
+    let card = &centre.district.cards[0].card;
     let block = centre.http.put(format!("{}/api/v1/hotlist/{card}", centre.url)).bearer_auth(centre.operator(0));
     assert_eq!(answer(block).await.0, 204);
     assert_eq!(ask(&centre, &question()).await.1["reason"], "card_blocked");

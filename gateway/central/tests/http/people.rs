@@ -101,7 +101,7 @@ async fn a_new_catalogue_is_checked_and_ordered_from_the_gateways() {
         let mut odd = service.clone();
         odd[key] = wrong;
         let (status, said) = put(json!({"services": [odd]})).await;
-        assert_eq!((status, &said["code"]), (422, &json!("catalogue")), "{key}: {said}");
+        assert_eq!((status, &said["error"]["code"]), (422, &json!("catalogue")), "{key}: {said}");
     }
     service["full_price"] = json!(1800);
     service["picture"] = json!("meal");
