@@ -133,6 +133,12 @@ impl Daemon {
         });
     }
 
+    fn tell_readers(&self, word: impl FnOnce(&CardReaderHandle)) {
+        if let Some(readers) = &self.readers {
+            word(readers);
+        }
+    }
+
     fn tell_pages(&mut self, notice: Notice, now: Option<&str>) {
         if matches!(notice, Notice::Uplink { online: true })
             && let Some(now) = now
@@ -278,15 +284,9 @@ impl Outside for Daemon {
                 }
             }
             Effect::CardVerdict { dialogue, verdict } => {
-                if let Some(readers) = &self.readers {
-                    readers.verdict(dialogue, verdict);
-                }
+                self.tell_readers(|readers| readers.verdict(dialogue, verdict))
             }
-            Effect::Proceed { dialogue } => {
-                if let Some(readers) = &self.readers {
-                    readers.proceed(dialogue);
-                }
-            }
+            Effect::Proceed { dialogue } => self.tell_readers(|readers| readers.proceed(dialogue)),
             Effect::Notify(notice) => {
                 let now = self.time.now();
                 self.tell_pages(notice, Some(&now.civil));

@@ -379,7 +379,7 @@ pub struct CardLook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeskAnswer {
     /// The sale, new or as the key found it.
-    Sale(SaleView),
+    Sale(Box<SaleView>),
     /// What lies on a reader.
     Card(Box<CardLook>),
     /// The alarm's state after the step or call.
@@ -412,7 +412,7 @@ pub enum Notice {
     /// `sale.changed`
     Sale {
         /// The sale.
-        sale: SaleView,
+        sale: Box<SaleView>,
     },
     /// `alarm.changed`; the alarm's id.
     Alarm {

@@ -32,7 +32,7 @@ fn answer(bench: &mut Bench, reply: ReplyToken) -> Result<SaleView, Refusal> {
         _ => None,
     });
     match found.expect("an answer") {
-        DeskAnswer::Sale(view) => Ok(view),
+        DeskAnswer::Sale(view) => Ok(*view),
         DeskAnswer::Refused(refusal) => Err(refusal),
         DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => panic!("a sale was asked about"),
     }

@@ -175,8 +175,8 @@ impl FakeCore {
                     Some(refusal) => Err(refusal),
                     None => start(&mut state, sale, key, (reader.to_string(), items, tender)),
                 };
-                let notice = answer.as_ref().ok().map(|sale| Notice::Sale { sale: sale.clone() });
-                (reply, answer.map_or_else(DeskAnswer::Refused, DeskAnswer::Sale), notice)
+                let notice = answer.as_ref().ok().map(|sale| Notice::Sale { sale: Box::new(sale.clone()) });
+                (reply, answer.map_or_else(DeskAnswer::Refused, |sale| DeskAnswer::Sale(Box::new(sale))), notice)
             }
             DeskInput::CancelSale { reply, sale } => {
                 let answer = match state.sales.get_mut(&sale) {
@@ -184,7 +184,7 @@ impl FakeCore {
                     Some(view) if view.state == "awaiting_card" => {
                         view.state = "cancelled";
                         view.reason = Some(Refusal::TakenBack);
-                        DeskAnswer::Sale(view.clone())
+                        DeskAnswer::Sale(Box::new(view.clone()))
                     }
                     Some(view) if view.state == "in_progress" => DeskAnswer::Refused(Refusal::SaleUnderWay),
                     Some(_) => DeskAnswer::Refused(Refusal::SaleEnded),
@@ -262,7 +262,7 @@ impl FakeCore {
             sale.purse_offered = reason == Some(Refusal::Offline);
             sale.clone()
         };
-        kiosk.notify(Notice::Sale { sale });
+        kiosk.notify(Notice::Sale { sale: Box::new(sale) });
     }
 }
 

@@ -43,7 +43,7 @@ fn a_look_reads_the_purse_and_has_the_card_prove_itself() {
 
 #[test]
 fn a_card_that_goes_away_or_refuses_shows_what_it_has_shown() {
-    let outcomes: Vec<Outcome> = tears(&script()).into_iter().map(|(_, torn)| play(begin(), &torn).outcome).collect();
+    let outcomes: Vec<Outcome> = tears(&script()).map(|(_, torn)| play(begin(), &torn).outcome).collect();
     for outcome in &outcomes {
         let fits = match outcome {
             Outcome::NoAnswer(stage) => [Stage::Select, Stage::CardFile].contains(stage),

@@ -47,7 +47,7 @@ impl Core {
         let answer = match self.try_start_sale(wish, now) {
             Ok(mut view) => {
                 view.card_wait_left_ms = self.card_wait_left_ms(&view.id, now);
-                DeskAnswer::Sale(view)
+                DeskAnswer::Sale(Box::new(view))
             }
             Err(refusal) => {
                 self.emit(Effect::Count { name: "sales_not_started", label: refusal.word() });
@@ -188,7 +188,7 @@ impl Core {
         }
         self.end_untouched(id, SaleOutcome::Cancelled, Refusal::TakenBack);
         let Some(view) = self.sales.by_id.get(id).map(Sale::view) else { return };
-        self.emit_durable(Effect::Reply { token: reply, answer: DeskAnswer::Sale(view) });
+        self.emit_durable(Effect::Reply { token: reply, answer: DeskAnswer::Sale(Box::new(view)) });
     }
 
     /// How long a sale still waits for its card, by this gateway's clock; `None` when it does not wait.
@@ -260,7 +260,7 @@ impl Core {
         if let Some(sale) = self.sales.by_id.get_mut(&view.id) {
             sale.shown = Some(view.clone());
         }
-        self.out.push_back(Effect::Notify(Notice::Sale { sale: view }));
+        self.out.push_back(Effect::Notify(Notice::Sale { sale: Box::new(view) }));
     }
 
     /// Begins to talk to the card on a reader, if one lies there and there is a reason to.

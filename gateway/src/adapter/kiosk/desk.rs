@@ -114,7 +114,7 @@ pub async fn cancel_sale(
 /// The sale in an answer.
 fn sale_of(answer: DeskAnswer) -> Result<SaleView, ApiError> {
     match answer {
-        DeskAnswer::Sale(view) => Ok(view),
+        DeskAnswer::Sale(view) => Ok(*view),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
         DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
     }
