@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gateway_core::{
-    Alarm, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, SaleView, StatusView as CoreStatus,
-    Storage,
+    Alarm, AlarmStep, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, SaleView, Sent,
+    StatusView as CoreStatus, Storage,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -172,13 +172,24 @@ impl Answers {
     fn alarm(&self, seen: Alarm) -> AlarmView {
         let place = seen.device.as_ref().and_then(|device| self.place(device));
         let happened_at = seen.late_by_ms.and_then(|late| self.before(&seen.opened_at, late));
-        AlarmView { place, happened_at, ..alarm(seen) }
+        let (responder, eta_at) = self.who_comes(&seen.history);
+        AlarmView { place, happened_at, responder, eta_at, ..alarm(seen) }
     }
 
     /// The civil time so many milliseconds before another.
     fn before(&self, at: &str, ms: u64) -> Option<String> {
         let at: Timestamp = at.parse().ok()?;
         self.civil(UnixMs(at.as_millisecond().checked_sub(i64::try_from(ms).ok()?)?))
+    }
+
+    /// Who was sent last, and when they are there.
+    fn who_comes(&self, history: &[AlarmStep]) -> (Option<String>, Option<String>) {
+        let Some(step) = history.iter().rfind(|step| step.sent != Sent::default()) else { return (None, None) };
+        let eta_at = step.sent.eta_min.and_then(|minutes| {
+            let at: Timestamp = step.at.parse().ok()?;
+            self.civil(UnixMs(at.as_millisecond().checked_add(i64::from(minutes).checked_mul(60_000)?)?))
+        });
+        (step.sent.responder.clone(), eta_at)
     }
 
     fn civil(&self, at: UnixMs) -> Option<String> {
@@ -319,12 +330,15 @@ fn alarm(alarm: Alarm) -> AlarmView {
         presses: u32::try_from(alarm.presses).unwrap_or(u32::MAX),
         taken_back: alarm.cancelled,
         detail: alarm.detail,
-        steps: alarm
-            .history
-            .into_iter()
-            .map(|step| StepView { what: step.what, state: step.state, at: step.at, by: step.by, cause: step.cause })
-            .collect(),
+        responder: None,
+        eta_at: None,
+        steps: alarm.history.into_iter().map(step).collect(),
     }
+}
+
+fn step(step: AlarmStep) -> StepView {
+    let Sent { responder, eta_min } = step.sent;
+    StepView { what: step.what, state: step.state, at: step.at, by: step.by, cause: step.cause, responder, eta_min }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceEpoch, DeviceId, Seq};
-use protocols::uplink::{AlarmBody, Epoch, FoldedSeqs, Origin, Urgency};
+use protocols::uplink::{AlarmBody, Epoch, FoldedSeqs, Origin, Urgency, is_eta_min, is_responder};
 use serde::{Deserialize, Serialize};
 
 use crate::input::OutLane;
@@ -53,12 +53,48 @@ pub struct AlarmStep {
     pub at: String,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
+    /// Who was sent, and how soon they are there.
+    #[serde(flatten)]
+    pub sent: Sent,
+}
+
+/// Who was sent, as a person told it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sent {
+    /// Their name or office.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responder: Option<String>,
+    /// In how many minutes they are there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_min: Option<u16>,
+}
+
+impl Sent {
+    /// What of it a step of this state tells: only somebody who is sent has a name and a time, within their bounds.
+    pub(crate) fn of(self, state: AlarmState) -> Self {
+        if state != AlarmState::Dispatched {
+            return Self::default();
+        }
+        Self {
+            responder: self.responder.filter(|responder| is_responder(responder)),
+            eta_min: self.eta_min.filter(|minutes| is_eta_min(*minutes)),
+        }
+    }
 }
 
 impl AlarmStep {
     /// A step. `at`: civil time, RFC 3339.
     pub(crate) fn new(state: AlarmState, by: Option<ActorId>, at: &str, cause: Option<String>) -> Self {
-        Self { what: AlarmEvent::Step, state, by, at: at.to_owned(), cause }
+        Self::line(AlarmEvent::Step, state, by, at, cause)
+    }
+
+    /// The same step, with who was sent.
+    pub(crate) fn with(self, sent: Sent) -> Self {
+        Self { sent: sent.of(self.state), ..self }
+    }
+
+    fn line(what: AlarmEvent, state: AlarmState, by: Option<ActorId>, at: &str, cause: Option<String>) -> Self {
+        Self { what, state, by, at: at.to_owned(), cause, sent: Sent::default() }
     }
 }
 
@@ -224,7 +260,7 @@ impl Alarm {
             }
             seqs.push(seq);
         }
-        self.note(AlarmStep { what: AlarmEvent::Pressed, state: self.state, by: None, at: at.to_owned(), cause: None });
+        self.note(AlarmStep::line(AlarmEvent::Pressed, self.state, None, at, None));
     }
 
     /// Notes the entry of a further press or finding. `has`: whether the centre has an entry. The newest of those are kept,
@@ -339,7 +375,7 @@ impl Alarm {
     pub(crate) fn take_back(&mut self, at: &str) {
         self.cancelled = true;
         let what = AlarmEvent::TakenBack;
-        self.note(AlarmStep { what, state: self.state, by: None, at: at.to_owned(), cause: None });
+        self.note(AlarmStep::line(what, self.state, None, at, None));
     }
 
     /// Counts a press that gets no entry of its own. False when no more can be named: the entry for all of them is due.

@@ -9,9 +9,7 @@
 
 use protocols::device::{AlarmState, EventReport};
 use protocols::id::{DeviceId, Seq};
-use protocols::uplink::{
-    AlarmBody, AlarmStepBody, Entry, Epoch, NO_STORAGE_EPOCH, Origin, Outcome, OwnAlarm, Source, Urgency, kind,
-};
+use protocols::uplink::{AlarmBody, Entry, Epoch, NO_STORAGE_EPOCH, Origin, Outcome, OwnAlarm, Source, Urgency, kind};
 
 use crate::alarms::{Alarm, AlarmStep};
 use crate::core::{Core, Held};
@@ -22,6 +20,7 @@ use crate::limits::{
     ALARMS_WITHOUT_ENTRY_MAX, DIRECT_ACKS_MAX, DIRECT_ALARMS_MAX, DIRECT_UNREADABLE_MAX, UNREADABLE_ACKS_MAX,
 };
 use crate::reports::{alarm_body, readable};
+use crate::steps::step_body;
 use crate::time::Now;
 use crate::timers::Timer;
 
@@ -143,7 +142,7 @@ impl Core {
             let answer = DeskAnswer::Refused(Refusal::StepNotTaken);
             return self.emit(Effect::Reply { token: reply, answer });
         };
-        let body = AlarmStepBody { state: step.state, by, cause: step.cause.clone() };
+        let body = step_body(&step, by);
         let entry = entry_text(&origin, kind::ALARM_STATE, Some(&about), now, &body);
         self.send_without_disk(id.to_owned(), entry, Says::Step { step, reply });
     }

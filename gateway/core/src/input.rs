@@ -389,6 +389,8 @@ pub enum DeskInput {
         by: ActorId,
         /// The cause, needed to resolve.
         cause: Option<String>,
+        /// Who is sent.
+        sent: crate::alarms::Sent,
     },
 }
 

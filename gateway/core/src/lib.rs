@@ -43,7 +43,7 @@ mod timers;
 mod view;
 
 pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
-pub use alarms::{Alarm, AlarmEvent, AlarmStep};
+pub use alarms::{Alarm, AlarmEvent, AlarmStep, Sent};
 pub use catalogue_age::{CatalogueAge, WhenOld};
 pub use devices::{DeviceRecord, LastHeartbeat};
 pub use effect::{

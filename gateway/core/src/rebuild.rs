@@ -18,7 +18,7 @@ use protocols::uplink::{
     Source, Urgency, kind,
 };
 
-use crate::alarms::{Alarm, AlarmStep, OnItsWay, lane_of};
+use crate::alarms::{Alarm, AlarmStep, OnItsWay, Sent, lane_of};
 use crate::core::Core;
 use crate::input::OutLane;
 use crate::limits::{ALARM_PRESSES_MAX, ALARMS_WITHOUT_ENTRY_MAX, DELIVERED_PRESSES_KEPT};
@@ -68,8 +68,9 @@ impl Rebuild {
                 alarm.late_by_ms = entry.body_as::<AlarmDatedBody>().ok().map(|dated| dated.age_ms);
             }
             kind::ALARM_STATE => {
-                if let Ok(AlarmStepBody { state, by, cause }) = entry.body_as() {
-                    alarm.advance(AlarmStep::new(state, Some(by), &entry.recorded_at, cause));
+                if let Ok(AlarmStepBody { state, by, cause, responder, eta_min }) = entry.body_as() {
+                    let step = AlarmStep::new(state, Some(by), &entry.recorded_at, cause);
+                    alarm.advance(step.with(Sent { responder, eta_min }));
                 }
             }
             _ => {}

@@ -6,7 +6,7 @@ use protocols::device::AlarmState;
 use protocols::id::ActorId;
 use protocols::uplink::{AlarmBody, AlarmStateOrder, AlarmStepBody, Epoch, Origin, OwnAlarm, Source, Urgency, kind};
 
-use crate::alarms::{Alarm, AlarmStep, lane_of};
+use crate::alarms::{Alarm, AlarmStep, Sent, lane_of};
 use crate::core::{Core, Held, Storage};
 use crate::effect::{DeskAnswer, Effect, Refusal};
 use crate::input::{OutLane, ReplyToken};
@@ -19,37 +19,36 @@ use crate::timers::Timer;
 /// The cause with which an alarm of the gateway's own ends that says of itself when it is over.
 const CAUSE_OVER: &str = "over";
 
+/// The body of the entry about a step.
+pub(crate) fn step_body(step: &AlarmStep, by: ActorId) -> AlarmStepBody {
+    let Sent { responder, eta_min } = step.sent.clone();
+    AlarmStepBody { state: step.state, by, cause: step.cause.clone(), responder, eta_min }
+}
+
 impl Core {
     /// A person at this site takes an alarm further.
-    pub(crate) fn step_alarm(
-        &mut self,
-        reply: ReplyToken,
-        id: &str,
-        state: AlarmState,
-        by: ActorId,
-        cause: Option<String>,
-        now: &Now,
-    ) {
-        let cause = cause.filter(|cause| !cause.trim().is_empty() && cause.len() <= CAUSE_LEN_MAX);
-        if state == AlarmState::Resolved && cause.is_none() {
+    pub(crate) fn step_alarm(&mut self, reply: ReplyToken, id: &str, mut step: AlarmStep, now: &Now) {
+        let state = step.state;
+        step.cause = step.cause.filter(|cause| !cause.trim().is_empty() && cause.len() <= CAUSE_LEN_MAX);
+        if state == AlarmState::Resolved && step.cause.is_none() {
             return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::CauseMissing) });
         }
         let Some(alarm) = self.alarms.get(id) else {
             return self.emit(Effect::Reply { token: reply, answer: DeskAnswer::Refused(Refusal::AlarmUnknown) });
         };
         if state > alarm.state && self.config.storage == Storage::Dead {
-            let step = AlarmStep::new(state, Some(by), &now.civil, cause);
             return self.step_without_disk(reply, id, step, now);
         }
         if state > alarm.state {
             self.tell_unrecorded(id, now);
         }
         let Some(alarm) = self.alarms.get(id) else { return };
-        if state > alarm.state {
+        if state > alarm.state
+            && let Some(by) = step.by.clone()
+        {
             let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
-            let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
-            self.record_step(&about, lane, &body, now);
-            self.advance_alarm(id, AlarmStep::new(state, Some(by), &now.civil, cause));
+            self.record_step(&about, lane, &step_body(&step, by), now);
+            self.advance_alarm(id, step);
         }
         let state = self.alarms.get(id).map_or(state, |alarm| alarm.state);
         let answer = DeskAnswer::Alarm { id: id.to_owned(), state };
@@ -71,7 +70,8 @@ impl Core {
             self.tell_unrecorded(&id, now);
             self.part_presses_on_their_way(&id, &order.presses, now);
         }
-        let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause);
+        let sent = Sent { responder: order.responder, eta_min: order.eta_min };
+        let step = AlarmStep::new(order.state, Some(order.by), &order.at, order.cause).with(sent);
         Some(self.advance_alarm(&id, step))
     }
 
@@ -128,9 +128,9 @@ impl Core {
         };
         let (about, lane) = (alarm.origin.clone(), self.lane_of_step(alarm));
         let (state, cause) = (AlarmState::Resolved, Some(CAUSE_OVER.to_owned()));
-        let body = AlarmStepBody { state, by: by.clone(), cause: cause.clone() };
-        self.record_step(&about, lane, &body, now);
-        self.advance_alarm(&id, AlarmStep::new(state, Some(by), &now.civil, cause));
+        let step = AlarmStep::new(state, Some(by.clone()), &now.civil, cause);
+        self.record_step(&about, lane, &step_body(&step, by), now);
+        self.advance_alarm(&id, step);
     }
 
     /// Watches that the newest press of an alarm reaches the centre. `late`: an earlier one has not yet, and is given no

@@ -6,7 +6,8 @@ mod bench;
 
 use bench::{Bench, device};
 use gateway_core::{
-    AckToken, DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, UplinkFailure, UplinkInput,
+    AckToken, DeskAnswer, DeskInput, Effect, Input, LinkInput, OutLane, Refusal, ReplyToken, Sent, UplinkFailure,
+    UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
 use protocols::uplink::{Epoch, Lane, Order, OrderPage, Origin, Outcome, Source, UploadResult};
@@ -259,6 +260,7 @@ fn step(bench: &mut Bench, state: AlarmState, cause: Option<&str>) {
         state,
         by: "nurse-1".parse().expect("a name"),
         cause: cause.map(str::to_owned),
+        sent: Sent::default(),
     }));
 }
 
@@ -670,6 +672,7 @@ fn after_a_restart_the_oldest_closed_alarm_is_forgotten_first() {
             state: AlarmState::Resolved,
             by: "nurse-1".parse().expect("a name"),
             cause: Some("test".to_owned()),
+            sent: Sent::default(),
         }));
         bench.settle();
     };

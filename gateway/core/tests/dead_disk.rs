@@ -8,8 +8,8 @@ mod bench;
 use bench::{Bench, device};
 use gateway_core::limits::{DIRECT_ALARMS_MAX, DIRECT_UNREADABLE_MAX};
 use gateway_core::{
-    AckCode, AckToken, DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Refusal, ReplyToken, Storage, Ticket,
-    UplinkFailure, UplinkInput,
+    AckCode, AckToken, DeskAnswer, DeskInput, Direct, Effect, Input, LinkInput, Refusal, ReplyToken, Sent, Storage,
+    Ticket, UplinkFailure, UplinkInput,
 };
 use protocols::device::{AlarmState, Command};
 use protocols::id::Seq;
@@ -182,6 +182,7 @@ fn a_step_of_staff_counts_when_the_centre_has_it() {
             state: AlarmState::Acknowledged,
             by: "nurse-1".parse().expect("a name"),
             cause: None,
+            sent: Sent::default(),
         })
     };
     bench.input(step(1));
@@ -296,6 +297,7 @@ fn once_a_person_has_closed_it_what_cannot_be_read_is_an_alarm_anew() {
         state: AlarmState::Resolved,
         by: "nurse-1".parse().expect("a name"),
         cause: Some("repaired".to_owned()),
+        sent: Sent::default(),
     }));
     let (step, _) = sent(&bench).remove(0);
     accept(&mut bench, step);
@@ -417,6 +419,7 @@ fn a_step_whose_number_was_used_before_is_not_taken() {
         state: AlarmState::Acknowledged,
         by: "nurse-1".parse().expect("a name"),
         cause: None,
+        sent: Sent::default(),
     }));
     let (ticket, _) = sent(&bench).remove(0);
     conflict(&mut bench, ticket);

@@ -5,7 +5,7 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, OutLane, ReplyToken, UplinkInput};
+use gateway_core::{AlarmEvent, DeskInput, Effect, Input, LinkInput, OutLane, ReplyToken, Sent, UplinkInput};
 use protocols::device::{AlarmState, Command};
 use protocols::uplink::{Lane, Order, OrderPage, Outcome, Urgency};
 use serde_json::value::RawValue;
@@ -27,6 +27,7 @@ fn step(bench: &mut Bench, alarm: &str, state: AlarmState, cause: Option<&str>) 
         state,
         by: "nurse-1".parse().expect("a name"),
         cause: cause.map(str::to_owned),
+        sent: Sent::default(),
     }));
     bench.settle();
 }

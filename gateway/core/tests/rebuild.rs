@@ -6,7 +6,7 @@
 mod bench;
 
 use bench::{Bench, device};
-use gateway_core::{Alarm, DeskInput, Effect, Input, OutLane, Rebuild, ReplyToken, UplinkInput};
+use gateway_core::{Alarm, DeskInput, Effect, Input, OutLane, Rebuild, ReplyToken, Sent, UplinkInput};
 use protocols::device::AlarmState;
 use protocols::id::Seq;
 use protocols::uplink::{Lane, Order, OrderPage, Outcome, Urgency};
@@ -35,6 +35,7 @@ fn step(bench: &mut Bench, state: AlarmState) {
         state,
         by: "nurse-1".parse().expect("a name"),
         cause: Some("helped up".to_owned()),
+        sent: Sent::default(),
     }));
     bench.settle();
 }

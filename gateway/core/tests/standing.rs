@@ -7,7 +7,7 @@ mod bench;
 
 use bench::{Bench, device};
 use gateway_core::{
-    CatalogueAge, DeskInput, Input, LinkInput, Refusal, ReplyToken, UplinkFailure, UplinkInput, WhenOld,
+    CatalogueAge, DeskInput, Input, LinkInput, Refusal, ReplyToken, Sent, UplinkFailure, UplinkInput, WhenOld,
 };
 use protocols::device::AlarmState;
 use protocols::uplink::{Lane, Order, OrderPage};
@@ -131,6 +131,7 @@ fn a_device_that_was_silent_before_a_start_is_an_alarm_again_once_people_closed_
                 state: AlarmState::Resolved,
                 by: "nurse-1".parse().expect("a name"),
                 cause: Some("new battery".to_owned()),
+                sent: Sent::default(),
             }));
             bench.settle();
         }

@@ -92,6 +92,8 @@ pub fn alarm(id: &str, kind: &str, urgency: Urgency, place: &str, state: AlarmSt
         presses: 2,
         taken_back: kind == "fall",
         detail: None,
+        responder: None,
+        eta_at: None,
         steps: vec![
             StepView {
                 what: AlarmEvent::Step,
@@ -99,6 +101,8 @@ pub fn alarm(id: &str, kind: &str, urgency: Urgency, place: &str, state: AlarmSt
                 at: "2026-11-24T09:30:05+08:00".to_owned(),
                 by: None,
                 cause: None,
+                responder: None,
+                eta_min: None,
             },
             StepView {
                 what: AlarmEvent::Step,
@@ -106,6 +110,8 @@ pub fn alarm(id: &str, kind: &str, urgency: Urgency, place: &str, state: AlarmSt
                 at: "2026-11-24T09:30:06+08:00".to_owned(),
                 by: None,
                 cause: None,
+                responder: None,
+                eta_min: None,
             },
         ],
     }
@@ -201,7 +207,7 @@ impl FakeCore {
                 state.calls += 1;
                 (reply, DeskAnswer::Alarm { id, state: AlarmState::Raised }, None)
             }
-            DeskInput::StepAlarm { reply, alarm, state: step, by, cause } => {
+            DeskInput::StepAlarm { reply, alarm, state: step, by, cause, sent } => {
                 if step == AlarmState::Resolved && cause.is_none() {
                     return (reply, DeskAnswer::Refused(Refusal::CauseMissing), None);
                 }
@@ -216,6 +222,8 @@ impl FakeCore {
                     at: "2026-11-24T09:31:00+08:00".to_owned(),
                     by: Some(by.clone()),
                     cause: cause.clone(),
+                    responder: sent.responder,
+                    eta_min: sent.eta_min,
                 });
                 state.steps.push((alarm.clone(), step, by, cause));
                 let notice = Notice::Alarm { alarm: alarm.clone(), state: reached };

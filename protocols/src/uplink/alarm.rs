@@ -118,6 +118,30 @@ pub struct AlarmStepBody {
     pub by: ActorId,
     /// The cause, when it was resolved.
     pub cause: Option<String>,
+    /// Who was sent, as a person wrote it: at most [`RESPONDER_CHARS_MAX`] characters, none of them a control character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responder: Option<String>,
+    /// In how many minutes they will be there: 1 to [`ETA_MIN_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_min: Option<u16>,
+}
+
+/// Characters of the name of somebody who is sent.
+pub const RESPONDER_CHARS_MAX: usize = 64;
+
+/// The most minutes after which somebody who is sent is there: four hours.
+pub const ETA_MIN_MAX: u16 = 240;
+
+/// Whether a text can name somebody who is sent.
+#[must_use]
+pub fn is_responder(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= RESPONDER_CHARS_MAX && !text.chars().any(char::is_control)
+}
+
+/// Whether somebody who is sent can be there in so many minutes.
+#[must_use]
+pub fn is_eta_min(minutes: u16) -> bool {
+    (1..=ETA_MIN_MAX).contains(&minutes)
 }
 
 /// Body of `device.reported`.

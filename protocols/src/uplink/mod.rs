@@ -13,8 +13,8 @@ mod sale;
 mod service;
 
 pub use alarm::{
-    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, FoldedSeqs,
-    OwnAlarmBody, ReportRefusedBody, Urgency,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, ETA_MIN_MAX,
+    FoldedSeqs, OwnAlarmBody, RESPONDER_CHARS_MAX, ReportRefusedBody, Urgency, is_eta_min, is_responder,
 };
 pub use entry::{
     Clock, Entry, EntryUpload, HASH_LEN, Head, Outcome, PrivateRecord, Results, UploadResult, Uploads, kind,

@@ -109,6 +109,16 @@ pub struct AlarmStateOrder {
     /// How soon somebody has to act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub urgency: Option<Urgency>,
+    /// When somebody was sent: who, as a person wrote it. See [`RESPONDER_CHARS_MAX`].
+    ///
+    /// [`RESPONDER_CHARS_MAX`]: super::RESPONDER_CHARS_MAX
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub responder: Option<String>,
+    /// When somebody was sent: in how many minutes they will be there, from `at`; 1 to [`ETA_MIN_MAX`].
+    ///
+    /// [`ETA_MIN_MAX`]: super::ETA_MIN_MAX
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eta_min: Option<u16>,
 }
 
 /// Further presses that an order names at most: as many as a gateway keeps of one alarm.

@@ -369,10 +369,6 @@ fn bodies_about_alarms_and_devices() {
         r#"{"age_ms":10800000,"boot":17,"up_ms":123456}"#,
     );
     uplink(
-        &AlarmStepBody { state: AlarmState::Resolved, by: "nurse-1".parse().unwrap(), cause: text("helped_up") },
-        r#"{"state":"resolved","by":"nurse-1","cause":"helped_up"}"#,
-    );
-    uplink(
         &DeviceReportBody {
             kind: "restored".into(),
             device: "smoke-2".parse().unwrap(),
@@ -497,6 +493,30 @@ fn holds() {
 }
 
 #[test]
+fn bodies_about_steps() {
+    uplink(
+        &AlarmStepBody {
+            state: AlarmState::Resolved,
+            by: "nurse-1".parse().unwrap(),
+            cause: text("helped_up"),
+            responder: None,
+            eta_min: None,
+        },
+        r#"{"state":"resolved","by":"nurse-1","cause":"helped_up"}"#,
+    );
+    uplink(
+        &AlarmStepBody {
+            state: AlarmState::Dispatched,
+            by: "nurse-1".parse().unwrap(),
+            cause: None,
+            responder: text("值班护士"),
+            eta_min: Some(10),
+        },
+        r#"{"state":"dispatched","by":"nurse-1","cause":null,"responder":"值班护士","eta_min":10}"#,
+    );
+}
+
+#[test]
 fn orders_about_alarms() {
     uplink(
         &AlarmStateOrder {
@@ -509,6 +529,8 @@ fn orders_about_alarms() {
             follows: None,
             kind: None,
             urgency: None,
+            responder: None,
+            eta_min: None,
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"acknowledged","by":"operator-1","at":"2026-11-24T09:30:05+08:00","cause":null}"#,
     );
@@ -523,6 +545,8 @@ fn orders_about_alarms() {
             follows: None,
             kind: Some("sos".into()),
             urgency: Some(Urgency::Emergency),
+            responder: None,
+            eta_min: None,
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"resolved","by":"operator-1","at":"2026-11-24T09:31:00+08:00","cause":"helped","presses":[{"source":"device:btn-0001","epoch":1,"seq":42}],"kind":"sos","urgency":"emergency"}"#,
     );
@@ -537,8 +561,26 @@ fn orders_about_alarms() {
             follows: Some(press()),
             kind: None,
             urgency: None,
+            responder: None,
+            eta_min: None,
         },
         r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"accepted","by":"centre","at":"2026-11-24T09:31:01+08:00","cause":null,"follows":{"source":"device:btn-0001","epoch":1,"seq":42}}"#,
+    );
+    uplink(
+        &AlarmStateOrder {
+            alarm: press(),
+            state: AlarmState::Dispatched,
+            by: "operator-1".parse().unwrap(),
+            at: "2026-11-24T09:30:30+08:00".into(),
+            cause: None,
+            presses: Vec::new(),
+            follows: None,
+            kind: None,
+            urgency: None,
+            responder: text("值班护士"),
+            eta_min: Some(10),
+        },
+        r#"{"alarm":{"source":"device:btn-0001","epoch":1,"seq":42},"state":"dispatched","by":"operator-1","at":"2026-11-24T09:30:30+08:00","cause":null,"responder":"值班护士","eta_min":10}"#,
     );
 }
 

@@ -262,6 +262,8 @@ impl Centre {
             follows: alarm.follows.clone(),
             kind: Some(alarm.kind.clone()),
             urgency: Some(alarm.urgency),
+            responder: (state == AlarmState::Dispatched).then(|| "duty".to_owned()),
+            eta_min: (state == AlarmState::Dispatched).then_some(10),
             presses: match state {
                 AlarmState::Resolved => {
                     let (own, others): (Vec<_>, Vec<_>) =

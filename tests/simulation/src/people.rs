@@ -1,6 +1,6 @@
 //! What buttons and people do of themselves.
 
-use gateway_core::{DeskInput, Input, LinkInput, ReplyToken};
+use gateway_core::{DeskInput, Input, LinkInput, ReplyToken, Sent};
 use protocols::device::AlarmState;
 
 use super::button::Connection;
@@ -117,6 +117,7 @@ impl World {
             state,
             by: "nurse-1".parse().expect("a name of an actor"),
             cause: (state == AlarmState::Resolved).then(|| "helped".to_owned()),
+            sent: Sent { responder: Some("duty".to_owned()), eta_min: Some(10) },
         });
         self.input(gateway, input, &[]);
     }

@@ -7,6 +7,7 @@ use protocols::unit::Points;
 use protocols::uplink::{SaleItem, SaleOutcome, Tender};
 
 use super::{Phase, Sale, Visit};
+use crate::alarms::AlarmStep;
 use crate::core::{Core, Held, Storage};
 use crate::effect::{DeskAnswer, Effect, Notice, Refusal, SaleLine, SaleView};
 use crate::input::{DeskInput, ReaderState, ReplyToken, SaleId};
@@ -37,8 +38,9 @@ impl Core {
             DeskInput::CancelSale { reply, sale } => self.cancel_sale(reply, &sale),
             DeskInput::LookAtCard { reply, reader, reference } => self.look_at_card(reply, &reader, reference),
             DeskInput::CallStaff { reply, key, reader } => self.call_staff(reply, key, &reader, now),
-            DeskInput::StepAlarm { reply, alarm, state, by, cause } => {
-                self.step_alarm(reply, &alarm, state, by, cause, now);
+            DeskInput::StepAlarm { reply, alarm, state, by, cause, sent } => {
+                let step = AlarmStep::new(state, Some(by), &now.civil, cause).with(sent);
+                self.step_alarm(reply, &alarm, step, now);
             }
         }
     }

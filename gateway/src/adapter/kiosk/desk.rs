@@ -15,7 +15,7 @@ use super::app::App;
 use super::error::{ApiError, Fault, refusal_told};
 use super::guard::Caller;
 use super::lang::Lang;
-use super::sale_request::{JsonBody, SaleRequest, cause};
+use super::sale_request::{self, JsonBody, SaleRequest};
 
 /// A sale as the pages get it.
 #[derive(Debug, Serialize)]
@@ -122,12 +122,12 @@ fn sale_of(answer: DeskAnswer) -> Result<SaleView, ApiError> {
 
 async fn step(app: &App, id: String, caller: Caller, state: AlarmState, body: &[u8]) -> Result<Response, ApiError> {
     let alarm = alarm_id(id)?;
-    let cause = cause(body)?;
+    let (cause, sent) = sale_request::step(body)?;
     let by = match caller {
         Caller::Actor(who) => who,
         Caller::Stranger | Caller::Here | Caller::Kiosk => return Err(Fault::StaffOnly.into()),
     };
-    match app.ask(|reply| DeskInput::StepAlarm { reply, alarm, state, by, cause }).await? {
+    match app.ask(|reply| DeskInput::StepAlarm { reply, alarm, state, by, cause, sent }).await? {
         DeskAnswer::Alarm { id, state } => Ok(Json(AlarmBody { id, state }).into_response()),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
         DeskAnswer::Sale(_) | DeskAnswer::Card(_) => Err(Fault::Broken.into()),

@@ -49,6 +49,10 @@ pub enum Fault {
     KeyMissing,
     /// The cause is too long or has control characters.
     CauseInvalid,
+    /// The name of who is sent is too long or has control characters.
+    ResponderInvalid,
+    /// Nobody is sent who comes in so many minutes.
+    EtaInvalid,
     /// Too many requests under way.
     Busy,
     /// No answer in time; whether it was done is not known.
@@ -139,6 +143,11 @@ told! {
         "The header Idempotency-Key is missing. Make a fresh value for each purchase."
     CauseInvalid UNPROCESSABLE_ENTITY "cause_invalid"
         "原因过长或含有不允许的字符。请从列表中选择。" "The cause is too long or has characters that are not allowed. Choose one from the list."
+    ResponderInvalid UNPROCESSABLE_ENTITY "responder_invalid"
+        "前往人员的名称过长或含有不允许的字符。请用不超过 64 个字填写。"
+        "The name of who is sent is too long or has characters that are not allowed. Write it in at most 64 characters."
+    EtaInvalid UNPROCESSABLE_ENTITY "eta_invalid"
+        "预计到达时间应为 1 到 240 分钟。请重新填写。" "Somebody who is sent is there in 1 to 240 minutes. Correct the minutes."
     Busy SERVICE_UNAVAILABLE "busy"
         "系统繁忙。请稍候几秒再试。" "The gateway is busy. Wait a few seconds and try again."
     Late SERVICE_UNAVAILABLE "late"
@@ -342,6 +351,8 @@ impl From<Fault> for ApiError {
             | Fault::TenderInvalid
             | Fault::KeyMissing
             | Fault::CauseInvalid
+            | Fault::ResponderInvalid
+            | Fault::EtaInvalid
             | Fault::Broken => None,
         };
         Self { reason: Reason::Fault(fault), retry_after_s }

@@ -8,10 +8,10 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
-use gateway_core::Refusal;
 use gateway_core::limits::{CAUSE_LEN_MAX, SALE_QUANTITY_MAX};
+use gateway_core::{Refusal, Sent};
 use protocols::id::{ReaderId, ServiceId};
-use protocols::uplink::Tender;
+use protocols::uplink::{Tender, is_eta_min, is_responder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -43,8 +43,10 @@ struct ItemForm {
 }
 
 #[derive(Deserialize)]
-struct CauseForm {
+struct StepForm {
     cause: Option<String>,
+    responder: Option<String>,
+    eta_min: Option<u16>,
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
@@ -94,20 +96,27 @@ pub fn help_reader(body: &[u8]) -> Result<ReaderId, ApiError> {
     form.reader.parse().map_err(|_| Refusal::ReaderUnknown.into())
 }
 
-/// The cause in the body of an alarm's step; no body is no cause.
+/// What the body of an alarm's step says: the cause, and who is sent; no body says nothing.
 ///
 /// # Errors
-/// When the body is not of that form, or the cause is too long or has control characters.
-pub fn cause(body: &[u8]) -> Result<Option<String>, Fault> {
+/// When the body is not of that form, a text is too long or has control characters, or the time is out of its range.
+pub fn step(body: &[u8]) -> Result<(Option<String>, Sent), Fault> {
     if body.is_empty() {
-        return Ok(None);
+        return Ok((None, Sent::default()));
     }
-    let form: CauseForm = parse(body)?;
-    let cause = form.cause.map(|cause| cause.trim().to_owned()).filter(|cause| !cause.is_empty());
-    match cause {
-        Some(cause) if cause.len() > CAUSE_LEN_MAX || cause.chars().any(char::is_control) => Err(Fault::CauseInvalid),
-        cause => Ok(cause),
+    let StepForm { cause, responder, eta_min } = parse(body)?;
+    let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let (cause, responder) = (text(cause), text(responder));
+    if cause.as_ref().is_some_and(|cause| cause.len() > CAUSE_LEN_MAX || cause.chars().any(char::is_control)) {
+        return Err(Fault::CauseInvalid);
     }
+    if responder.as_deref().is_some_and(|responder| !is_responder(responder)) {
+        return Err(Fault::ResponderInvalid);
+    }
+    if eta_min.is_some_and(|minutes| !is_eta_min(minutes)) {
+        return Err(Fault::EtaInvalid);
+    }
+    Ok((cause, Sent { responder, eta_min }))
 }
 
 /// A body that is declared as JSON, not longer than the limit; or, where the route allows it, none at all.
@@ -223,6 +232,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_trimmed_bounded_and_may_be_absent() {
+        let cause = |body: &[u8]| step(body).map(|(cause, _)| cause);
         assert_eq!(cause(b""), Ok(None));
         assert_eq!(cause(b"{}"), Ok(None));
         assert_eq!(cause(br#"{"cause":" fall "}"#), Ok(Some("fall".to_owned())));
@@ -233,11 +243,28 @@ mod tests {
         assert_eq!(cause(br#"{"cause":5}"#), Err(Fault::BodyInvalid));
     }
 
+    #[test]
+    fn who_is_sent_is_a_short_text_and_comes_within_four_hours() {
+        let sent = |body: &str| step(body.as_bytes()).map(|(_, sent)| (sent.responder, sent.eta_min));
+        let full = format!(r#"{{"responder":"{}","eta_min":240}}"#, "护".repeat(64));
+        assert_eq!(sent(&full), Ok((Some("护".repeat(64)), Some(240))));
+        assert_eq!(sent(r#"{"responder":" 王护士 "}"#), Ok((Some("王护士".to_owned()), None)));
+        assert_eq!(sent(r#"{"responder":"  ","eta_min":1}"#), Ok((None, Some(1))));
+        let long = format!(r#"{{"responder":"{}"}}"#, "x".repeat(65));
+        for wrong in [long.as_str(), r#"{"responder":"a\nb"}"#] {
+            assert_eq!(sent(wrong), Err(Fault::ResponderInvalid), "{wrong}");
+        }
+        for wrong in [r#"{"eta_min":0}"#, r#"{"eta_min":241}"#] {
+            assert_eq!(sent(wrong), Err(Fault::EtaInvalid), "{wrong}");
+        }
+        assert_eq!(sent(r#"{"eta_min":-1}"#), Err(Fault::BodyInvalid));
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_the_parser_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(SaleRequest::parse(&body));
-            drop(cause(&body));
+            drop(step(&body));
         }
 
         #[test]

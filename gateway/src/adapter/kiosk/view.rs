@@ -162,6 +162,12 @@ pub struct AlarmView {
     pub taken_back: bool,
     /// The device's own word.
     pub detail: Option<String>,
+    /// Who was sent last, as a person wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responder: Option<String>,
+    /// Civil time at which they are there, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_at: Option<String>,
     /// The steps so far, the oldest first.
     pub steps: Vec<StepView>,
 }
@@ -179,6 +185,12 @@ pub struct StepView {
     pub by: Option<ActorId>,
     /// The cause, where it was resolved.
     pub cause: Option<String>,
+    /// Who was sent, where somebody said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responder: Option<String>,
+    /// In how many minutes they are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta_min: Option<u16>,
 }
 
 /// What supervision knows of a device.
