@@ -10,8 +10,8 @@ function cycle(name, changed) {
     changed();
   };
   const label = `${say(`look.${name}`)}: ${word(`look_${name}`, chosen(name))}`;
-  return html`<button type="button" class="button plain" data-look=${name} aria-label=${label} title=${label} @click=${press}>
-    ${word(`look_${name}_mark`, chosen(name))}
+  return html`<button type="button" class="button plain" data-look=${name} title=${label} @click=${press}>
+    <span aria-hidden="true">${word(`look_${name}_mark`, chosen(name))}</span><span class="for-ears">${label}</span>
   </button>`;
 }
 

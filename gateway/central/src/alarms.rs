@@ -22,7 +22,7 @@ use sqlx::Row as _;
 
 use crate::intake::record::same_json;
 use crate::intake::shape::Readable;
-use crate::limits::PRESSES_MAX;
+use crate::limits::{ALARM_AGE_MS_MAX, PRESSES_MAX};
 use crate::news::{Event, News};
 use crate::store::{StoreError, Tx, in_list, insert_rows};
 use crate::telling::{tell_of_own, told, told_of_press};
@@ -121,7 +121,7 @@ async fn insert(
     let now_ms = tx.now.ms;
     let rows = insert_rows(
         &mut tx.conn,
-        "INSERT INTO alarms (id, origin, variant, gateway, device, kind, urgency, state, recorded_at, received_ms, body, follows, presses)",
+        "INSERT INTO alarms (id, origin, variant, gateway, device, kind, urgency, state, recorded_at, received_ms, body, follows, presses, raised_ms)",
         "ON CONFLICT DO NOTHING RETURNING origin, id",
         alarms,
         |row, new| {
@@ -137,7 +137,8 @@ async fn insert(
                 .push_bind(now_ms)
                 .push_bind(new.entry.body.clone())
                 .push_bind(new.follows.clone())
-                .push_bind(new.presses);
+                .push_bind(new.presses)
+                .push_bind(new.entry.recorded_ms(now_ms));
         },
     )
     .await?;
@@ -183,8 +184,8 @@ async fn taken_back_before(tx: &mut Tx, fresh: Vec<String>) -> Result<(), StoreE
 /// name), it gets an id that says its source.
 async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "UPDATE alarms SET kind = $3, urgency = $4, device = $5, recorded_at = $6, body = $7
-         WHERE origin = $1 AND variant = $2",
+        "UPDATE alarms SET kind = $3, urgency = $4, device = $5, recorded_at = $6, body = $7,
+         raised_ms = MIN(raised_ms, $8) WHERE origin = $1 AND variant = $2",
     )
     .bind(&new.origin)
     .bind(new.variant)
@@ -193,6 +194,7 @@ async fn complete(tx: &mut Tx, gateway: &GatewayId, new: &NewAlarm<'_>) -> Resul
     .bind(new.alarm.device.as_ref().map(|device| device.as_str()))
     .bind(&new.entry.recorded_at)
     .bind(&new.entry.body)
+    .bind(new.entry.recorded_ms(tx.now.ms))
     .execute(&mut tx.conn)
     .await?;
     if done.rows_affected() == 0 {
@@ -249,8 +251,8 @@ pub async fn raise_own(tx: &mut Tx, gateway: &str, found: OwnAlarm, stream: &str
     let body = json!({"kind": kind, "urgency": urgency_word(Urgency::Urgent), "device": null, "boot": null,
         "up_ms": null, "at": null, "battery_mv": null, "rssi_dbm": null, "detail": null});
     let done = sqlx::query(
-        "INSERT INTO alarms (id, origin, variant, gateway, kind, urgency, state, recorded_at, received_ms, body)
-         SELECT $1, $2, 0, $3, $4, $5, $6, $7, $8, $9
+        "INSERT INTO alarms (id, origin, variant, gateway, kind, urgency, state, recorded_at, received_ms, raised_ms, body)
+         SELECT $1, $2, 0, $3, $4, $5, $6, $7, $8, $8, $9
          WHERE NOT EXISTS (SELECT 1 FROM alarms WHERE gateway = $3 AND kind = $4 AND state < 5)",
     )
     .bind(origin.alarm_id())
@@ -418,10 +420,12 @@ pub async fn dated(
     let Some(serde_json::Value::Object(mut body)) = body.and_then(|body| serde_json::from_str(&body).ok()) else {
         return Ok(());
     };
-    body.insert(AGE.to_owned(), json!(dated.age_ms));
-    sqlx::query("UPDATE alarms SET body = $2 WHERE origin = $1 AND variant = 0")
+    let known = body.insert(AGE.to_owned(), json!(dated.age_ms)).and_then(|age| age.as_i64()).unwrap_or(0);
+    let earlier = i64::try_from(dated.age_ms).unwrap_or(0).clamp(0, ALARM_AGE_MS_MAX).saturating_sub(known);
+    sqlx::query("UPDATE alarms SET body = $2, raised_ms = raised_ms - $3 WHERE origin = $1 AND variant = 0")
         .bind(&origin)
         .bind(serde_json::Value::Object(body).to_string())
+        .bind(earlier)
         .execute(&mut tx.conn)
         .await?;
     tx.news.push(News::Event(Event { name: "alarm.dated", data: json!({"id": about.alarm_id()}) }));

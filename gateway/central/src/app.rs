@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocols::id::{ActorId, GatewayId};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::api;
 use crate::config::Config;
@@ -20,7 +21,10 @@ use crate::ledger::audit::{self, Finding};
 use crate::ledger::{sale, settle};
 use crate::limits;
 use crate::listener::{Listener, Peer, TlsError};
+use crate::login::lockout::Lockout;
+use crate::login::password::{self, PasswordError};
 use crate::orders;
+use crate::presence::Presence;
 use crate::store::{Now, OpenError, Priority, Store, StoreError, WriterTask};
 use crate::supervision;
 
@@ -58,6 +62,9 @@ pub enum StartError {
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
+    /// The password is not taken.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
 }
 
 /// What every handler reaches.
@@ -71,6 +78,11 @@ pub struct Centre {
     pub stream: String,
     /// Whether anybody may read what is about no person: only on loopback.
     pub open_reads: bool,
+    /// Who is at a board.
+    pub presence: Presence,
+    /// Passwords that may still be compared now.
+    pub password_checks: Arc<Semaphore>,
+    lockout: Mutex<Lockout>,
     seen: Mutex<BTreeMap<String, i64>>,
     stop: watch::Receiver<bool>,
 }
@@ -89,6 +101,11 @@ impl Centre {
     #[must_use]
     pub fn seen(&self, gateway: &str) -> Option<i64> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(gateway).copied()
+    }
+
+    /// The count of wrong passwords.
+    pub fn lockout(&self) -> MutexGuard<'_, Lockout> {
+        self.lockout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends when the centre is to stop.
@@ -135,6 +152,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     let (store, writer) = open(config).await?;
     let stream = facts(&store).await?;
     check_ledger(&store).await?;
+    let lockout = Lockout::load(&store.readers, Instant::now()).await?;
     let tcp =
         TcpListener::bind(config.listen).await.map_err(|source| StartError::Bind { address: config.listen, source })?;
     let address = tcp.local_addr().map_err(|source| StartError::Bind { address: config.listen, source })?;
@@ -146,6 +164,9 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
         issuer: Arc::new(issuer),
         stream,
         open_reads,
+        presence: Presence::default(),
+        password_checks: Arc::new(Semaphore::new(limits::PASSWORD_CHECKS_MAX)),
+        lockout: Mutex::new(lockout),
         seen: Mutex::new(BTreeMap::new()),
         stop: stopped.clone(),
     });
@@ -188,6 +209,23 @@ pub async fn add_operator(config: &Config, name: ActorId) -> Result<Token, Start
     drop(store);
     writer.await.map_err(|_| StoreError::Ended)??;
     Ok(token)
+}
+
+/// Gives an operator a password, in a database that no running centre has.
+///
+/// # Errors
+/// The password is not fit to be one, or the database cannot be used.
+pub async fn set_password(config: &Config, name: ActorId, password: &str) -> Result<(), StartError> {
+    let hash = password::hash(password)?;
+    let (store, writer) = open(config).await?;
+    facts(&store).await?;
+    store
+        .writer
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { password::set(tx, &name, &hash).await }))
+        .await?;
+    drop(store);
+    writer.await.map_err(|_| StoreError::Ended)??;
+    Ok(())
 }
 
 /// Makes the values that are as old as the database, and gives back the stream.

@@ -81,26 +81,61 @@ pub struct Person {
     pub contacts: String,
     /// What helpers must know, JSON.
     pub conditions: String,
+    /// Where the home is on the map; none leaves it where it is.
+    pub place: Option<Coordinates>,
 }
 
-/// A person; of one who is known, everything but the reference is replaced.
+/// A point on the map, degrees (WGS 84).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coordinates {
+    lat: f64,
+    lon: f64,
+}
+
+impl Coordinates {
+    /// The point, where there is one with these degrees.
+    #[must_use]
+    pub fn new(lat: f64, lon: f64) -> Option<Self> {
+        let is_point = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
+        is_point.then_some(Self { lat, lon })
+    }
+}
+
+/// A person; of one who is known, everything but the reference is replaced, the place on the map only by another.
 ///
 /// # Errors
 /// The database cannot do it.
 pub async fn person(tx: &mut Tx, person: &Person) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO people (ref, name, address, contacts, conditions) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO people (ref, name, address, contacts, conditions, lat, lon) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (ref) DO UPDATE SET name = excluded.name, address = excluded.address,
-         contacts = excluded.contacts, conditions = excluded.conditions",
+         contacts = excluded.contacts, conditions = excluded.conditions,
+         lat = COALESCE(excluded.lat, lat), lon = COALESCE(excluded.lon, lon)",
     )
     .bind(&person.reference)
     .bind(&person.name)
     .bind(&person.address)
     .bind(&person.contacts)
     .bind(&person.conditions)
+    .bind(person.place.map(|place| place.lat))
+    .bind(person.place.map(|place| place.lon))
     .execute(&mut tx.conn)
     .await?;
     Ok(())
+}
+
+/// Where a gateway is.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn gateway_place(tx: &mut Tx, id: &GatewayId, place: Coordinates) -> Result<EnrolAnswer<()>, StoreError> {
+    let done = sqlx::query("UPDATE gateways SET lat = $2, lon = $3 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(place.lat)
+        .bind(place.lon)
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(if done.rows_affected() == 1 { EnrolAnswer::Enrolled(()) } else { EnrolAnswer::NoSuch })
 }
 
 /// A person's card. Gives back its reference.

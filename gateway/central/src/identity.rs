@@ -1,4 +1,4 @@
-//! Who calls: gateways and people, each by a bearer token of their own.
+//! Who calls: gateways and people, each by a bearer token of their own; a person also by that of a session (see [`crate::login`]).
 //!
 //! **Invariant:** a token is 32 random bytes and is kept only as its SHA-256; it is compared by looking that up.
 //! **Invariant:** a gateway reaches only what carries its own name.
@@ -71,9 +71,9 @@ pub async fn gateway(readers: &SqlitePool, token: &str) -> Result<Option<Gateway
 ///
 /// # Errors
 /// The database cannot answer.
-pub async fn actor(readers: &SqlitePool, token: &str) -> Result<Option<ActorId>, StoreError> {
+pub async fn actor(readers: &SqlitePool, token: &Token) -> Result<Option<ActorId>, StoreError> {
     let row =
-        sqlx::query("SELECT id FROM actors WHERE token_hash = $1").bind(digest(token)).fetch_optional(readers).await?;
+        sqlx::query("SELECT id FROM actors WHERE token_hash = $1").bind(token.digest()).fetch_optional(readers).await?;
     row.map(|row| row.try_get::<String, _>(0)?.parse::<ActorId>().map_err(|_| StoreError::Row { table: "actors" }))
         .transpose()
 }

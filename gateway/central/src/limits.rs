@@ -117,3 +117,42 @@ pub const HANDSHAKES_MAX: usize = 256;
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// Bytes of a configuration or key file.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+
+/// Characters of a password, at least.
+pub const PASSWORD_CHARS_MIN: usize = 10;
+/// Bytes of a password, at most: nobody types more.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Passwords compared at once: each takes 19 MiB and some tens of milliseconds.
+pub const PASSWORD_CHECKS_MAX: usize = 2;
+/// Wrong passwords of one name before it is locked.
+pub const LOGIN_TRIES_FREE: u32 = 5;
+/// The first lock, seconds; each further wrong password doubles it.
+pub const LOGIN_LOCK_S_FIRST: u64 = 30;
+/// The longest lock, seconds: somebody who forgot is not shut out of a whole shift.
+pub const LOGIN_LOCK_S_MAX: u64 = 15 * 60;
+/// How long a session lives that nobody uses, milliseconds: a shift.
+pub const SESSION_IDLE_MS: i64 = 12 * 3_600 * 1_000;
+/// How often it is noted that a session is used, milliseconds: not with each request.
+pub const SESSION_TOUCH_MS: i64 = 5 * 60 * 1_000;
+/// Sessions of one operator; the oldest ends. More screens nobody has.
+pub const SESSIONS_PER_OPERATOR_MAX: i64 = 16;
+/// How long somebody is at a board who says nothing more: three times as long as a page takes to say it again.
+pub const PRESENCE_TIME: Duration = Duration::from_secs(30);
+/// How long before its gateway recorded it an alarm may have been raised, milliseconds: a year. More is no age.
+pub const ALARM_AGE_MS_MAX: i64 = 366 * 86_400 * 1_000;
+/// Bytes of an alarm's id.
+pub const ALARM_ID_BYTES_MAX: usize = 200;
+/// Bytes of what is searched for.
+pub const SEARCH_BYTES_MAX: usize = 200;
+/// People in one answer to a search: who seeks among more writes more.
+pub const PEOPLE_FOUND_MAX: i64 = 50;
+/// Alarms of the same home in the view of one.
+pub const SAME_HOME_ROWS: i64 = 20;
+/// Alarms that a device raised before, in the view of one.
+pub const BEFORE_ROWS: i64 = 5;
+/// Days that figures are about, at most: a year.
+pub const FIGURE_DAYS_MAX: u16 = 366;
+/// Days that figures are drawn by the hour for.
+pub const FIGURE_DAYS_BY_HOUR: u16 = 2;
+/// Causes that figures count by name; the rest is one line.
+pub const FIGURE_CAUSES_MAX: usize = 20;

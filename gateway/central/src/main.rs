@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 well, 1 could not start or run, 74 the disk failed (start again), 78 the configuration is wrong.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,9 +15,12 @@ use clap::{Parser, Subcommand};
 use protocols::id::ActorId;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
 
 const EX_IOERR: u8 = 74;
 const EX_CONFIG: u8 = 78;
+/// Bytes of a line of standard input: more than any password has.
+const LINE_BYTES_MAX: u64 = 1_024;
 
 /// The centre: takes what gateways record, keeps the ledger, shows alarms to operators.
 #[derive(Parser)]
@@ -36,8 +39,18 @@ enum Command {
     /// Give an operator a new token, and print it. The centre must not run: a running one gives tokens to those who
     /// have one (PUT /api/v1/operators/{id}).
     AddOperator(AddOperator),
+    /// What concerns one operator.
+    #[command(subcommand)]
+    Operator(Operator),
     /// Read the configuration and the files it names, and say what is wrong.
     CheckConfig(ConfigFile),
+}
+
+#[derive(Subcommand)]
+enum Operator {
+    /// Give an operator the password that is the first line of standard input; one who is not known becomes one. The centre must
+    /// not run: with a running one, operators do it (PUT /api/v1/operators/{id}/password).
+    Password(AddOperator),
 }
 
 #[derive(clap::Args)]
@@ -84,6 +97,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let config = config::read(&arguments.file.config)?.check()?;
             let token = runtime()?.block_on(app::add_operator(&config, arguments.name))?;
             writeln!(std::io::stdout(), "{}", token.expose())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Operator(Operator::Password(arguments)) => {
+            let config = config::read(&arguments.file.config)?.check()?;
+            let mut line = Zeroizing::new(String::new());
+            BufReader::new(std::io::stdin().take(LINE_BYTES_MAX))
+                .read_line(&mut line)
+                .context("standard input cannot be read")?;
+            let password = line.trim_end_matches(['\n', '\r']);
+            runtime()?.block_on(app::set_password(&config, arguments.name, password))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(file) => {

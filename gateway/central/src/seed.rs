@@ -18,10 +18,11 @@ use serde::Serialize;
 use crate::app;
 use crate::catalogue::{self, Policy};
 use crate::config::{Config, ConfigError, Unchecked};
-use crate::enrolment::{self, Device, EnrolAnswer, Person};
+use crate::enrolment::{self, Coordinates, Device, EnrolAnswer, Person};
 use crate::identity::Token;
 use crate::issuer::serial_number;
 use crate::ledger::grant;
+use crate::login::password::{self, PasswordError};
 use crate::store::{Priority, StoreError, Tx};
 
 /// The gateway of the demonstration.
@@ -30,6 +31,8 @@ const GATEWAY: &str = "gw-demo";
 const OPERATORS: [&str; 2] = ["op-demo", "op-night"];
 /// The one who grants.
 const GRANTER: &str = "seed-demo";
+/// Characters of a drawn password: 64 bits, and short enough to be typed.
+const PASSWORD_LEN: usize = 16;
 /// Points that each account begins with, fen.
 const GRANT_FEN: u64 = 50_000;
 /// Made-up master keys of an issuer that exists nowhere.
@@ -38,12 +41,18 @@ dik = \"303132333435363738393A3B3C3D3E3F\"
 dtk = \"202122232425262728292A2B2C2D2E2F\"
 ";
 
-/// Reference, name, address, serial number of the card.
-const PEOPLE: [(&str, &str, &str, &str); 4] = [
-    ("person-0001", "王秀英", "示范街道 1 号 1 单元 101", "00003100000012345678"),
-    ("person-0002", "李建国", "示范街道 1 号 2 单元 302", "00003100000012345679"),
-    ("person-0003", "陈桂兰", "示范街道 8 号 501", "00003100000012345680"),
-    ("person-0004", "周阿福", "示范街道 12 号 203", "00003100000012345681"),
+/// Where the gateway stands on the made-up map.
+const PLACE: Place = (30.2500, 120.1700);
+
+/// Degrees north and east.
+type Place = (f64, f64);
+
+/// Reference, name, address, serial number of the card, place on the made-up map.
+const PEOPLE: [(&str, &str, &str, &str, Place); 4] = [
+    ("person-0001", "王秀英", "示范街道 1 号 1 单元 101", "00003100000012345678", (30.2512, 120.1684)),
+    ("person-0002", "李建国", "示范街道 1 号 2 单元 302", "00003100000012345679", (30.2514, 120.1688)),
+    ("person-0003", "陈桂兰", "示范街道 8 号 501", "00003100000012345680", (30.2478, 120.1722)),
+    ("person-0004", "周阿福", "示范街道 12 号 203", "00003100000012345681", (30.2533, 120.1741)),
 ];
 
 /// Id, kind, place, person.
@@ -202,6 +211,9 @@ pub enum SeedError {
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
+    /// A password in its file is none.
+    #[error("a password of the demonstration cannot be used: delete its file")]
+    Password(#[source] PasswordError),
     /// The database was not closed well.
     #[error("the database was not closed")]
     NotClosed,
@@ -229,6 +241,21 @@ pub struct DemoCard {
     pub person: &'static str,
 }
 
+/// An operator's name, token and password, and where they are kept.
+#[derive(Debug, Serialize)]
+pub struct DemoOperator {
+    /// The name.
+    pub id: String,
+    /// The token, for programs.
+    pub token: String,
+    /// The file that keeps it.
+    pub token_file: PathBuf,
+    /// The password, for people.
+    pub password: String,
+    /// The file that keeps it.
+    pub password_file: PathBuf,
+}
+
 /// What the demonstration has.
 #[derive(Debug, Serialize)]
 pub struct District {
@@ -237,7 +264,7 @@ pub struct District {
     /// The gateway.
     pub gateway: Identity,
     /// The operators.
-    pub operators: Vec<Identity>,
+    pub operators: Vec<DemoOperator>,
     /// The cards.
     pub cards: Vec<DemoCard>,
     /// The devices.
@@ -264,22 +291,21 @@ pub async fn run(unchecked: Unchecked) -> Result<District, SeedError> {
         .create(&directory)
         .map_err(|source| SeedError::File { path: directory.clone(), source })?;
     let gateway = identity(&directory, GATEWAY)?;
-    let operators = OPERATORS.iter().map(|id| identity(&directory, id)).collect::<Result<Vec<_>, _>>()?;
+    let operators = OPERATORS.iter().map(|id| operator(&directory, id)).collect::<Result<Vec<_>, _>>()?;
     let (store, writer) = app::open(&config).await?;
     app::facts(&store).await?;
-    let tokens: Vec<(String, Token)> =
-        operators.iter().map(|operator| (operator.id.clone(), Token::from_text(&operator.token))).collect();
+    let secrets = operators.iter().map(secrets).collect::<Result<Vec<_>, _>>()?;
     let token = Token::from_text(&gateway.token);
     let cards = store
         .writer
-        .run(Priority::Person, 1, move |tx| Box::pin(async move { fill(tx, &token, &tokens).await }))
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { fill(tx, &token, &secrets).await }))
         .await?;
     drop(store);
     writer.await.map_err(|_| SeedError::NotClosed)??;
     Ok(district(&config, gateway, operators, cards))
 }
 
-fn district(config: &Config, gateway: Identity, operators: Vec<Identity>, cards: Vec<DemoCard>) -> District {
+fn district(config: &Config, gateway: Identity, operators: Vec<DemoOperator>, cards: Vec<DemoCard>) -> District {
     District {
         listen: config.listen.to_string(),
         gateway,
@@ -291,21 +317,29 @@ fn district(config: &Config, gateway: Identity, operators: Vec<Identity>, cards:
     }
 }
 
-async fn fill(tx: &mut Tx, token: &Token, operators: &[(String, Token)]) -> Result<Vec<DemoCard>, StoreError> {
+async fn fill(tx: &mut Tx, token: &Token, operators: &[Secrets]) -> Result<Vec<DemoCard>, StoreError> {
     let gateway: GatewayId = GATEWAY.parse().expect("the demonstration's gateway has a name");
     enrolment::gateway(tx, &gateway, token, true).await?;
-    for (id, token) in operators {
-        let id: ActorId = id.parse().expect("the demonstration's operators have names");
-        enrolment::operator(tx, &id, token).await?;
+    enrolment::gateway_place(tx, &gateway, place(PLACE)).await?;
+    for Secrets { id, token, password_hash } in operators {
+        let known: Option<Option<String>> = sqlx::query_scalar("SELECT password FROM actors WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(&mut tx.conn)
+            .await?;
+        enrolment::operator(tx, id, token).await?;
+        if known.flatten().is_none() {
+            password::set(tx, id, password_hash).await?;
+        }
     }
     let mut cards = Vec::new();
-    for (reference, name, address, serial) in PEOPLE {
+    for (reference, name, address, serial, at) in PEOPLE {
         let person = Person {
             reference: reference.to_owned(),
             name: name.to_owned(),
             address: address.to_owned(),
             contacts: r#"[{"name":"示范联系人","phone":"000-0000-0000"}]"#.to_owned(),
             conditions: "[]".to_owned(),
+            place: Some(place(at)),
         };
         enrolment::person(tx, &person).await?;
         let number: ApplicationSerialNumber =
@@ -359,6 +393,35 @@ fn services() -> Vec<CatalogueService> {
             description_en: Some(service.descriptions.1.to_owned()),
         })
         .collect()
+}
+
+fn place((lat, lon): Place) -> Coordinates {
+    Coordinates::new(lat, lon).expect("the demonstration's places are on the map")
+}
+
+/// What is kept of an operator's token and password.
+struct Secrets {
+    id: ActorId,
+    token: Token,
+    password_hash: String,
+}
+
+fn secrets(operator: &DemoOperator) -> Result<Secrets, SeedError> {
+    Ok(Secrets {
+        id: operator.id.parse().expect("the demonstration's operators have names"),
+        token: Token::from_text(&operator.token),
+        password_hash: password::hash(&operator.password).map_err(SeedError::Password)?,
+    })
+}
+
+fn operator(directory: &Path, id: &str) -> Result<DemoOperator, SeedError> {
+    let Identity { id, token, token_file } = identity(directory, id)?;
+    let path = directory.join(format!("{id}.password"));
+    let drawn = Token::draw().map_err(|_| SeedError::Randomness)?;
+    let password = drawn.expose().get(..PASSWORD_LEN).unwrap_or_default();
+    write_once(&path, &format!("{password}\n"))?;
+    let text = std::fs::read_to_string(&path).map_err(|source| SeedError::File { path: path.clone(), source })?;
+    Ok(DemoOperator { id, token, token_file, password: text.trim().to_owned(), password_file: path })
 }
 
 fn identity(directory: &Path, id: &str) -> Result<Identity, SeedError> {

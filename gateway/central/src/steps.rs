@@ -1,19 +1,41 @@
-//! Steps of alarms, taken by people at the centre or told by gateways.
+//! Steps of alarms, taken by people at the centre or told by gateways, and who has an alarm.
 //!
 //! **Invariant:** an alarm only goes forward; each step is kept with who took it.
 //! **Invariant:** of two people who take the same step, exactly one takes it.
+//! **Invariant:** whoever took the newest step has the alarm. Another person at the centre takes a step only where they say that
+//! they take it over, and the history says so.
 
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, GatewayId};
-use protocols::uplink::{AlarmStateOrder, AlarmStepBody, Origin};
+use protocols::uplink::{AlarmStateOrder, AlarmStepBody, Origin, is_eta_min, is_responder};
 use sqlx::Row as _;
 
 use crate::alarms::{of_rank, rank};
 use crate::intake::shape::Readable;
+use crate::orders::time_text;
 use crate::origin_key;
 use crate::store::{StoreError, Tx};
-use crate::telling::tell_step;
+use crate::telling::{tell_step, tell_taken_over};
 use crate::without_journal;
+
+/// What an alarm's columns say of its steps: when each was first taken, who has it since when, and who comes. Only steps that
+/// count, which are those up to the alarm's state.
+const SETTLE: &str = "WITH e AS (SELECT * FROM alarm_events x WHERE x.alarm = $1 AND x.variant = $2
+  AND x.what IN ('step', 'taken_over') AND x.state <= (SELECT state FROM alarms WHERE origin = $1 AND variant = $2)),
+ h AS (SELECT actor, at_ms FROM e WHERE state >= 2 ORDER BY state DESC, what = 'taken_over' DESC,
+  CASE what WHEN 'taken_over' THEN -id ELSE id END LIMIT 1),
+ d AS (SELECT responder, eta_min, at_ms FROM e WHERE what = 'step' AND state = 3 ORDER BY id DESC LIMIT 1)
+ UPDATE alarms SET
+  acknowledged_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state >= 2),
+  dispatched_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state = 3),
+  on_site_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state = 4),
+  resolved_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state = 5),
+  cause = (SELECT cause FROM e WHERE what = 'step' AND state = 5 ORDER BY id LIMIT 1),
+  held_ms = CASE WHEN holder IS (SELECT actor FROM h) THEN held_ms ELSE (SELECT at_ms FROM h) END,
+  holder = (SELECT actor FROM h),
+  responder = (SELECT responder FROM d),
+  eta_ms = (SELECT at_ms + eta_min * 60000 FROM d)
+ WHERE origin = $1 AND variant = $2";
 
 /// A step that a person took at a gateway.
 ///
@@ -45,29 +67,55 @@ pub async fn step_from_gateway(
         follows: None,
         kind: None,
         urgency: None,
+        responder: step.responder.clone().filter(|responder| is_responder(responder)),
+        eta_min: step.eta_min.filter(|minutes| is_eta_min(*minutes)),
     };
-    keep_step(tx, variant, &order, gateway.as_str()).await?;
+    let taken = Taken { variant, source: gateway.as_str(), at_ms: entry.recorded_ms(tx.now.ms), from: None };
+    keep_step(tx, &order, &taken).await?;
     if raise_state(tx, &origin, variant, step.state).await? {
         tell_step(tx, variant, &order, Some(gateway.as_str())).await?;
     }
     Ok(())
 }
 
-async fn keep_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder, source: &str) -> Result<(), StoreError> {
+/// Where and when a step was taken, and who had the alarm before, where it was taken over from them.
+struct Taken<'a> {
+    variant: i64,
+    source: &'a str,
+    at_ms: i64,
+    from: Option<&'a str>,
+}
+
+async fn keep_step(tx: &mut Tx, step: &AlarmStateOrder, taken: &Taken<'_>) -> Result<(), StoreError> {
+    keep(tx, "step", step, taken).await
+}
+
+async fn keep(tx: &mut Tx, what: &str, step: &AlarmStateOrder, taken: &Taken<'_>) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO alarm_events (alarm, variant, what, state, actor, cause, source, at, received_ms)
-         VALUES ($1, $2, 'step', $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO alarm_events
+         (alarm, variant, what, state, actor, cause, source, at, received_ms, at_ms, responder, eta_min, took_over)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(step.alarm.to_string())
-    .bind(variant)
+    .bind(taken.variant)
+    .bind(what)
     .bind(rank(step.state))
     .bind(step.by.as_str())
     .bind(step.cause.as_deref())
-    .bind(source)
+    .bind(taken.source)
     .bind(&step.at)
     .bind(tx.now.ms)
+    .bind(taken.at_ms)
+    .bind(step.responder.as_deref())
+    .bind(step.eta_min.map(i64::from))
+    .bind(taken.from)
     .execute(&mut tx.conn)
     .await?;
+    settle(tx, &step.alarm.to_string(), taken.variant).await
+}
+
+async fn settle(tx: &mut Tx, origin: &str, variant: i64) -> Result<(), StoreError> {
+    sqlx::query(SETTLE).bind(origin).bind(variant).execute(&mut tx.conn).await?;
     Ok(())
 }
 
@@ -84,7 +132,28 @@ pub(crate) async fn raise_state(
         .bind(rank(state))
         .execute(&mut tx.conn)
         .await?;
-    Ok(done.rows_affected() == 1)
+    let moved = done.rows_affected() == 1;
+    if moved {
+        settle(tx, origin, variant).await?;
+    }
+    Ok(moved)
+}
+
+/// What a person at the centre wants of an alarm.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The step.
+    pub state: AlarmState,
+    /// Who wants it.
+    pub by: ActorId,
+    /// The cause, where it ends.
+    pub cause: Option<String>,
+    /// Who is sent.
+    pub responder: Option<String>,
+    /// In how many minutes they are there.
+    pub eta_min: Option<u16>,
+    /// Also where somebody else has it.
+    pub take_over: bool,
 }
 
 /// What became of a step that a person at the centre asked for.
@@ -95,10 +164,12 @@ pub enum StepAnswer {
         /// How far the alarm is; it may be beyond the step.
         state: AlarmState,
     },
-    /// The alarm is so far already, by somebody else.
+    /// Somebody else has the alarm.
     TakenBy {
-        /// Who took the step, or one beyond it.
+        /// Who.
         by: Option<String>,
+        /// Since when, RFC 3339.
+        since: Option<String>,
         /// How far the alarm is.
         state: AlarmState,
     },
@@ -106,54 +177,55 @@ pub enum StepAnswer {
     NoAlarm,
 }
 
-/// A person at the centre takes an alarm a step further.
+/// A person at the centre takes an alarm a step further, or over.
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn step_by_person(
-    tx: &mut Tx,
-    id: &str,
-    state: AlarmState,
-    by: &ActorId,
-    cause: Option<String>,
-) -> Result<StepAnswer, StoreError> {
-    let row = sqlx::query("SELECT origin, variant, state FROM alarms WHERE id = $1")
+pub async fn step_by_person(tx: &mut Tx, id: &str, wish: Wish) -> Result<StepAnswer, StoreError> {
+    let row = sqlx::query("SELECT origin, variant, state, holder, held_ms, responder FROM alarms WHERE id = $1")
         .bind(id)
         .fetch_optional(&mut tx.conn)
         .await?;
     let Some(row) = row else { return Ok(StepAnswer::NoAlarm) };
     let (origin, variant): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
     let known = of_rank(row.try_get(2)?)?;
-    if known >= state {
-        let actor: Option<String> = sqlx::query_scalar(
-            "SELECT actor FROM alarm_events WHERE alarm = $1 AND variant = $2 AND what = 'step' AND state >= $3
-             ORDER BY (source = 'centre' AND actor = $4 AND state = $3) DESC, state, id LIMIT 1",
-        )
-        .bind(&origin)
-        .bind(variant)
-        .bind(rank(state))
-        .bind(by.as_str())
-        .fetch_optional(&mut tx.conn)
-        .await?;
-        return Ok(if actor.as_deref() == Some(by.as_str()) {
-            StepAnswer::Taken { state: known }
-        } else {
-            StepAnswer::TakenBy { by: actor, state: known }
-        });
+    let holder: Option<String> = row.try_get(3)?;
+    let is_mine = holder.as_deref() == Some(wish.by.as_str());
+    let is_over = known == AlarmState::Resolved;
+    let others = holder.clone().filter(|_| !is_mine);
+    if (others.is_some() || known >= wish.state && holder.is_none()) && (is_over || !wish.take_over) {
+        let since = row.try_get::<Option<i64>, _>(4)?.map(time_text);
+        return Ok(StepAnswer::TakenBy { by: holder, since, state: known });
     }
     let step = AlarmStateOrder {
         alarm: origin_key::parse(&origin).ok_or(StoreError::Row { table: "alarms" })?,
-        state,
-        by: by.clone(),
+        state: wish.state.max(known),
+        by: wish.by,
         at: tx.now.text.clone(),
-        cause,
+        cause: wish.cause,
         presses: Vec::new(),
         follows: None,
         kind: None,
         urgency: None,
+        responder: wish.responder,
+        eta_min: wish.eta_min,
     };
-    keep_step(tx, variant, &step, "centre").await?;
-    raise_state(tx, &origin, variant, state).await?;
-    tell_step(tx, variant, &step, None).await?;
-    Ok(StepAnswer::Taken { state })
+    let taken = Taken { variant, source: "centre", at_ms: tx.now.ms, from: others.as_deref() };
+    if known < wish.state {
+        keep_step(tx, &step, &taken).await?;
+        raise_state(tx, &origin, variant, wish.state).await?;
+        tell_step(tx, variant, &step, None).await?;
+    } else if others.is_some() {
+        keep(tx, "taken_over", &step, &taken).await?;
+        tell_taken_over(tx, id, &step);
+    } else if known == AlarmState::Dispatched && step.state == wish.state && sends_another(&step, row.try_get(5)?) {
+        keep_step(tx, &step, &taken).await?;
+        tell_step(tx, variant, &step, None).await?;
+    }
+    Ok(StepAnswer::Taken { state: step.state })
+}
+
+/// Whether a dispatch names somebody else than the one who was sent: the first one cannot come.
+fn sends_another(step: &AlarmStateOrder, sent: Option<String>) -> bool {
+    step.responder.is_some() && step.responder != sent
 }

@@ -77,7 +77,7 @@ async fn note_told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Resu
 async fn tell_steps(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Result<(), StoreError> {
     let steps = in_list(
         &mut tx.conn,
-        "SELECT e.alarm, e.state, e.actor, e.cause, e.at FROM alarm_events e WHERE e.what = 'step' AND e.variant = 0
+        "SELECT e.alarm, e.state, e.actor, e.cause, e.at, e.responder, e.eta_min FROM alarm_events e WHERE e.what = 'step' AND e.variant = 0
          AND (e.source = 'centre'
           OR EXISTS (SELECT 1 FROM assignments a WHERE a.device = substr(e.alarm, 8, instr(e.alarm, '/') - 8)
            AND a.gateway = e.source)
@@ -85,7 +85,7 @@ async fn tell_steps(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -> Res
            AND (g.assigned = 1 OR NOT EXISTS (SELECT 1 FROM assignments a
             WHERE a.device = substr(e.alarm, 8, instr(e.alarm, '/') - 8)))))
          AND e.alarm IN",
-        "ORDER BY e.state",
+        "ORDER BY e.state, e.id",
         origins,
         |list, origin| {
             list.push_bind(origin.clone());
@@ -168,6 +168,8 @@ pub(crate) async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origi
         follows: None,
         kind: None,
         urgency: None,
+        responder: None,
+        eta_min: None,
     };
     add_order(tx, gateway.as_str(), order).await
 }
@@ -203,6 +205,12 @@ pub(crate) async fn tell_step(
     tx.news
         .push(News::Event(Event { name: "alarm.step", data: json!({"id": id, "state": step.state, "by": step.by}) }));
     Ok(())
+}
+
+/// Tells the pages that somebody else has an alarm now; gateways hear of steps alone.
+pub(crate) fn tell_taken_over(tx: &mut Tx, id: &str, step: &AlarmStateOrder) {
+    let data = json!({"id": id, "state": step.state, "by": step.by});
+    tx.news.push(News::Event(Event { name: "alarm.taken_over", data }));
 }
 
 /// Orders a step at a gateway, with what the alarm is and which one it follows, since the gateway may not know it. The end
@@ -243,7 +251,7 @@ pub(crate) async fn last_step(
     known_as: &Origin,
 ) -> Result<Option<AlarmStateOrder>, StoreError> {
     let row = sqlx::query(
-        "SELECT e.state, e.actor, e.cause, e.at FROM alarm_events e JOIN alarms a ON a.origin = e.alarm AND a.variant = 0
+        "SELECT e.state, e.actor, e.cause, e.at, e.responder, e.eta_min FROM alarm_events e JOIN alarms a ON a.origin = e.alarm AND a.variant = 0
          WHERE e.alarm = $1 AND e.variant = 0 AND e.what = 'step' AND e.state = a.state ORDER BY e.id LIMIT 1",
     )
     .bind(origin)
@@ -252,9 +260,9 @@ pub(crate) async fn last_step(
     row.map(|row| step_order(&row, 0, known_as.clone())).transpose()
 }
 
-/// A step from a row with state, actor, cause and time from a column on.
+/// A step from a row with state, actor, cause, time, who was sent and in how many minutes they are there, from a column on.
 fn step_order(row: &SqliteRow, from: usize, alarm: Origin) -> Result<AlarmStateOrder, StoreError> {
-    let [actor, cause, at] = [1, 2, 3].map(|next| from.saturating_add(next));
+    let [actor, cause, at, responder, eta_min] = [1, 2, 3, 4, 5].map(|next| from.saturating_add(next));
     Ok(AlarmStateOrder {
         alarm,
         state: of_rank(row.try_get(from)?)?,
@@ -265,5 +273,7 @@ fn step_order(row: &SqliteRow, from: usize, alarm: Origin) -> Result<AlarmStateO
         follows: None,
         kind: None,
         urgency: None,
+        responder: row.try_get(responder)?,
+        eta_min: row.try_get::<Option<i64>, _>(eta_min)?.and_then(|minutes| u16::try_from(minutes).ok()),
     })
 }

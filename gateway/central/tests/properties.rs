@@ -52,6 +52,7 @@ impl Centre {
                     address: String::new(),
                     contacts: "[]".to_owned(),
                     conditions: "[]".to_owned(),
+                    place: None,
                 };
                 enrolment::person(tx, &person).await?;
                 enrolment::card(tx, &serial_number(SERIAL).expect("a number"), "p1").await?;

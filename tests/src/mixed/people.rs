@@ -33,7 +33,9 @@ pub async fn work(api: &Api, list: &str, mut dice: Dice, stop: &AtomicBool) -> S
         // A service that is down, or its line; the next look tells.
         let Ok(shown) = api.read(list).await else { continue };
         let Some((alarm, step, state)) = next_step(&shown, &mut dice) else { continue };
-        let answer = api.post(&format!("/api/v1/alarms/{alarm}/{step}"), &json!({"cause": "false_alarm"})).await;
+        let answer = api
+            .post(&format!("/api/v1/alarms/{alarm}/{step}"), &json!({"cause": "false_alarm", "take_over": true}))
+            .await;
         match answer {
             Ok(answer) if answer.is_success() => steps.taken.push((alarm, state)),
             Ok(answer) if is_wrong(&answer) => {

@@ -1,7 +1,8 @@
 //! Accounts for people: what is in them, grants, and holds that two people give back.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use protocols::unit::Points;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ use crate::store::Priority;
 /// A movement of points.
 #[derive(Debug, Serialize)]
 pub struct Movement {
+    /// The ledger's transaction.
+    txn: i64,
     kind: String,
     subject: String,
     amount: i64,
@@ -47,6 +50,17 @@ pub struct AccountDetail {
     available: i64,
     holds: Vec<OpenHold>,
     movements: Vec<Movement>,
+    /// Where the next page of movements begins; none after the last one.
+    next: Option<i64>,
+}
+
+/// Parameters of an account.
+#[derive(Deserialize)]
+pub struct AccountQuery {
+    /// Where the page before ended: its `next`.
+    before: Option<i64>,
+    /// Movements, at most [`limits::LIST_ROWS`].
+    limit: Option<i64>,
 }
 
 /// `GET /api/v1/accounts/{ref}`
@@ -54,7 +68,13 @@ pub async fn one(
     State(app): State<App>,
     _: CallingActor,
     Path(reference): Path<String>,
+    query: Result<Query<AccountQuery>, QueryRejection>,
 ) -> Result<Json<AccountDetail>, Problem> {
+    let Query(query) = query.map_err(|_| Problem::BadParameter)?;
+    let limit = query.limit.unwrap_or(limits::LIST_ROWS);
+    if !(1..=limits::LIST_ROWS).contains(&limit) {
+        return Err(Problem::BadParameter);
+    }
     // One transaction, so that the sums and the lists are of the same moment.
     let mut reader = app.store.readers.begin().await?;
     let known: Option<i64> =
@@ -73,13 +93,17 @@ pub async fn one(
     .fetch_all(&mut *reader)
     .await?;
     let movements = sqlx::query(
-        "SELECT t.kind, t.subject, p.amount, t.day, t.at_ms, t.actor FROM postings p JOIN transactions t ON t.id = p.txn
-         WHERE p.account = $1 ORDER BY t.id DESC LIMIT $2",
+        "SELECT t.kind, t.subject, p.amount, t.day, t.at_ms, t.actor, t.id FROM postings p JOIN transactions t ON t.id = p.txn
+         WHERE p.account = $1 AND p.txn < $3 ORDER BY p.txn DESC LIMIT $2",
     )
     .bind(account.to_string())
-    .bind(limits::LIST_ROWS)
+    .bind(limit.saturating_add(1))
+    .bind(query.before.unwrap_or(i64::MAX))
     .fetch_all(&mut *reader)
     .await?;
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let last = movements.get(page.saturating_sub(1)).filter(|_| movements.len() > page);
+    let next = last.map(|row| row.try_get(6)).transpose()?;
     Ok(Json(AccountDetail {
         reference,
         balance: available.saturating_add(held),
@@ -95,10 +119,13 @@ pub async fn one(
                 })
             })
             .collect::<Result<_, sqlx::Error>>()?,
+        next,
         movements: movements
             .iter()
+            .take(page)
             .map(|row| {
                 Ok(Movement {
+                    txn: row.try_get(6)?,
                     kind: row.try_get(0)?,
                     subject: row.try_get(1)?,
                     amount: row.try_get(2)?,

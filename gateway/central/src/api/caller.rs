@@ -4,6 +4,8 @@
 //! **Invariant:** whatever is about one person (their data, alarms, devices, cards, sales) is reached by a
 //! [`CallingActor`] only, on loopback too.
 
+use std::sync::Arc;
+
 use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -11,17 +13,29 @@ use protocols::id::{ActorId, GatewayId};
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::identity;
+use crate::identity::{self, Token};
+use crate::limits::SESSION_TOUCH_MS;
 use crate::listener::Peer;
+use crate::login::session;
+use crate::store::{Now, Priority};
 
 /// A gateway, at an address that carries its own name, with its own token and, where the connection has a client
 /// certificate, with its own certificate.
 #[derive(Debug)]
 pub struct CallingGateway(pub GatewayId);
 
-/// A person with a token: whoever writes, or reads what is about people.
+/// A person with a token of their own or of a session: whoever writes, or reads what is about people.
 #[derive(Debug)]
 pub struct CallingActor(pub ActorId);
+
+/// The same, with the token of the session; none where it is a token of their own.
+#[derive(Debug)]
+pub struct CallingSession {
+    /// Who.
+    pub actor: ActorId,
+    /// The session's token.
+    pub session: Option<Token>,
+}
 
 /// Somebody who reads what is about no person: anybody on loopback, a person with a token elsewhere.
 #[derive(Debug)]
@@ -59,8 +73,36 @@ impl FromRequestParts<App> for CallingActor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let actor = identity::actor(&app.store.readers, bearer(parts)?).await?;
-        actor.map(Self).ok_or(Problem::Unauthorized)
+        let CallingSession { actor, .. } = CallingSession::from_request_parts(parts, app).await?;
+        Ok(Self(actor))
+    }
+}
+
+impl FromRequestParts<App> for CallingSession {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let token = Token::from_text(bearer(parts)?);
+        if let Some(actor) = identity::actor(&app.store.readers, &token).await? {
+            return Ok(Self { actor, session: None });
+        }
+        let session = session::find(&app.store.readers, &token).await?.ok_or(Problem::Unauthorized)?;
+        if session.seen_ms.saturating_add(SESSION_TOUCH_MS) < Now::read().ms {
+            tokio::spawn(note_use(Arc::clone(app), token.clone()));
+        }
+        Ok(Self { actor: session.actor, session: Some(token) })
+    }
+}
+
+/// Notes, beside the request, that a session is used.
+async fn note_use(app: App, token: Token) {
+    let noted = app
+        .store
+        .writer
+        .run(Priority::Bulk, 1, move |tx| Box::pin(async move { session::touch(tx, &token).await }))
+        .await;
+    if let Err(error) = noted {
+        tracing::warn!(error = %error, "the use of a session was not noted; the next request tries again");
     }
 }
 

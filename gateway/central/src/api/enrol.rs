@@ -15,7 +15,7 @@ use super::caller::CallingActor;
 use super::payload::Payload;
 use super::problem::Problem;
 use crate::app::App;
-use crate::enrolment::{self, Device, EnrolAnswer, Person};
+use crate::enrolment::{self, Coordinates, Device, EnrolAnswer, Person};
 use crate::identity::Token;
 use crate::issuer::serial_number;
 use crate::limits;
@@ -79,6 +79,9 @@ struct PersonBody {
     address: String,
     contacts: Box<RawValue>,
     conditions: Box<RawValue>,
+    /// Where the home is on the map; both or neither.
+    lat: Option<f64>,
+    lon: Option<f64>,
 }
 
 /// `PUT /api/v1/people/{ref}`
@@ -98,12 +101,18 @@ pub async fn person(
     if body.name.trim().is_empty() || !body.contacts.get().starts_with('[') || !body.conditions.get().starts_with('[') {
         return Err(Problem::BadJson);
     }
+    let place = match (body.lat, body.lon) {
+        (None, None) => None,
+        (Some(lat), Some(lon)) => Some(Coordinates::new(lat, lon).ok_or(Problem::BadParameter)?),
+        (Some(_), None) | (None, Some(_)) => return Err(Problem::BadParameter),
+    };
     let person = Person {
         reference: reference.as_str().to_owned(),
         name: body.name,
         address: body.address,
         contacts: body.contacts.get().to_owned(),
         conditions: body.conditions.get().to_owned(),
+        place,
     };
     app.store
         .writer

@@ -12,15 +12,20 @@ mod caller;
 mod conflicts;
 mod enrol;
 mod events;
+mod figures;
 mod gateways;
 mod health;
 mod host;
+mod map;
 mod payload;
+mod presence;
 pub mod problem;
+mod proofs;
 mod refunds;
 mod registry;
 mod rules;
 mod sales;
+mod session;
 mod settlements;
 
 use std::sync::Arc;
@@ -66,7 +71,7 @@ impl Routes {
 
 fn all() -> Routes {
     let routes = Routes { router: Router::new(), table: Vec::new() };
-    for_enrolment(for_people(for_gateways(for_machines(routes))))
+    for_enrolment(for_operators(for_people(for_gateways(for_machines(routes)))))
 }
 
 fn for_machines(routes: Routes) -> Routes {
@@ -90,6 +95,19 @@ fn for_gateways(routes: Routes) -> Routes {
         .at(&get, "/v1/gateways/{gateway}/orders", gateways::orders)
 }
 
+fn for_operators(routes: Routes) -> Routes {
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    routes
+        .at(&post, "/api/v1/session", session::open)
+        .at(&get, "/api/v1/session", session::who)
+        .at(&delete, "/api/v1/session", session::close)
+        .at(&put, "/api/v1/operators/{id}/password", session::set_password)
+        .at(&get, "/api/v1/presence", presence::list)
+        .at(&put, "/api/v1/presence", presence::say)
+        .at(&get, "/api/v1/figures", figures::sheet)
+        .at(&get, "/api/v1/map", map::district)
+}
+
 fn for_enrolment(routes: Routes) -> Routes {
     let (post, put) = (Method::POST, Method::PUT);
     routes
@@ -97,6 +115,7 @@ fn for_enrolment(routes: Routes) -> Routes {
         .at(&post, "/api/v1/people/{ref}/cards", enrol::card)
         .at(&put, "/api/v1/devices/{id}", enrol::device)
         .at(&put, "/api/v1/gateways/{gateway}", enrol::gateway)
+        .at(&put, "/api/v1/gateways/{gateway}/place", map::place_gateway)
         .at(&put, "/api/v1/operators/{id}", enrol::operator)
 }
 
@@ -111,10 +130,12 @@ fn for_people(routes: Routes) -> Routes {
         .at(&post, "/api/v1/alarms/{id}/resolve", alarms::resolve)
         .at(&get, "/api/v1/sales", sales::list)
         .at(&post, "/api/v1/sales/settle", sales::settle)
+        .at(&get, "/api/v1/sales/{origin}", proofs::one)
         .at(&get, "/api/v1/accounts/{ref}", accounts::one)
         .at(&post, "/api/v1/accounts/{ref}/grants", accounts::grant)
         .at(&post, "/api/v1/holds/release", accounts::release)
         .at(&post, "/api/v1/refunds", refunds::give_back)
+        .at(&get, "/api/v1/people", registry::people)
         .at(&get, "/api/v1/people/{ref}", registry::person)
         .at(&get, "/api/v1/devices", registry::devices)
         .at(&get, "/api/v1/gateways", registry::gateways)

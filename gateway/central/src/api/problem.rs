@@ -8,7 +8,8 @@ use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, RETRY_AFTER, WWW_AUT
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use protocols::device::AlarmState;
+use serde_json::{Value, json};
 
 use crate::store::StoreError;
 
@@ -39,8 +40,16 @@ pub enum Problem {
     TooSlow,
     /// An alarm is resolved only with a cause.
     CauseMissing,
-    /// Somebody else took the step.
+    /// Somebody else has the alarm.
     AlarmTaken,
+    /// Who is sent, or when they are there, is out of bounds.
+    Responder,
+    /// Name or password is wrong.
+    PasswordWrong,
+    /// Too many passwords were wrong.
+    Locked,
+    /// The password is not fit to be one.
+    PasswordForm,
     /// The idempotency key was used for something else.
     KeyUsed,
     /// The header with the idempotency key is missing.
@@ -82,7 +91,8 @@ impl Problem {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::PasswordWrong => StatusCode::UNAUTHORIZED,
+            Self::Locked => StatusCode::TOO_MANY_REQUESTS,
             Self::ForeignGateway | Self::ForeignCertificate | Self::ForeignHost => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -90,6 +100,8 @@ impl Problem {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::CauseMissing
+            | Self::Responder
+            | Self::PasswordForm
             | Self::Amount
             | Self::Catalogue
             | Self::OtherCard
@@ -126,6 +138,10 @@ impl Problem {
             Self::TooSlow => "too_slow",
             Self::CauseMissing => "cause_missing",
             Self::AlarmTaken => "alarm_taken",
+            Self::Responder => "responder",
+            Self::PasswordWrong => "password_wrong",
+            Self::Locked => "locked",
+            Self::PasswordForm => "password_form",
             Self::KeyUsed => "key_used",
             Self::KeyMissing => "key_missing",
             Self::Amount => "amount",
@@ -162,7 +178,11 @@ impl Problem {
             Self::TooLarge => "请求过大,请分批发送。",
             Self::TooSlow => "请求内容传输过慢,请检查网络后重发。",
             Self::CauseMissing => "关闭报警前请填写原因。",
-            Self::AlarmTaken => "该报警已由其他人员处理到此步骤,请刷新查看。",
+            Self::AlarmTaken => "该报警已由其他人员处理,请先查看;需要接手时请明确选择接手。",
+            Self::Responder => "前往人员不超过 64 个字,预计到达时间为 1 至 240 分钟,请修改后重新提交。",
+            Self::PasswordWrong => "姓名或密码不正确,请重新输入。",
+            Self::Locked => "密码错误次数过多,请稍后再试。",
+            Self::PasswordForm => "密码至少 10 个字符,且不能全部相同,请换一个。",
             Self::KeyUsed => "该幂等键已用于另一笔操作,请换一个新的键。",
             Self::KeyMissing => "请在 Idempotency-Key 头中提供唯一的键(1 至 100 个字符)。",
             Self::Amount => "金额必须为大于零的整数(分),且不超过账户上限。",
@@ -203,7 +223,11 @@ impl Problem {
             Self::TooLarge => "The request is too large: send it in parts.",
             Self::TooSlow => "The body did not come in time: check the line and send it again.",
             Self::CauseMissing => "Give a cause before closing the alarm.",
-            Self::AlarmTaken => "Somebody else has taken this alarm so far already: look at it again.",
+            Self::AlarmTaken => "Somebody else has this alarm: look at it first, and say so if you take it over.",
+            Self::Responder => "Who is sent has at most 64 characters and is there in 1 to 240 minutes: correct it.",
+            Self::PasswordWrong => "The name or the password is wrong: try again.",
+            Self::Locked => "Too many passwords were wrong: wait, then try again.",
+            Self::PasswordForm => "A password has at least 10 characters, not all the same: choose another.",
             Self::KeyUsed => "This idempotency key was used for something else: take a new one.",
             Self::KeyMissing => "Send a unique key of 1 to 100 characters in the header Idempotency-Key.",
             Self::Amount => "The amount must be a whole number of fen above zero, within what an account can hold.",
@@ -236,6 +260,85 @@ impl IntoResponse for Problem {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// A problem with what the caller needs to act on it; it stands beside code and message.
+#[derive(Debug, Clone)]
+pub enum Detailed {
+    /// Just the problem.
+    Plain(Problem),
+    /// Somebody else has the alarm.
+    AlarmTaken {
+        /// Who.
+        by: Option<String>,
+        /// Since when, RFC 3339.
+        since: Option<String>,
+        /// How far the alarm is.
+        state: AlarmState,
+    },
+    /// Too many passwords were wrong: the seconds until the next try.
+    Locked(u64),
+}
+
+impl Detailed {
+    const fn problem(&self) -> Problem {
+        match self {
+            Self::Plain(problem) => *problem,
+            Self::AlarmTaken { .. } => Problem::AlarmTaken,
+            Self::Locked(_) => Problem::Locked,
+        }
+    }
+
+    fn message(&self, chinese: bool) -> String {
+        let plain = if chinese { self.problem().chinese() } else { self.problem().english() };
+        match self {
+            Self::AlarmTaken { by: Some(by), since: Some(since), .. } => {
+                let since = since.get(11..16).unwrap_or(since);
+                if chinese {
+                    format!("{by} 自 {since} 起在处理该报警。需要接手时请明确选择接手。")
+                } else {
+                    format!("{by} has this alarm since {since}. Say so if you take it over.")
+                }
+            }
+            Self::Locked(left_s) if chinese => format!("密码错误次数过多,请在 {left_s} 秒后再试。"),
+            Self::Locked(left_s) => format!("Too many passwords were wrong: try again in {left_s} seconds."),
+            Self::Plain(_) | Self::AlarmTaken { .. } => plain.to_owned(),
+        }
+    }
+
+    fn body(&self, chinese: bool) -> Value {
+        let mut error = json!({"code": self.problem().code(), "message": self.message(chinese)});
+        match self {
+            Self::Plain(_) => {}
+            Self::AlarmTaken { by, since, state } => {
+                error["by"] = json!(by);
+                error["since"] = json!(since);
+                error["state"] = json!(state);
+            }
+            Self::Locked(left_s) => error["retry_after_s"] = json!(left_s),
+        }
+        json!({"error": error})
+    }
+}
+
+impl IntoResponse for Detailed {
+    fn into_response(self) -> Response {
+        let mut response = self.problem().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Problem> for Detailed {
+    fn from(problem: Problem) -> Self {
+        Self::Plain(problem)
+    }
+}
+
+impl From<StoreError> for Detailed {
+    fn from(error: StoreError) -> Self {
+        Self::Plain(error.into())
     }
 }
 
@@ -288,13 +391,15 @@ pub async fn localise(request: Request, next: Next) -> Response {
         (None, _) => return response,
     };
     metrics::counter!("central_problems_total", "code" => problem.code()).increment(1);
-    let message = if chinese { problem.chinese() } else { problem.english() };
-    let body = json!({"error": {"code": problem.code(), "message": message}});
-    let mut answer = (problem.status(), Json(body)).into_response();
+    let detailed = response.extensions().get::<Detailed>().cloned().unwrap_or(Detailed::Plain(problem));
+    let mut answer = (problem.status(), Json(detailed.body(chinese))).into_response();
     let headers = answer.headers_mut();
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(if chinese { "zh-CN" } else { "en" }));
     if problem == Problem::Unauthorized {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Detailed::Locked(left_s) = detailed {
+        headers.insert(RETRY_AFTER, HeaderValue::from(left_s));
     }
     if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(if problem == Problem::Full { "30" } else { "1" }));

@@ -1,9 +1,10 @@
 //! People, devices and gateways of the district.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use protocols::id::GatewayId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::approval::{self, ApproveAnswer};
 use crate::limits;
 use crate::orders::time_text;
-use crate::store::{Priority, StoreError};
+use crate::store::{Now, Priority, StoreError};
 
 /// A card of a person.
 #[derive(Debug, Serialize)]
@@ -92,6 +93,65 @@ pub async fn person(
     }))
 }
 
+/// Parameters of a search among people.
+#[derive(Deserialize)]
+pub struct PeopleQuery {
+    /// Part of a name, a reference or an address.
+    q: String,
+}
+
+/// A person that was found.
+#[derive(Debug, Serialize)]
+pub struct PersonRow {
+    #[serde(rename = "ref")]
+    reference: String,
+    name: String,
+    address: String,
+    devices: i64,
+    open_alarms: i64,
+}
+
+/// The people that were found.
+#[derive(Debug, Serialize)]
+pub struct PeopleFound {
+    people: Vec<PersonRow>,
+    /// Whether there are more than are shown.
+    more: bool,
+}
+
+/// `GET /api/v1/people`
+pub async fn people(
+    State(app): State<App>,
+    _: CallingActor,
+    query: Result<Query<PeopleQuery>, QueryRejection>,
+) -> Result<Json<PeopleFound>, Problem> {
+    let Query(PeopleQuery { q }) = query.map_err(|_| Problem::BadParameter)?;
+    if q.len() > limits::SEARCH_BYTES_MAX {
+        return Err(Problem::TooLarge);
+    }
+    let rows = sqlx::query(
+        "SELECT p.ref, p.name, p.address, (SELECT COUNT(*) FROM devices d WHERE d.person = p.ref),
+         (SELECT COUNT(*) FROM devices d JOIN alarms a ON a.device = d.id WHERE d.person = p.ref AND a.state < 5)
+         FROM people p WHERE instr(lower(p.name), lower($1)) > 0 OR instr(lower(p.ref), lower($1)) > 0
+          OR instr(lower(p.address), lower($1)) > 0 ORDER BY p.ref LIMIT $2",
+    )
+    .bind(q.trim())
+    .bind(limits::PEOPLE_FOUND_MAX.saturating_add(1))
+    .fetch_all(&app.store.readers)
+    .await?;
+    let most = usize::try_from(limits::PEOPLE_FOUND_MAX).unwrap_or(usize::MAX);
+    let found = rows.iter().take(most).map(|row| {
+        Ok(PersonRow {
+            reference: row.try_get(0)?,
+            name: row.try_get(1)?,
+            address: row.try_get(2)?,
+            devices: row.try_get(3)?,
+            open_alarms: row.try_get(4)?,
+        })
+    });
+    Ok(Json(PeopleFound { people: found.collect::<Result<_, sqlx::Error>>()?, more: rows.len() > most }))
+}
+
 /// A device.
 #[derive(Debug, Serialize)]
 pub struct DeviceRow {
@@ -147,6 +207,8 @@ pub async fn devices(State(app): State<App>, _: CallingActor) -> Result<Json<Dev
 pub struct GatewayRow {
     gateway: String,
     last_seen: Option<String>,
+    /// How long ago that was, seconds, by the centre's clock.
+    seen_s: Option<i64>,
     journal: Option<String>,
     head: Option<HeadRow>,
     entries: i64,
@@ -197,6 +259,7 @@ fn gateway_row(app: &App, row: &SqliteRow) -> Result<GatewayRow, StoreError> {
     };
     Ok(GatewayRow {
         last_seen: seen.map(time_text),
+        seen_s: seen.map(|seen| Now::read().ms.saturating_sub(seen).max(0) / 1_000),
         journal: row.try_get(2)?,
         head: head_n.zip(head_hash).map(|(n, hash)| HeadRow { n, hash: hex::encode(hash) }),
         entries,

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use protocols::uplink::SaleOutcome;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::caller::CallingActor;
 use super::payload::Payload;
@@ -18,6 +18,12 @@ use crate::ledger::settle::{self, SettleAnswer};
 use crate::limits;
 use crate::orders::time_text;
 use crate::store::{Priority, StoreError};
+
+/// Sales, to be narrowed.
+const ROWS: &str =
+    "SELECT s.origin, s.gateway, s.sale, s.tender, s.amount, s.items, s.card, c.person, s.intended_at, s.outcome,
+     s.reason, s.verdict, h.state, s.settled, s.received_ms
+     FROM sales s LEFT JOIN cards c ON c.ref = s.card LEFT JOIN holds h ON h.origin = s.origin WHERE 1 = 1";
 
 /// Parameters of the list; all of them narrow it.
 #[derive(Deserialize)]
@@ -65,11 +71,7 @@ pub async fn list(
     query: Result<Query<SaleQuery>, QueryRejection>,
 ) -> Result<Json<SaleList>, Problem> {
     let Query(query) = query.map_err(|_| Problem::BadParameter)?;
-    let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new(
-        "SELECT s.origin, s.gateway, s.sale, s.tender, s.amount, s.items, s.card, c.person, s.intended_at, s.outcome,
-         s.reason, s.verdict, h.state, s.settled, s.received_ms
-         FROM sales s LEFT JOIN cards c ON c.ref = s.card LEFT JOIN holds h ON h.origin = s.origin WHERE 1 = 1",
-    );
+    let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new(ROWS);
     if let Some(card) = query.card {
         builder.push(" AND s.card IN (SELECT ref FROM cards WHERE ref = ").push_bind(card.clone());
         builder.push(" OR person = ").push_bind(card).push(")");
@@ -87,6 +89,13 @@ pub async fn list(
     let rows = builder.build().persistent(false).fetch_all(&app.store.readers).await?;
     let sales = rows.iter().map(sale_row).collect::<Result<_, _>>()?;
     Ok(Json(SaleList { sales }))
+}
+
+/// The sale with this origin.
+pub(super) async fn find(reader: &mut SqliteConnection, origin: &str) -> Result<Option<SaleRow>, StoreError> {
+    let mut builder = sqlx::QueryBuilder::<sqlx::Sqlite>::new(ROWS);
+    builder.push(" AND s.origin = ").push_bind(origin.to_owned());
+    builder.build().fetch_optional(reader).await?.as_ref().map(sale_row).transpose()
 }
 
 fn sale_row(row: &SqliteRow) -> Result<SaleRow, StoreError> {

@@ -8,9 +8,9 @@ use protocols::device::AlarmState;
 use protocols::id::GatewayId;
 use protocols::unit::Points;
 use protocols::uplink::{
-    AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, Entry, EntryUpload, Epoch, HASH_LEN,
-    OrderResultBody, Origin, OwnAlarm, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem, SaleOutcomeBody,
-    SalePrivate, Source, Urgency, kind,
+    AlarmBody, AlarmDatedBody, AlarmStepBody, Clock, DeviceReportBody, DeviceStateBody, Entry, EntryUpload, Epoch,
+    HASH_LEN, OrderResultBody, Origin, OwnAlarm, PrivateRecord, ReportRefusedBody, SaleIntentBody, SaleItem,
+    SaleOutcomeBody, SalePrivate, Source, Urgency, kind,
 };
 use protocols::version;
 use serde::Deserialize;
@@ -122,6 +122,8 @@ pub struct Readable {
     pub about: Option<Origin>,
     /// The time at the gateway, as it was written.
     pub recorded_at: String,
+    /// Whether that time could be trusted.
+    pub clock: Clock,
     /// The body as it was written.
     pub body: String,
     /// The body, read.
@@ -133,6 +135,16 @@ impl Readable {
     #[must_use]
     pub fn about_key(&self) -> Option<String> {
         self.about.as_ref().map(ToString::to_string)
+    }
+
+    /// When it was recorded, Unix milliseconds: by its gateway's clock where that could be trusted, else, and at the latest, when
+    /// it came here.
+    #[must_use]
+    pub fn recorded_ms(&self, received_ms: i64) -> i64 {
+        match (self.clock, self.recorded_at.parse::<jiff::Timestamp>()) {
+            (Clock::Trusted, Ok(time)) => time.as_millisecond().min(received_ms),
+            (Clock::Trusted, Err(_)) | (Clock::Untrusted, _) => received_ms,
+        }
     }
 }
 
@@ -223,6 +235,7 @@ fn read(gateway: &GatewayId, bytes: &str, private: Option<&PrivateRecord>) -> Re
         kind: entry.kind,
         about: entry.about,
         recorded_at: entry.recorded_at,
+        clock: entry.clock,
         body: entry.body.get().to_owned(),
         fact,
     })

@@ -1,7 +1,8 @@
 //! What a job of the writer works with.
 
-use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use sqlx::SqliteConnection;
 
 use crate::news::News;
@@ -40,6 +41,15 @@ impl Now {
     }
 }
 
+/// The first millisecond of the civil day that is `later` days after one, `YYYY-MM-DD`; none where there is no such day.
+#[must_use]
+pub fn day_start_ms(day: &str, later: i32) -> Option<i64> {
+    let day: Date = day.parse().ok()?;
+    let day = day.checked_add(Span::new().try_days(later).ok()?).ok()?;
+    let zone = TimeZone::get(ZONE).ok()?;
+    Some(day.to_zoned_datetime(zone).ok()?.timestamp().as_millisecond())
+}
+
 /// The open transaction of a commit, and what is to be told once it is durable.
 #[derive(Debug)]
 pub struct Tx {
@@ -62,5 +72,9 @@ mod tests {
         assert_eq!(Now::at(before).day, "2026-11-23");
         assert_eq!(Now::at(after).day, "2026-11-24");
         assert_eq!(Now::at(after).text, "2026-11-24T00:00:00.000+08:00");
+        assert_eq!(day_start_ms("2026-11-24", 0), Some(after.as_millisecond()));
+        assert_eq!(day_start_ms("2026-11-23", 1), Some(after.as_millisecond()));
+        assert_eq!(day_start_ms("2026-02-30", 0), None);
+        assert_eq!(day_start_ms("", 0), None);
     }
 }

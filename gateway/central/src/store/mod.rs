@@ -20,7 +20,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
-pub use job::{Now, Tx};
+pub use job::{Now, Tx, day_start_ms};
 pub use rows::{in_list, insert_rows};
 pub use writer::{JobFuture, Priority, StoreError, Writer, WriterTask};
 

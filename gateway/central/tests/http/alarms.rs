@@ -33,7 +33,7 @@ async fn an_alarm_goes_through_its_steps_and_its_history_says_who() {
     }
     let (status, missing) = step(&centre, "resolve", 1, &json!({"cause": "  "})).await;
     assert_eq!((status, missing["error"]["code"].as_str()), (422, Some("cause_missing")));
-    assert_eq!(step(&centre, "resolve", 1, &json!({"cause": "跌倒,已送医"})).await.0, 200);
+    assert_eq!(step(&centre, "resolve", 1, &json!({"cause": "跌倒,已送医", "take_over": true})).await.0, 200);
     let (_, alarm) = centre.get(ALARM).await;
     assert_eq!(alarm["state"], "resolved");
     let history: Vec<_> = alarm["history"]

@@ -68,6 +68,7 @@ async fn every_write_and_whatever_is_about_a_person_or_a_gateway_needs_its_token
             .replace("{ref}", "person-0001")
             .replace("{provider}", "canteen-01")
             .replace("{day}", "2026-11-24")
+            .replace("{origin}", "gateway:none")
             .replace("{file}", "board.css");
         let url = format!("{}{filled}?lane=alarms", centre.url);
         let method = method.to_uppercase().parse().expect("a method");
