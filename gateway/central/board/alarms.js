@@ -283,10 +283,10 @@ export function alarmView() {
       <h1 tabindex="-1" id="subject">${name(alarm.name ?? alarm.device ?? alarm.gateway)}</h1>
       <p class="address">${where(alarm)}</p>
       <p>${alarm.state === "resolved" ? time(alarm.recorded_at) : runs(alarm.age, (age) => say("board.since", { span: span(age) }))} · ${standing(alarm)}</p>
-      ${present.length ? html`<p class="chip info">${say("board.looks", { who: present.join(", ") })}</p>` : nothing}
+      ${present.length ? html`<p><span class="chip info">${say("board.looks", { who: present.join(", ") })}</span></p>` : nothing}
     </header>
     <div class="next stack" role="group" aria-label=${say("board.next")}>
-      ${refusal(draft.note)}
+      ${draft.taken && !isMine(alarm) ? nothing : refusal(draft.note)}
       ${nextPanel(alarm)}
     </div>
     <div class="about stack">${person(alarm)}</div>

@@ -144,7 +144,7 @@ impl<'a> Stagehand<'a> {
             .district
             .operators
             .iter()
-            .map(|operator| json!({"id": operator.id, "token": operator.token}))
+            .map(|operator| json!({"id": operator.id, "token": operator.token, "password": operator.password}))
             .collect();
         json!({
             "kiosk": self.site.gateway.kiosk_page(),

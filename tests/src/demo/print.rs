@@ -94,10 +94,15 @@ pub fn addresses(out: &mut dyn Write, site: &Site) -> Result<(), DemoError> {
     let topic = format!("care/v1/{HAND_DEVICE}/event");
     // The number of a report grows with each press: the shell puts the time in.
     let payload = format!("{{\"v\":1,\"epoch\":{EPOCH},\"seq\":NUMBER,\"kind\":\"sos\"}}");
-    let token = site.centre.district.operators.first().map_or("", |operator| operator.token.as_str());
+    let (who, password) = site
+        .centre
+        .district
+        .operators
+        .first()
+        .map_or(("", ""), |operator| (operator.id.as_str(), operator.password.as_str()));
     writeln!(out, "\n   kiosk           {}", site.gateway.kiosk_page())?;
     writeln!(out, "   staff           {}staff   staff number {NURSE}, PIN {PIN}", site.gateway.kiosk_page())?;
-    writeln!(out, "   operator board  {}   token {token}", site.centre.board())?;
+    writeln!(out, "   operator board  {}   log in as {who} with {password}", site.centre.board())?;
     writeln!(out, "\n   press the button from another terminal:")?;
     for version in [Version::V311, Version::V5] {
         let line = mosquitto::line(&login, version, &topic, &payload).replace("NUMBER", "'$(date +%s%3N)'");

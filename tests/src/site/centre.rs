@@ -36,7 +36,7 @@ pub struct District {
     /// The gateway.
     pub gateway: Identity,
     /// The operators.
-    pub operators: Vec<Identity>,
+    pub operators: Vec<Operator>,
     /// The cards.
     pub cards: Vec<CardOfPerson>,
     /// The devices.
@@ -52,6 +52,17 @@ pub struct Identity {
     pub token: String,
     /// The file that keeps it.
     pub token_file: PathBuf,
+}
+
+/// An operator with what they log in with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Operator {
+    /// The name.
+    pub id: String,
+    /// The token, for programs.
+    pub token: String,
+    /// The password, for people.
+    pub password: String,
 }
 
 /// A card of the district.
