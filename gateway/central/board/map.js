@@ -38,6 +38,14 @@ function projection(points) {
   };
 }
 
+const project = ({ homes, gateways }) => projection([...homes, ...gateways]);
+
+/** What somebody who goes nearer wants to see: the home that was chosen, else one with an alarm, else any. */
+function subjectPlace(map) {
+  const subject = state.chosen ?? map.homes.find((home) => home.open) ?? map.homes[0] ?? map.gateways[0];
+  return project(map).place(subject);
+}
+
 const toneOf = (home) => ({ emergency: "bad", urgent: "warn", request: "info", technical: "quiet" }[home.urgency] ?? (home.silent ? "silent" : "well"));
 
 function homeMark(home, { x, y }, size, draw) {
@@ -62,7 +70,7 @@ function scaleBar(metres, side, left, below) {
 }
 
 function picture(map, draw) {
-  const { place, metres } = projection([...map.homes, ...map.gateways]);
+  const { place, metres } = project(map);
   const side = SIZE / ZOOMS[state.zoom];
   const within = (value) => Math.min(SIZE - side / 2, Math.max(side / 2, value));
   const [x, y] = [within(state.centre.x), within(state.centre.y)];
@@ -83,8 +91,7 @@ function picture(map, draw) {
 
 function homeLine(home, draw) {
   const choose = () => {
-    const { place } = projection([...state.map.homes, ...state.map.gateways]);
-    Object.assign(state, { chosen: home, centre: place(home), zoom: Math.max(state.zoom, 2) });
+    Object.assign(state, { chosen: home, centre: project(state.map).place(home), zoom: Math.max(state.zoom, 2) });
     draw();
   };
   return html`<li class="row"><button type="button" class="button plain" data-key="home ${home.person}" @click=${choose}>${name(home.name)}</button>
@@ -104,6 +111,9 @@ function legend() {
 export function mapView(draw) {
   const { map } = state;
   const zoom = (by) => () => {
+    if (state.zoom === 0) {
+      state.centre = subjectPlace(map);
+    }
     state.zoom = Math.min(ZOOMS.length - 1, Math.max(0, state.zoom + by));
     draw();
   };

@@ -44,6 +44,7 @@ export default async function play({ assert, open, site, stage }) {
       }
       if (tab === "map") {
         assert.equal(await screen.page.locator("circle.home").count() >= 4, true, "every home has a mark");
+        await screen.draw(`map-all-${name}`);
         await screen.press(zh ? "放大" : "Nearer");
       }
       await screen.axe(`${tab}, ${name}`);
