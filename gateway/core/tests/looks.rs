@@ -7,7 +7,7 @@ mod bench;
 use bench::{Bench, card, reader, today};
 use gateway_core::{
     CardInput, CardLook, CardStanding, DeskAnswer, DeskInput, DialogueId, DialogueOrder, DialogueOutcome, Effect,
-    Input, LookedAccount, Notice, ReaderState, Refusal, ReplyToken, Storage, UplinkFailure, UplinkInput,
+    Input, LookedAccount, Notice, ReaderState, Refusal, ReplyToken, Sent, Storage, UplinkFailure, UplinkInput,
 };
 use protocols::card::card_file::CardFile;
 use protocols::card::crypto::{Challenge, ProofResponse};
@@ -229,7 +229,8 @@ fn a_call_goes_its_way_and_the_next_one_is_a_new_one() {
     let by: protocols::id::ActorId = "nurse-1".parse().expect("a name");
     for state in [AlarmState::Acknowledged, AlarmState::OnSite, AlarmState::Resolved] {
         let (alarm, cause) = (first.clone(), Some("helped".to_owned()));
-        let step = DeskInput::StepAlarm { reply: ReplyToken(801), alarm, state, by: by.clone(), cause };
+        let step =
+            DeskInput::StepAlarm { reply: ReplyToken(801), alarm, state, by: by.clone(), cause, sent: Sent::default() };
         bench.input(Input::Desk(step));
         bench.settle();
         assert_eq!(call(&mut bench, "h1").expect("the same call").1, state);
