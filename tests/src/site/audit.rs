@@ -9,7 +9,7 @@ use std::time::Duration;
 use protocols::uplink::NO_STORAGE_EPOCH;
 
 use super::limits::{FINDINGS_MAX, READINGS_MAX};
-use super::load::Tally;
+use super::load::{ReportKey, Tally};
 use super::records::{Record, Records, SaleRecord, folded, reports};
 use super::shopper::Bought;
 use super::{PURSE_FEN, Site};
@@ -77,15 +77,41 @@ async fn read(site: &Site, expected: &Expected, status: &serde_json::Value) -> V
     findings
 }
 
+/// Runs of presses by device and epoch, in their order and apart: a day has as many presses in runs as others.
+struct Runs(BTreeMap<(String, u32), Vec<(u64, u64)>>);
+
+impl Runs {
+    fn of(folded: Vec<(String, u32, u64, u64)>) -> Self {
+        let mut by_device: BTreeMap<(String, u32), Vec<(u64, u64)>> = BTreeMap::new();
+        for (device, epoch, from, to) in folded {
+            by_device.entry((device, epoch)).or_default().push((from, to));
+        }
+        for runs in by_device.values_mut() {
+            runs.sort_unstable();
+            let mut apart: Vec<(u64, u64)> = Vec::with_capacity(runs.len());
+            for (from, to) in runs.drain(..) {
+                match apart.last_mut() {
+                    Some((_, end)) if from <= *end => *end = to.max(*end),
+                    Some(_) | None => apart.push((from, to)),
+                }
+            }
+            *runs = apart;
+        }
+        Self(by_device)
+    }
+
+    fn have(&self, (device, epoch, seq): &ReportKey) -> bool {
+        let Some(runs) = self.0.get(&(device.clone(), *epoch)) else { return false };
+        let before = runs.partition_point(|(from, _)| from <= seq);
+        before.checked_sub(1).and_then(|at| runs.get(at)).is_some_and(|(_, to)| seq <= to)
+    }
+}
+
 fn check_reports(entries: &[Record], load: &Tally, findings: &mut Vec<String>) {
     let at_centre = reports(entries);
-    let folded = folded(entries);
+    let runs = Runs::of(folded(entries));
     for key in &load.acknowledged {
-        let is_named = || {
-            let mut runs = folded.iter().filter(|(device, epoch, ..)| (device, epoch) == (&key.0, &key.1));
-            runs.any(|(_, _, from, to)| (from..=to).contains(&&key.2))
-        };
-        if !at_centre.contains_key(key) && !is_named() {
+        if !at_centre.contains_key(key) && !runs.have(key) {
             findings.push(format!("acknowledged and missing: {key:?}"));
         }
     }
@@ -195,6 +221,17 @@ mod tests {
     fn record(seq: u64, kind: &str) -> Record {
         let origin = format!("device:load-0001/1/{seq}");
         Record { id: 0, origin, kind: kind.to_owned(), about: None, received_ms: 0, bytes: String::new() }
+    }
+
+    #[test]
+    fn a_report_is_in_a_run_of_its_own_device_and_epoch_only() {
+        let run = |device: &str, epoch, from, to| (device.to_owned(), epoch, from, to);
+        let all = [run("a", 1, 9, 12), run("a", 1, 3, 5), run("a", 1, 4, 4), run("a", 1, 5, 6), run("b", 2, 7, 7)];
+        let runs = Runs::of(all.into());
+        let have = |device: &str, epoch, seq| runs.have(&(device.to_owned(), epoch, seq));
+        assert!([3, 4, 5, 6, 9, 12].iter().all(|seq| have("a", 1, *seq)));
+        assert!([2, 7, 8, 13].iter().all(|seq| !have("a", 1, *seq)));
+        assert!(have("b", 2, 7) && !have("b", 1, 7) && !have("a", 2, 4) && !have("c", 1, 4));
     }
 
     #[test]
