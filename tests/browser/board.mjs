@@ -15,9 +15,12 @@ export async function logIn(screen, site, operator) {
 export const alarmAt = (stage, site, id, operator = site.operators[0]) =>
   stage.read(site.centre, `/api/v1/alarms/${encodeURIComponent(id)}`, operator.token);
 
-/** Waits until an alarm has come so far at the centre. */
-export const reaches = (stage, site, id, state) =>
-  stage.until(`${id} is ${state}`, () => alarmAt(stage, site, id), (alarm) => alarm.state === state, WAIT_MS);
+/** Waits until an alarm has come to the centre, and there so far. */
+export function reaches(stage, site, id, state) {
+  const path = `/api/v1/alarms/${encodeURIComponent(id)}`;
+  const ask = () => stage.request("GET", site.centre, path, { token: site.operators[0].token });
+  return stage.until(`${id} is ${state}`, ask, ({ body }) => body.state === state, WAIT_MS);
+}
 
 /** Goes to a tab by its link. */
 export async function goTo(screen, tab) {

@@ -114,7 +114,7 @@ function page() {
           <button type="button" class="button" data-key="logout" @click=${logOut}>${say("board.logout")}</button></div></div>
       <nav class="row" aria-label=${say("board.views")}>${Object.keys(TABS).map(link)}</nav>
     </header>
-    ${desk.online ? nothing : html`<div class="banner bad stale" role="alert"><p>${say("board.line_lost")}</p><p>${desk.asOf ? say("board.as_of_long", { time: time(desk.asOf) }) : say("board.nothing_known")}</p></div>`}
+    ${desk.online !== false ? nothing : html`<div class="banner bad stale" role="alert"><p>${say("board.line_lost")}</p><p>${desk.asOf ? say("board.as_of_long", { time: time(desk.asOf) }) : say("board.nothing_known")}</p></div>`}
     <main id="main" tabindex="-1" class=${tab}>${TABS[tab].view()}</main>`;
 }
 

@@ -11,6 +11,8 @@ const WHO = "operator-name";
 const CONNECT_AGAIN_MS = 1_500;
 /** The centre gives a sign of life every 15 s: without one for longer, nothing on the page is certain. */
 const SILENT_MS = 20_000;
+/** How long the first answer may take before the line counts as down. */
+const FIRST_ANSWER_MS = 3_000;
 const LOAD_AGAIN_MS = 30_000;
 const PRESENCE_MS = 10_000;
 /** Alarms that changed at once: more are loaded as one list. */
@@ -31,7 +33,8 @@ export const desk = {
   shown: null,
   shownId: null,
   present: [],
-  online: false,
+  /** Whether the line is up; null while the first answer is on its way. */
+  online: null,
   /** When the list was right last, by the centre's clock. */
   asOf: null,
   /** Why the operator has to log in. */
@@ -118,7 +121,7 @@ function leave(note) {
   sessionStorage.removeItem(WHO);
   hangUp?.abort();
   Object.assign(desk, {
-    token: null, who: null, open: new Map(), count: null, shown: null, shownId: null, present: [], online: false, asOf: null, note,
+    token: null, who: null, open: new Map(), count: null, shown: null, shownId: null, present: [], online: null, asOf: null, note,
   });
   changed();
 }
@@ -133,7 +136,10 @@ function lineIs(up) {
 }
 
 function watchLine() {
-  if (desk.token && desk.online && performance.now() - heardAt > SILENT_MS) {
+  const silent = performance.now() - heardAt;
+  if (desk.token && desk.online === null && silent > FIRST_ANSWER_MS) {
+    lineIs(false);
+  } else if (desk.token && desk.online && silent > SILENT_MS) {
     lineIs(false);
     connect();
   }
@@ -144,6 +150,7 @@ async function connect() {
   hangUp?.abort();
   const mine = new AbortController();
   hangUp = mine;
+  heardAt = performance.now();
   while (desk.token && !mine.signal.aborted) {
     try {
       await eventsOf("/api/v1/events", desk.token, mine.signal, {

@@ -22,7 +22,11 @@ export const openMoney = (draw) =>
     state.sales = (await ask("GET", `/api/v1/sales${state.onlyOpen ? "?open=1" : ""}`)).sales;
   });
 
-const showSale = (draw, origin) => load(draw, async () => (state.sale = await ask("GET", `/api/v1/sales/${encodeURIComponent(origin)}`)));
+async function showSale(draw, origin) {
+  await load(draw, async () => (state.sale = await ask("GET", `/api/v1/sales/${encodeURIComponent(origin)}`)));
+  // Once it is drawn: it stands above the list, which may be long.
+  requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("proofs")?.scrollIntoView({ block: "center" })));
+}
 
 const seekPeople = (draw, q) =>
   load(draw, async () => {
@@ -60,7 +64,7 @@ function saleProofs(draw) {
   const entry = (one) => ({ cells: [word("entry_kind", one.kind), one.gateway, one.journal, one.n === null ? null : String(one.n), html`<code>${one.hash ?? "—"}</code>`, say(one.linked ? "board.verified" : "board.not_verified"), time(one.received_at)] });
   const posting = (one) => one.postings.map((each) => ({ cells: [String(one.id), kindOf(one.kind), each.account, points(each.amount), one.by, time(one.at)] }));
   const heads = (...keys) => keys.map((key) => say(`board.${key}`));
-  return html`<section class="card stack" aria-label=${say("board.proofs")}>
+  return html`<section id="proofs" class="card stack" aria-label=${say("board.proofs")}>
     <div class="spread"><h2>${say("board.proofs")}: ${sale.amount === null ? sale.sale : price(sale.amount, sale.tender ?? "account")} · ${word("outcome", sale.outcome ?? "open")}</h2>
       <button type="button" class="button" data-key="sale close" @click=${() => { state.sale = null; draw(); }}>${say("board.back")}</button></div>
     ${sale.doubts.map((doubt) => html`<p class="banner bad">${word("doubt", doubt)}</p>`)}

@@ -31,5 +31,5 @@ export default async function play({ assert, open, site, stage }) {
   await winner.draw("two-taken-over");
   // Who leaves is not there any more.
   await second.press("Log out");
-  await first.misses(site.operators[1].id === over.by ? "正在看" : site.operators[1].id);
+  await first.page.waitForFunction((gone) => !document.querySelector(".presence").innerText.includes(gone), site.operators[1].id);
 }

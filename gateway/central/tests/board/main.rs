@@ -208,6 +208,10 @@ async fn an_operator_sees_sales_and_approves_a_new_journal_after_being_asked_twi
     log_in(&mut page, &centre).await;
     to_tab(&mut page, "money").await;
     page.sees("gw-demo").await;
+    page.value("document.querySelector('[data-key^=\"sale \"]').click()").await;
+    for proof in ["日志条目", "冻结", &hex::encode(journal.hash(n))] {
+        page.sees(proof).await;
+    }
     page.draw("board-4-sales").await;
     to_tab(&mut page, "gateways").await;
     page.sees("已停止收款：新日志待批准").await;

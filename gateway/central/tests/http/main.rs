@@ -3,6 +3,7 @@
 mod alarms;
 mod api_document;
 mod balances;
+mod earlier;
 mod enrolment;
 mod entries;
 mod holds;
