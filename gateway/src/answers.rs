@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gateway_core::{
-    Alarm, AlarmStep, Core, DeviceView as CoreDevice, Now, OutLane, Quarantined, Refusal, SaleView, Sent,
-    StatusView as CoreStatus, Storage,
+    Alarm, AlarmStep, Core, DeviceView as CoreDevice, Hour, Mono, Now, OutLane, Quarantined, Refusal, SaleView, Sent,
+    Spread, StatusView as CoreStatus, Storage,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -16,10 +16,12 @@ use tokio::sync::oneshot;
 
 use crate::adapter::kiosk::REFUSALS_KEPT;
 use crate::adapter::kiosk::view::{
-    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
-    ScrubView, StatusView, StepView, Supervision, TroubleView, UplinkView,
+    AlarmView, DeviceCounts, DeviceView, DiskView, HourFiguresView, HourView, JournalView, LaneView, QuarantineView,
+    Query, ReaderView, RefusedReportView, ScrubView, SpreadView, StatusView, StepView, Supervision, TroubleView,
+    UplinkView,
 };
-use crate::adapter::store::{LaneQuery, Reader};
+use crate::adapter::store::{LaneQuery, Reader, Space};
+use crate::deadlines::{age_s, next};
 use crate::devices_file::DeviceDirectory;
 use crate::limits::OLDEST_BYTES_MAX;
 use crate::scrub::{Pass, Scrubbed};
@@ -34,8 +36,8 @@ pub struct Answers {
     pub started_at: Arc<str>,
     /// The journal's reading side.
     pub reader: Option<Reader>,
-    /// Civil time of the centre's last answer.
-    pub last_answer_at: Option<String>,
+    /// The room on the disk.
+    pub space: Option<Space>,
     /// What the devices file says of each device.
     pub directory: Arc<DeviceDirectory>,
     /// The site's time zone.
@@ -61,12 +63,14 @@ impl Answers {
                 drop(reply.send(sales.into_iter().map(|sale| waiting(core, sale, now)).collect()));
             }
             Query::Alarms { all, reply } => {
-                drop(reply.send(core.alarms(all).into_iter().map(|seen| self.alarm(seen)).collect()))
+                drop(reply.send(core.alarms(all).into_iter().map(|seen| self.alarm(seen, now)).collect()))
             }
             Query::Devices(reply) => {
-                drop(reply.send(core.devices().into_iter().map(|device| self.device(device)).collect()));
+                drop(reply.send(core.devices().into_iter().map(|device| self.device(device, now)).collect()));
             }
             Query::Quarantine(reply) => self.quarantine(core.quarantine(), reply),
+            Query::Figures(reply) => drop(reply.send(self.figures(core, now))),
+            Query::Tests(reply) => drop(reply.send(core.device_tests(now))),
             Query::RefusedReports(reply) => self.refused_reports(reply),
         }
     }
@@ -78,12 +82,14 @@ impl Answers {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             gateway: self.gateway.clone(),
             started_at: self.started_at.to_string(),
+            uptime_s: now.mono.0 / 1_000,
             now: now.civil.to_string(),
             clock: now.clock,
             uplink: UplinkView {
                 online: seen.online,
                 failure: seen.uplink_failure,
-                last_answer_at: self.last_answer_at.clone(),
+                last_answer_at: seen.answered.and_then(|(_, wall)| self.civil(wall)),
+                last_answer_age_s: seen.answered.map(|(mono, _)| since_s(mono, now)),
             },
             journal: JournalView {
                 journal: seen.journal.clone(),
@@ -92,6 +98,7 @@ impl Answers {
                 storing: seen.storage == Storage::Journal,
                 scrub: self.scrubbed.last().map(|pass| self.scrub(pass)),
             },
+            disk: self.space.as_ref().and_then(disk),
             readers: seen
                 .readers
                 .iter()
@@ -104,7 +111,7 @@ impl Answers {
             lanes: seen
                 .lanes
                 .iter()
-                .map(|lane| LaneView { lane: lane.lane, waiting: lane.waiting, oldest_at: None })
+                .map(|lane| LaneView { lane: lane.lane, waiting: lane.waiting, oldest_at: None, oldest_age_s: None })
                 .collect(),
             sales_unknown: u32::try_from(seen.sales_unknown).unwrap_or(u32::MAX),
             quarantined: seen.quarantined as u64,
@@ -115,11 +122,13 @@ impl Answers {
             return;
         };
         let cursors = seen.lanes.map(|lane| (lane.lane, lane.cursor, lane.waiting));
+        let wall = now.wall;
         tokio::spawn(async move {
             view.journal.hash = hash_at(&reader, view.journal.n).await.unwrap_or_default();
             for (line, (lane, cursor, waiting)) in view.lanes.iter_mut().zip(cursors) {
                 if waiting > 0 {
                     line.oldest_at = oldest(&reader, lane, cursor).await;
+                    line.oldest_age_s = line.oldest_at.as_deref().and_then(|at| age_s(at, wall));
                 }
             }
             drop(reply.send(view));
@@ -146,14 +155,29 @@ impl Answers {
         }
     }
 
-    fn device(&self, device: CoreDevice) -> DeviceView {
+    fn figures(&self, core: &Core, now: &Now) -> Vec<HourView> {
+        let hour = |(from, hour): (i64, Option<Hour>)| HourView {
+            from: self.civil(UnixMs(from)).unwrap_or_default(),
+            figures: hour.map(|hour| HourFiguresView {
+                ran_s: hour.ran_ms / 1_000,
+                durable_ms: spread(&hour.durable),
+                accepted_ms: spread(&hour.accepted),
+                alarms: hour.alarms,
+                silent: hour.silent,
+            }),
+        };
+        core.figures(now).into_iter().map(hour).collect()
+    }
+
+    fn device(&self, device: CoreDevice, now: &Now) -> DeviceView {
         let heartbeat = device.heartbeat;
         DeviceView {
             place: self.place(&device.id),
             device: device.id,
             supervision: supervision(&device.record),
             connected: device.connected,
-            last_heard_at: device.heard_at.and_then(|at| self.civil(at)),
+            last_heard_at: device.heard_at.and_then(|(_, wall)| self.civil(wall)),
+            last_heard_age_s: device.heard_at.map(|(mono, _)| since_s(mono, now)),
             silent_after_s: u32::try_from(device.record.silent_after_ms / 1_000).unwrap_or(u32::MAX),
             battery_mv: heartbeat.as_ref().and_then(|heartbeat| heartbeat.battery_mv),
             battery_low: device.record.battery_low,
@@ -169,11 +193,11 @@ impl Answers {
         self.directory.devices().get(device).and_then(|known| known.place.clone())
     }
 
-    fn alarm(&self, seen: Alarm) -> AlarmView {
+    fn alarm(&self, seen: Alarm, now: &Now) -> AlarmView {
         let place = seen.device.as_ref().and_then(|device| self.place(device));
         let happened_at = seen.late_by_ms.and_then(|late| self.before(&seen.opened_at, late));
         let (responder, eta_at) = self.who_comes(&seen.history);
-        AlarmView { place, happened_at, responder, eta_at, ..alarm(seen) }
+        AlarmView { place, happened_at, responder, eta_at, ..alarm(seen, now) }
     }
 
     /// The civil time so many milliseconds before another.
@@ -317,8 +341,24 @@ fn count(devices: &[CoreDevice]) -> DeviceCounts {
     DeviceCounts { total: well.saturating_add(silent).saturating_add(never), well, silent, never }
 }
 
-fn alarm(alarm: Alarm) -> AlarmView {
+fn disk(space: &Space) -> Option<DiskView> {
+    let (free_bytes, total_bytes) = space.free_and_total_bytes().ok()?;
+    Some(DiskView { free_bytes, total_bytes, low: space.is_low() })
+}
+
+const fn since_s(then: Mono, now: &Now) -> u64 {
+    now.mono.0.saturating_sub(then.0) / 1_000
+}
+
+fn spread(spread: &Spread) -> SpreadView {
+    SpreadView { count: spread.count(), p50: spread.percentile(50), p99: spread.percentile(99), max: spread.max() }
+}
+
+fn alarm(alarm: Alarm, now: &Now) -> AlarmView {
     AlarmView {
+        age_s: age_s(&alarm.opened_at, now.wall).unwrap_or(0),
+        next: next(&alarm, now.wall),
+        during_test: alarm.during_test,
         id: alarm.id,
         kind: alarm.kind,
         urgency: alarm.urgency,

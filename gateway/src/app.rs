@@ -19,7 +19,7 @@ use crate::adapter::broker::{Broker, BrokerHandle};
 use crate::adapter::card_reader::{CardReaderHandle, CardReaders};
 use crate::adapter::device_link::{DeviceLink, DeviceLinkHandle, check_certificate};
 use crate::adapter::kiosk::{self, CoreView, Credentials as StaffCredentials, Kiosk, Server};
-use crate::adapter::store::{Journal, Reader};
+use crate::adapter::store::{Journal, Reader, Space};
 use crate::adapter::uplink::{Credentials, GatewayIdentity, Uplink};
 use crate::adapters::Adapters;
 use crate::answers::Answers;
@@ -187,7 +187,7 @@ pub async fn run(checked: Checked, mut shutdown: watch::Receiver<bool>) -> anyho
     let listed = spawn_devices_watch(&checked, &mut adapters, watched, &troubles, &stopped);
 
     let (writer, dead_journal) = storage::writer_or_journal(opened.storage, opened.journal, &store_events);
-    let answers = answers(&checked, &now, reader.clone(), time.zone(), (troubles.clone(), scrubbed));
+    let answers = answers(&checked, &now, reader.clone(), time.zone(), space.clone(), (troubles.clone(), scrubbed));
     let mut daemon = Daemon {
         link: link_handle,
         broker,
@@ -222,13 +222,14 @@ fn answers(
     now: &Now,
     reader: Option<Reader>,
     zone: TimeZone,
+    space: Option<Space>,
     (troubles, scrubbed): (Troubles, Scrubbed),
 ) -> Answers {
     Answers {
         gateway: checked.file.config.gateway.id.clone(),
         started_at: Arc::clone(&now.civil),
         reader,
-        last_answer_at: None,
+        space,
         directory: Arc::clone(&checked.directory),
         zone,
         troubles,

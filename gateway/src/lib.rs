@@ -6,6 +6,7 @@ mod answers;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod deadlines;
 mod descriptors;
 pub mod devices_file;
 mod devices_watch;

@@ -6,9 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use gateway_core::{
-    AckCode, AckToken, Core, Effect, Input, LinkId, LookUpFailed, NewestReports, Notice, Now, StoreInput,
-};
+use gateway_core::{AckCode, AckToken, Core, Effect, Input, LinkId, LookUpFailed, NewestReports, Now, StoreInput};
 use metrics::{counter, gauge};
 use tokio::sync::mpsc;
 
@@ -137,15 +135,6 @@ impl Daemon {
         if let Some(readers) = &self.readers {
             word(readers);
         }
-    }
-
-    fn tell_pages(&mut self, notice: Notice, now: Option<&str>) {
-        if matches!(notice, Notice::Uplink { online: true })
-            && let Some(now) = now
-        {
-            self.answers.last_answer_at = Some(now.to_owned());
-        }
-        self.kiosk.notify(notice);
     }
 
     fn look_at_space(&mut self) {
@@ -287,10 +276,7 @@ impl Outside for Daemon {
                 self.tell_readers(|readers| readers.verdict(dialogue, verdict))
             }
             Effect::Proceed { dialogue } => self.tell_readers(|readers| readers.proceed(dialogue)),
-            Effect::Notify(notice) => {
-                let now = self.time.now();
-                self.tell_pages(notice, Some(&now.civil));
-            }
+            Effect::Notify(notice) => self.kiosk.notify(notice),
             Effect::Count { name, label } => counter!(name, "reason" => label).increment(1),
         }
     }

@@ -539,6 +539,46 @@ async fn c8_an_entry_that_the_centre_can_never_take_is_in_quarantine_with_its_re
     bench.nothing_lost_and_nothing_twice().await;
 }
 
+/// A line on which the centre's word about a mains report is a refusal with this reason.
+fn refusing(reason: &'static str) -> impl Fn(&Asked) -> Act + Send + Sync + 'static {
+    move |asked| {
+        let entries: Vec<Value> = asked.body["entries"].as_array().cloned().unwrap_or_default();
+        let is_it = |entry: &&Value| entry["entry"].as_str().is_some_and(|entry| entry.contains("mains_restored"));
+        let Some(n) = entries.iter().find(is_it).map(|entry| entry["n"].clone()) else { return Act::Pass };
+        Act::change(move |answer| {
+            for result in answer["results"].as_array_mut().into_iter().flatten().filter(|result| result["n"] == n) {
+                (result["outcome"], result["reason"]) = (json!("refused"), json!(reason));
+            }
+        })
+    }
+}
+
+/// C8.
+#[tokio::test(flavor = "multi_thread")]
+async fn c8_what_staff_send_again_is_refused_with_its_new_reason_or_taken_also_over_a_kill() {
+    let mut bench = behind_meddler(SOON).await;
+    bench.line.script(refusing("body"));
+    bench.press("mains_restored").await;
+    bench.status("it is set aside", |status| status["quarantined"] == 1).await;
+    let quarantine = async || bench.site.gateway.staff.read("/api/v1/quarantine").await;
+    let n = quarantine().await.expect("staff see it")[0]["n"].as_u64().expect("a number");
+    let path = format!("/api/v1/quarantine/{n}/send_again");
+    bench.line.script(refusing("version"));
+    let sent = bench.site.gateway.staff.post(&path, &json!({})).await.expect("an answer");
+    assert!(sent.is_success(), "{sent:?}");
+    let reason = |shown: &Value| shown[0]["reason"] == "version";
+    until_is("the centre refuses it again", WITHIN, quarantine, reason).await.expect("the new reason");
+    bench.line.script(|asked| if asked.is_entries() { Act::say(503, "later") } else { Act::Pass });
+    let sent = bench.site.gateway.staff.post(&path, &json!({})).await.expect("an answer");
+    assert!(sent.is_success(), "{sent:?}");
+    bench.site.gateway.kill();
+    bench.site.gateway.start().await.expect("it starts again");
+    bench.status("it is out of quarantine and waits", |status| status["quarantined"] == 0 && waiting(status) > 0).await;
+    bench.line.pass();
+    bench.status("the centre has it", |status| status["quarantined"] == 0 && waiting(status) == 0).await;
+    bench.nothing_lost_and_nothing_twice().await;
+}
+
 /// C9.
 #[tokio::test(flavor = "multi_thread")]
 async fn c9_an_identity_that_is_not_taken_stops_nothing_here_loses_nothing_and_is_an_alarm() {

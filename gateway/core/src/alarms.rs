@@ -189,6 +189,9 @@ pub struct Alarm {
     /// What is known of its age until a heartbeat tells it.
     #[serde(skip)]
     pub(crate) undated: Option<Undated>,
+    /// Whether every press of it came while staff tried the device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub during_test: bool,
     /// The device's own word, or what the gateway knows more of it.
     #[serde(default)]
     pub detail: Option<String>,
@@ -226,6 +229,7 @@ impl Alarm {
             told: None,
             late_by_ms: None,
             undated: None,
+            during_test: false,
             detail: body.detail.clone(),
             history: Vec::new(),
             shown: None,

@@ -6,7 +6,7 @@ use crate::core::{Core, Quarantined, Storage};
 use crate::effect::{Effect, Notice};
 use crate::input::{OutLane, UplinkFailure, UplinkInput};
 use crate::limits::HURRY_UPLOAD_ENTRIES;
-use crate::outbox::RefusedWhole;
+use crate::outbox::{ENTRY_DAMAGED, RefusedWhole, UPLOAD_REFUSED_WHOLE};
 use crate::raising::own_alarm;
 use crate::time::Now;
 use crate::timers::Timer;
@@ -68,7 +68,9 @@ impl Core {
             }
         };
         if sent.is_empty() {
-            found.nothing_to_send(after);
+            if let Some(gone) = found.nothing_to_send(after) {
+                self.put_in_quarantine(lane, gone);
+            }
             self.watch_aside(lane, now);
             return self.save_lane(lane);
         }
@@ -91,6 +93,8 @@ impl Core {
             self.tell_refused(lane, n, now);
         }
         for n in &progress.delivered {
+            self.figures.delivered(*n, now.mono);
+            self.note_tests_delivered(*n, now);
             if let Some(id) = self.alarms.of_entry(*n).map(str::to_owned) {
                 self.alarm_accepted(&id, now);
             }
@@ -115,6 +119,12 @@ impl Core {
             RefusedWhole::WayAtFault => {
                 let at_least = self.note_failure(UplinkFailure::RefusedWhole, now);
                 self.retry_later(lane, at_least, now);
+            }
+            RefusedWhole::BackToQuarantine(n) => {
+                let reason = Some(UPLOAD_REFUSED_WHOLE.to_owned());
+                self.put_in_quarantine(lane, UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
+                self.save_lane(lane);
+                self.start_uploads();
             }
         }
     }
@@ -153,7 +163,7 @@ impl Core {
         }
     }
 
-    fn put_in_quarantine(&mut self, lane: OutLane, refused: UploadResult) {
+    pub(crate) fn put_in_quarantine(&mut self, lane: OutLane, refused: UploadResult) {
         let Some(n) = refused.n else { return };
         let entry = Quarantined { n, lane, outcome: refused.outcome, reason: refused.reason };
         self.journal.put(format!("quarantine/{n:020}"), &entry);
@@ -169,7 +179,7 @@ impl Core {
         if let Some(found) = self.lanes.iter_mut().find(|l| l.lane == lane) {
             found.leave_out(n);
         }
-        let reason = Some("damaged".to_owned());
+        let reason = Some(ENTRY_DAMAGED.to_owned());
         self.put_in_quarantine(lane, UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
         self.save_lane(lane);
         let body = AlarmBody { detail: Some(format!("entry {n}")), ..own_alarm(OwnAlarm::JournalDamaged, None) };
@@ -211,6 +221,7 @@ impl Core {
     /// The centre answered.
     pub(crate) fn note_success(&mut self, now: &Now) {
         self.uplink_failure = None;
+        self.answered = Some((now.mono, now.wall));
         self.end_own(OwnAlarm::UplinkIdentity, now);
         if !std::mem::replace(&mut self.online, true) {
             self.emit(Effect::Notify(Notice::Uplink { online: true }));

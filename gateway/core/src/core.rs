@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocols::id::{DeviceId, GatewayId, ReaderId};
+use protocols::unit::UnixMs;
 use protocols::uplink::{AlarmBody, CatalogueOrder, HotlistOrder, Lane, Origin, OwnAlarm, PolicyOrder};
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +11,10 @@ use crate::alarms::Alarms;
 use crate::backoff::Backoff;
 use crate::bypass::Bypass;
 use crate::catalogue_age::{CatalogueAge, Confirmed};
+use crate::device_tests::DeviceTests;
 use crate::devices::{Device, Seen, WaitingReport};
 use crate::effect::{Effect, Notice, SaleView};
+use crate::figures::Figures;
 use crate::hurry::Hurry;
 use crate::input::{AckToken, Input, LinkInput, OutLane, ReaderState, StoreInput, Ticket};
 use crate::journal::Journal;
@@ -117,6 +120,8 @@ pub struct Core {
     pub(crate) online: bool,
     /// Why the centre gave no usable answer last; absent while it answers.
     pub(crate) uplink_failure: Option<&'static str>,
+    /// When the centre last gave a usable answer, since the start.
+    pub(crate) answered: Option<(Mono, UnixMs)>,
     pub(crate) listening: Listening,
     pub(crate) catalogue_confirmed: Confirmed,
     pub(crate) catalogue_confirmed_kept: Option<Confirmed>,
@@ -129,6 +134,8 @@ pub struct Core {
     /// Reports about which the journal could not be asked.
     pub(crate) asked_again: Vec<(DeviceId, WaitingReport)>,
     pub(crate) hurry: Hurry,
+    pub(crate) device_tests: DeviceTests,
+    pub(crate) figures: Figures,
     /// What devices sent that waits for the disk.
     pub(crate) deferred: VecDeque<LinkInput>,
     pub(crate) direct: BTreeMap<Ticket, crate::direct::DirectEntry>,
@@ -144,6 +151,7 @@ impl Core {
         self.listening.see(now.mono);
         self.hurry.see(now.mono);
         self.policies.see(now);
+        self.figures.see(now);
         match input {
             Input::Link(input) => self.take_in(input, now),
             Input::Store(StoreInput::Committed { group }) => self.handle_committed(group, now),
@@ -189,6 +197,7 @@ impl Core {
         let listened = self.listening.ms();
         self.journal.put(LISTENED_KEY.to_owned(), &listened);
         self.keep_policies();
+        self.keep_figures();
         Some(Effect::Commit(self.journal.start_group()))
     }
 
@@ -244,6 +253,8 @@ impl Core {
         let Some((held, counts)) = self.journal.committed(group) else { return };
         let head = self.journal.committed_n();
         self.forget_committed(head);
+        self.figures.durable(head, now.mono);
+        self.note_tests_durable(head, now);
         for (lane, count) in self.lanes.iter_mut().zip(counts) {
             if count > 0 {
                 lane.newest = head;
@@ -288,6 +299,7 @@ impl Core {
             Timer::DirectRetry(ticket) => self.retry_direct(ticket),
             Timer::IntakePaced => self.take_deferred(now),
             Timer::UploadPaced => self.start_uploads(),
+            Timer::DeviceTest(device) => self.device_test_ends(&device, now),
         }
     }
 

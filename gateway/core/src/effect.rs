@@ -6,6 +6,7 @@ use protocols::unit::Points;
 use protocols::uplink::{BalanceRequest, HASH_LEN, HoldRequest, Lane, PrivateRecord, SaleOutcome, Tender};
 use serde::{Deserialize, Serialize};
 
+use crate::device_tests::DeviceTest;
 use crate::input::{AckToken, CommandId, DialogueId, OutLane, ReaderState, ReplyToken, SaleId, SessionId, Ticket};
 
 /// One journal row, ready to be stored as it is.
@@ -199,6 +200,14 @@ pub enum Refusal {
     CatalogueOld,
     /// The card's counter went back: it is a copy of an older state.
     CardCounterRegress,
+    /// The journal has no entry of this number.
+    EntryUnknown,
+    /// The entry does not fit its hash: it is never sent.
+    EntryDamaged,
+    /// No device of this name is looked after here.
+    DeviceUnknown,
+    /// As many tests of devices run as may at once.
+    TestsTooMany,
 }
 
 impl Refusal {
@@ -257,8 +266,24 @@ impl Refusal {
             Self::Unsettled => "unsettled",
             Self::CatalogueOld => "catalogue_old",
             Self::CardCounterRegress => "card_counter_regress",
+            Self::EntryUnknown => "entry_unknown",
+            Self::EntryDamaged => "entry_damaged",
+            Self::DeviceUnknown => "device_unknown",
+            Self::TestsTooMany => "tests_too_many",
         }
     }
+}
+
+/// What settles a sale of which it is not known whether it was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettledBy {
+    /// The card's counter, proof or log, when it is laid on again.
+    Card,
+    /// The card again, but only where it proves itself to the security module; or the issuer by the TAC.
+    GenuineCard,
+    /// The centre: the issuer's verdict on the card's proof, or people. The card here has nothing more to say.
+    Centre,
 }
 
 /// A sale as people see it.
@@ -284,6 +309,8 @@ pub struct SaleView {
     pub reason: Option<Refusal>,
     /// Why it is not known whether it was paid: `no_answer`, `log_rolled_over`, `contradiction` …
     pub doubt: Option<String>,
+    /// What will settle it, where that is not known.
+    pub settled_by: Option<SettledBy>,
     /// What is left in the account or purse, fen, where known.
     pub balance: Option<Points>,
     /// What was in it before, fen, where known.
@@ -389,6 +416,15 @@ pub enum DeskAnswer {
         /// Its state.
         state: AlarmState,
     },
+    /// An entry that is no longer in quarantine.
+    SentAgain {
+        /// The entry's number.
+        n: u64,
+        /// Whether it waits to be offered to the centre again; else the centre has it, or it never was in quarantine.
+        waiting: bool,
+    },
+    /// A test of a device, new or under way.
+    Test(DeviceTest),
     /// No.
     Refused(Refusal),
 }

@@ -392,6 +392,24 @@ pub enum DeskInput {
         /// Who is sent.
         sent: crate::alarms::Sent,
     },
+    /// Offer an entry in quarantine to the centre again.
+    SendAgain {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The entry's number.
+        n: u64,
+        /// Who wants it.
+        by: ActorId,
+    },
+    /// Watch a device for a while, to see whether its button works.
+    TestDevice {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The device.
+        device: DeviceId,
+        /// Who wants it.
+        by: ActorId,
+    },
 }
 
 /// What a reader can do just now.

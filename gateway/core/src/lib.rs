@@ -14,9 +14,11 @@ mod bypass;
 mod catalogue_age;
 mod centre;
 mod core;
+mod device_tests;
 mod devices;
 mod direct;
 pub mod effect;
+mod figures;
 mod help;
 mod hurry;
 pub mod input;
@@ -36,6 +38,7 @@ mod replays;
 mod reports;
 mod restore;
 mod sales;
+mod sending_again;
 mod steps;
 mod supervision;
 pub mod time;
@@ -45,11 +48,13 @@ mod view;
 pub use crate::core::{Core, CoreConfig, Quarantined, Storage};
 pub use alarms::{Alarm, AlarmEvent, AlarmStep, Sent};
 pub use catalogue_age::{CatalogueAge, WhenOld};
+pub use device_tests::{DeviceTest, TestSign};
 pub use devices::{DeviceRecord, LastHeartbeat};
 pub use effect::{
     AckCode, CardLook, CardStanding, CardVerdict, DeskAnswer, DialogueOrder, Effect, Group, LookedAccount, LookedCard,
-    Notice, Refusal, Row, SaleLine, SaleView, StateChange,
+    Notice, Refusal, Row, SaleLine, SaleView, SettledBy, StateChange,
 };
+pub use figures::{Hour, Spread};
 pub use input::{
     AckToken, CardInput, CommandId, DeskInput, DialogueId, DialogueOutcome, Direct, Input, LinkId, LinkInput,
     LinkRefusal, LookUpFailed, NewestReports, NotRun, OutLane, ReaderState, ReplyToken, SaleId, SessionId, StoreInput,

@@ -10,6 +10,9 @@
 //! The lane of alarms has several uploads under way: one that was recorded since the last of them began goes out at once,
 //! by an upload that begins where that one ended, so that it never waits for an exchange that stalls.
 //!
+//! An entry in quarantine can be given back by staff. It is sent alone when nothing else of its lane waits, and what the centre
+//! says of it then stands; for the cursor it stays done all along.
+//!
 //! **Invariant:** the cursor moves only by an upload that began at or below it, since only that has sent every entry in
 //! between.
 //! **Invariant:** no refused entry stops its lane, and a way that refuses everything puts nothing in quarantine.
@@ -28,6 +31,13 @@ use crate::limits::{
     UPLOAD_ENTRIES_MAX,
 };
 
+/// Why an entry is in quarantine that something on the way did not take.
+pub(crate) const UPLOAD_REFUSED_WHOLE: &str = "refused_whole";
+/// Why an entry is in quarantine that does not fit its hash: it is never sent.
+pub(crate) const ENTRY_DAMAGED: &str = "damaged";
+/// Why an entry is in quarantine that the journal no longer has.
+const ENTRY_GONE: &str = "gone";
+
 /// One lane, as it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LaneRecord {
@@ -35,14 +45,17 @@ pub(crate) struct LaneRecord {
     pub cursor: u64,
     /// Done above the cursor.
     pub done: BTreeSet<u64>,
-    /// Entries of the lane that are not done.
+    /// Entries of the lane that are not done, those of `again` among them.
     pub waiting: u64,
+    /// Entries that were in quarantine and are sent again because staff want it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub again: BTreeSet<u64>,
 }
 
 impl LaneRecord {
     /// Whether an entry of the lane is at the centre, or in quarantine.
     pub fn has(&self, n: u64) -> bool {
-        n <= self.cursor || self.done.contains(&n)
+        (n <= self.cursor || self.done.contains(&n)) && !self.again.contains(&n)
     }
 }
 
@@ -78,6 +91,8 @@ struct UnderWay {
     after: u64,
     /// Entries above this it need not have: they were recorded since it began.
     up_to: u64,
+    /// It has this entry only, sent again.
+    again: Option<u64>,
 }
 
 /// What an upload that was refused as a whole calls for.
@@ -87,6 +102,8 @@ pub(crate) enum RefusedWhole {
     GoOn,
     /// Pause: the way to the centre takes nothing.
     WayAtFault,
+    /// It was this entry, sent again: back to quarantine with it.
+    BackToQuarantine(u64),
 }
 
 /// What came of one upload.
@@ -138,8 +155,8 @@ impl OutboxLane {
         if !self.under_way.is_empty() {
             return self.start_beside();
         }
-        if self.record.waiting <= self.aside.len() as u64 {
-            return self.start_aside();
+        if self.record.waiting <= self.aside.len().saturating_add(self.record.again.len()) as u64 {
+            return self.start_again().or_else(|| self.start_aside());
         }
         // At the bound only the gap goes out: nothing more is done above it until it closes.
         let room = DONE_AHEAD_MAX.saturating_sub(self.record.done.len()).max(1);
@@ -158,16 +175,42 @@ impl OutboxLane {
     }
 
     fn upload(&mut self, after: u64, max: usize) -> Effect {
-        self.under_way.push(UnderWay { after, up_to: self.newest.max(after) });
+        self.under_way.push(UnderWay { after, up_to: self.newest.max(after), again: None });
         let except = self.record.done.union(&self.aside).copied().filter(|n| *n > after).collect();
         Effect::Upload { lane: self.lane, after, except, max }
     }
 
-    /// The upload from `after` on is over; gives how far it was to go.
-    fn over(&mut self, after: u64) -> u64 {
-        let up_to = self.under_way.iter().find(|upload| upload.after == after).map_or(0, |upload| upload.up_to);
+    /// The upload from `after` on is over.
+    fn over(&mut self, after: u64) -> Option<UnderWay> {
+        let upload = self.under_way.iter().find(|upload| upload.after == after).copied();
         self.under_way.retain(|upload| upload.after != after);
-        up_to
+        upload
+    }
+
+    /// Gives an entry that is in quarantine back; false where it was given back before.
+    pub fn give_back(&mut self, n: u64) -> bool {
+        let new = self.record.again.insert(n);
+        if new {
+            self.record.waiting = self.record.waiting.saturating_add(1);
+        }
+        new
+    }
+
+    /// An entry that was given back is dealt with; false where it was none.
+    fn end_again(&mut self, n: u64) -> bool {
+        let was = self.record.again.remove(&n);
+        if was {
+            self.record.waiting = self.record.waiting.saturating_sub(1);
+        }
+        was
+    }
+
+    /// Sends the first entry that was given back.
+    fn start_again(&mut self) -> Option<Effect> {
+        let n = self.record.again.first().copied()?;
+        let after = n.saturating_sub(1);
+        self.under_way.push(UnderWay { after, up_to: self.newest.max(after), again: Some(n) });
+        Some(Effect::Upload { lane: self.lane, after, except: Vec::new(), max: 1 })
     }
 
     /// Tries one entry that stands aside again, each in its turn.
@@ -179,7 +222,7 @@ impl OutboxLane {
         let n = *next?;
         self.retried = n;
         let after = n.saturating_sub(1);
-        self.under_way.push(UnderWay { after, up_to: self.newest.max(after) });
+        self.under_way.push(UnderWay { after, up_to: self.newest.max(after), again: None });
         Some(Effect::Upload { lane: self.lane, after, except: Vec::new(), max: 1 })
     }
 
@@ -200,7 +243,10 @@ impl OutboxLane {
 
     /// The upload from `after` on was refused as a whole.
     pub fn refused_whole(&mut self, after: u64, sent: &[u64]) -> RefusedWhole {
-        self.over(after);
+        let upload = self.over(after);
+        if let Some(n) = upload.and_then(|upload| upload.again) {
+            return if self.end_again(n) { RefusedWhole::BackToQuarantine(n) } else { RefusedWhole::GoOn };
+        }
         let n = match sent {
             [n] => *n,
             [] => return RefusedWhole::WayAtFault,
@@ -225,7 +271,7 @@ impl OutboxLane {
 
     /// The centre answered the upload from `after` on: only numbers that were sent and that it names count.
     pub fn answered(&mut self, after: u64, sent: &[u64], results: Vec<UploadResult>) -> Progress {
-        self.over(after);
+        let upload = self.over(after);
         self.beside_up_to = self.beside_up_to.max(sent.last().copied().unwrap_or(0));
         let mut open: BTreeSet<u64> = sent.iter().copied().collect();
         let mut progress = Progress::default();
@@ -236,6 +282,7 @@ impl OutboxLane {
                 continue;
             }
             way_is_good |= !self.aside.remove(&n);
+            self.end_again(n);
             match result.outcome {
                 Outcome::Accepted | Outcome::Duplicate => progress.delivered.push(n),
                 Outcome::Conflict | Outcome::Refused => progress.quarantined.push(result),
@@ -247,6 +294,9 @@ impl OutboxLane {
         }
         if after <= self.record.cursor {
             self.move_cursor(&open, sent);
+        }
+        if let Some(n) = upload.and_then(|upload| upload.again).filter(|n| !sent.contains(n)) {
+            progress.quarantined.extend(self.gone(n));
         }
         if way_is_good {
             self.in_a_row = 0;
@@ -280,30 +330,41 @@ impl OutboxLane {
             return;
         }
         for n in std::mem::take(&mut self.aside) {
-            let reason = Some("refused_whole".to_owned());
+            let reason = Some(UPLOAD_REFUSED_WHOLE.to_owned());
             progress.quarantined.push(UploadResult { n: Some(n), outcome: Outcome::Refused, reason });
             self.record.done.insert(n);
             self.record.waiting = self.record.waiting.saturating_sub(1);
         }
     }
 
+    /// The journal no longer has an entry that was given back.
+    fn gone(&mut self, n: u64) -> Option<UploadResult> {
+        let reason = Some(ENTRY_GONE.to_owned());
+        self.end_again(n).then_some(UploadResult { n: Some(n), outcome: Outcome::Refused, reason })
+    }
+
     /// An entry that will never be sent counts as done.
     pub fn leave_out(&mut self, n: u64) {
         self.aside.remove(&n);
+        self.end_again(n);
         if n > self.record.cursor && self.record.done.insert(n) {
             self.record.waiting = self.record.waiting.saturating_sub(1);
         }
     }
 
-    /// The journal had nothing to send although the count said so.
-    pub fn nothing_to_send(&mut self, after: u64) {
-        let up_to = self.over(after);
-        self.beside_up_to = self.beside_up_to.max(up_to);
+    /// The journal had nothing to send although the count said so. Gives an entry that was given back and is not there.
+    pub fn nothing_to_send(&mut self, after: u64) -> Option<UploadResult> {
+        let upload = self.over(after);
+        if let Some(n) = upload.and_then(|upload| upload.again) {
+            return self.gone(n);
+        }
+        self.beside_up_to = self.beside_up_to.max(upload.map_or(0, |upload| upload.up_to));
         if after <= self.record.cursor && self.under_way.is_empty() {
-            self.record.waiting = self.aside.len() as u64;
+            self.record.waiting = self.aside.len().saturating_add(self.record.again.len()) as u64;
         } else if after == self.retried.saturating_sub(1) {
             self.aside.remove(&self.retried);
         }
+        None
     }
 }
 
@@ -340,7 +401,7 @@ mod tests {
         assert_eq!(lane.record.done.iter().copied().collect::<Vec<_>>(), [5]);
         lane.start();
         lane.answered(1, &[2, 9], vec![result(9, Outcome::Duplicate), result(2, Outcome::Accepted)]);
-        assert_eq!(lane.record, LaneRecord { cursor: 9, done: BTreeSet::new(), waiting: 0 });
+        assert_eq!(lane.record, LaneRecord { cursor: 9, ..LaneRecord::default() });
     }
 
     #[test]

@@ -46,7 +46,9 @@ impl Core {
         if let Some(known) = self.alarms.take_without_entry(&alarm.id) {
             alarm = alarm.go_on_from(known);
         }
+        alarm.during_test = press.is_some() && self.is_tested(&body.alarm);
         let (id, state) = (alarm.id.clone(), alarm.state);
+        self.figures.alarm(body.alarm.urgency);
         self.save_alarm(&alarm);
         self.alarms.insert(alarm);
         self.date_alarm(&id, now);
@@ -66,7 +68,9 @@ impl Core {
         now: &Now,
     ) {
         let late = self.alarms.get(id).is_some_and(|alarm| self.is_press_on_its_way(alarm));
+        let tested = self.is_tested(&body.alarm);
         let Some(alarm) = self.alarms.get_mut(id) else { return };
+        alarm.during_test &= press.is_none() || tested;
         let more_urgent = body.alarm.urgency > alarm.urgency;
         alarm.fold(press, body.alarm.urgency, &now.civil);
         let (state, about, device) = (alarm.state, alarm.origin.clone(), alarm.device.clone());
@@ -91,6 +95,11 @@ impl Core {
         self.watch_press(id, late, now);
         self.after_durable(Held::ShowAlarm { alarm: id.to_owned(), state });
         self.tell_alarm(id);
+    }
+
+    /// Whether an alarm is about a device under test.
+    fn is_tested(&self, body: &AlarmBody) -> bool {
+        body.device.as_ref().is_some_and(|device| self.device_tests.is_tested(device))
     }
 
     /// A press that came too fast: it is counted with the alarm, durable before it is acknowledged, and told to the

@@ -243,12 +243,19 @@ impl Core {
         self.device_mut(&device).progress.note((report.epoch, report.seq.get()), now.mono);
         let origin =
             Origin { source: Source::Device(device.clone()), epoch: Epoch::Number(report.epoch), seq: report.seq };
+        let entry = self.journal.last_n().saturating_add(1);
         match (&report.kind, urgency_of(&report.kind)) {
             (_, Some(urgency)) => self.record_alarm_report(&device, &report, origin, body, urgency, now),
             (Kind::Cancel, None) => self.record_cancel(&device, &report, origin, body, now),
             (_, None) => self.record_plain_report(&device, &report, origin, body, now),
         }
         let (n, durable_n) = (self.journal.last_n(), self.journal.committed_n());
+        if n >= entry {
+            self.note_tested(&device, &report, entry, now);
+            if let Some(urgency) = urgency_of(&report.kind) {
+                self.figures.recorded(entry, urgency, now.mono);
+            }
+        }
         let marks = &mut self.device_mut(&device).marks;
         for (epoch, seq, seen) in marks.note(report.epoch, report.seq.get(), Seen { body, n }, durable_n) {
             self.old_reports.insert((device.clone(), epoch, seq), seen);

@@ -13,7 +13,9 @@ use crate::backoff::Backoff;
 use crate::bypass::Bypass;
 use crate::catalogue_age::{CONFIRMED_KEY, Confirmed};
 use crate::core::{Core, CoreConfig, Quarantined, Storage};
+use crate::device_tests::DeviceTests;
 use crate::devices::{Device, DeviceRecord};
+use crate::figures::Figures;
 use crate::hurry::Hurry;
 use crate::input::OutLane;
 use crate::journal::{Head, Journal};
@@ -64,6 +66,8 @@ struct Parts {
     hotlist: Option<HotlistOrder>,
     listened_ms: u64,
     catalogue_confirmed: Option<Confirmed>,
+    device_tests: DeviceTests,
+    figures: Figures,
 }
 
 impl Parts {
@@ -100,6 +104,11 @@ impl Parts {
                 let entry: Quarantined = read(key, value)?;
                 self.quarantine.insert(entry.n, entry);
             }
+            Some(("test", name)) => {
+                let id = name.parse().map_err(|_| unknown())?;
+                self.device_tests.interrupted.insert(id, read(key, value)?);
+            }
+            Some(("figures", hour)) => self.figures.restore(hour.parse().map_err(|_| unknown())?, read(key, value)?),
             Some(_) => return Err(unknown()),
             None => match key {
                 "catalogue" => self.catalogue = Some(read(key, value)?),
@@ -177,6 +186,7 @@ impl Core {
             readers: BTreeMap::new(),
             online: false,
             uplink_failure: None,
+            answered: None,
             listening,
             catalogue_confirmed: parts.catalogue_confirmed.unwrap_or_else(|| Confirmed::now(now, listening.ms())),
             catalogue_confirmed_kept: parts.catalogue_confirmed,
@@ -186,6 +196,8 @@ impl Core {
             old_reports: BTreeMap::new(),
             asked_again: Vec::new(),
             hurry: Hurry::default(),
+            device_tests: parts.device_tests,
+            figures: parts.figures,
             deferred: VecDeque::new(),
             direct: BTreeMap::new(),
             bypass: Bypass::default(),
@@ -216,7 +228,10 @@ impl Core {
             self.timers.set(Timer::RepeatsDue(alarm), now.mono.after_ms(REPEATS_TOLD_AFTER_MS));
         }
         match self.config.storage {
-            Storage::Journal => self.conclude_interrupted_sales(now),
+            Storage::Journal => {
+                self.conclude_interrupted_sales(now);
+                self.conclude_interrupted_tests(now);
+            }
             Storage::Dead => self.report_dead_storage(now),
         }
         self.send_direct_again();

@@ -84,6 +84,7 @@ impl Core {
             return self.timers.set(Timer::DeviceSilent(id.clone()), due);
         }
         device.record.silent = true;
+        self.figures.silent();
         self.record_trouble(id, DeviceTrouble::Silent, None, now);
         self.raise_or_fold_own(&own_alarm(OwnAlarm::DeviceSilent, Some(id)), None, now);
     }

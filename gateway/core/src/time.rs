@@ -8,7 +8,7 @@ use protocols::unit::UnixMs;
 use protocols::uplink::Clock;
 
 /// Milliseconds on a clock that never goes back; its zero is the start of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
 pub struct Mono(pub u64);
 
 impl Mono {

@@ -41,6 +41,8 @@ pub(crate) enum Timer {
     IntakePaced,
     /// In a hurry, some of what may wait may leave for the centre.
     UploadPaced,
+    /// The test of a device is over.
+    DeviceTest(DeviceId),
 }
 
 impl Timer {
@@ -62,6 +64,7 @@ impl Timer {
             Self::DirectRetry(_) => "direct alarm retry",
             Self::IntakePaced => "pace of what is taken in",
             Self::UploadPaced => "pace of what leaves",
+            Self::DeviceTest(_) => "device test over",
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::core::{Core, Quarantined, Storage};
 use crate::devices::{DeviceRecord, LastHeartbeat};
 use crate::effect::SaleView;
 use crate::input::{OutLane, ReaderState};
+use crate::time::Mono;
 
 /// A device as people see it.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +26,7 @@ pub struct DeviceView {
     /// Its last heartbeat since the start.
     pub heartbeat: Option<LastHeartbeat>,
     /// When it was last heard since the start.
-    pub heard_at: Option<UnixMs>,
+    pub heard_at: Option<(Mono, UnixMs)>,
 }
 
 /// A lane as people see it.
@@ -54,6 +55,8 @@ pub struct StatusView {
     pub online: bool,
     /// Why its last answer was of no use: `unreachable`, `identity`, `busy`, `garbage`; absent while it answers.
     pub uplink_failure: Option<&'static str>,
+    /// When it last gave a usable answer, since the start.
+    pub answered: Option<(Mono, UnixMs)>,
     /// Whether sales are closed since the centre has not confirmed the prices for too long.
     pub closed_by_age: bool,
     /// The lanes, the most urgent first.
@@ -87,6 +90,7 @@ impl Core {
             storage_low: self.storage_low,
             online: self.online,
             uplink_failure: self.uplink_failure,
+            answered: self.answered,
             closed_by_age: self.catalogue_old && self.config.catalogue_age.when_old == WhenOld::Close,
             lanes: self.lanes.each_ref().map(|lane| LaneView {
                 lane: lane.lane,
@@ -159,7 +163,7 @@ impl Core {
                 record: device.record.clone(),
                 connected: device.session.is_some(),
                 heartbeat: device.heartbeat.as_deref().cloned(),
-                heard_at: device.heard.map(|(_, wall)| wall),
+                heard_at: device.heard,
             })
             .collect()
     }

@@ -34,7 +34,9 @@ fn answer(bench: &mut Bench, reply: ReplyToken) -> Result<SaleView, Refusal> {
     match found.expect("an answer") {
         DeskAnswer::Sale(view) => Ok(*view),
         DeskAnswer::Refused(refusal) => Err(refusal),
-        DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => panic!("a sale was asked about"),
+        DeskAnswer::Alarm { .. } | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) | DeskAnswer::Card(_) => {
+            panic!("a sale was asked about")
+        }
     }
 }
 

@@ -63,6 +63,60 @@ async fn a_cookie_alone_changes_nothing_and_a_foreign_page_never_does() {
     assert_eq!(ask(bare().header("origin", &rig.base)).await.0, 200);
 }
 
+/// A request as somebody sends it, with what makes it a forged one.
+type Forge = fn(reqwest::RequestBuilder, &Rig) -> reqwest::RequestBuilder;
+/// What is tried, with which session, how it is forged, and the refusal that it has to meet; none where it is granted.
+type Attempt<'a> = (&'a str, Option<&'a str>, Forge, Option<(u16, &'a str)>);
+
+#[tokio::test]
+async fn no_route_of_staff_is_reached_without_staff_or_from_a_foreign_page() {
+    let rig = Rig::start().await;
+    let (kiosk, staff) = (rig.kiosk_cookie().await, rig.staff_cookie().await);
+    let own: Forge = |request, rig| request.header("origin", &rig.base).header("sec-fetch-site", "same-origin");
+    let evil: Forge =
+        |request, _| request.header("origin", "http://evil.example").header("sec-fetch-site", "cross-site");
+    let rebound: Forge = |request, rig| {
+        let port = rig.addr().port();
+        request.header("host", format!("evil.example:{port}")).header("origin", format!("http://evil.example:{port}"))
+    };
+    let bare: Forge = |request, _| request;
+    let routes: Vec<_> = route_names().into_iter().filter(|route| route.access == Access::Staff).collect();
+    assert!(routes.len() >= 11, "the whole table");
+    for route in routes {
+        let path = route.path.replace("{id}", "btn-0001");
+        let reads = route.method == "GET";
+        let cases: [Attempt<'_>; 8] = [
+            ("no session", None, own, Some((401, "login_missing"))),
+            ("no session, bare", None, bare, Some((401, "login_missing"))),
+            ("the kiosk's session", Some(&kiosk), own, Some((403, "staff_only"))),
+            ("a made-up session", Some("staff=0123456789abcdef"), own, Some((401, "login_missing"))),
+            ("a foreign origin", Some(&staff), evil, (!reads).then_some((403, "origin_foreign"))),
+            (
+                "a foreign origin, the kiosk's session",
+                Some(&kiosk),
+                evil,
+                Some((403, if reads { "staff_only" } else { "origin_foreign" })),
+            ),
+            ("a foreign host", Some(&staff), rebound, Some((421, "host_foreign"))),
+            ("no word of the page", Some(&staff), bare, (!reads).then_some((403, "origin_foreign"))),
+        ];
+        for (what, cookie, forge, wanted) in cases {
+            let request = rig.request(route.method.parse().expect("a method"), &path);
+            let request = cookie.into_iter().fold(request, |request, cookie| request.header("cookie", cookie));
+            let (status, body) = ask(forge(request, &rig)).await;
+            match wanted {
+                Some((code, word)) => {
+                    let told = (status.as_u16(), body["error"]["code"].as_str().unwrap_or_default());
+                    assert_eq!(told, (code, word), "{what}: {} {path}", route.method);
+                }
+                None => assert_eq!(status, 200, "{what}: {} {path}", route.method),
+            }
+        }
+    }
+    let state = rig.core.state();
+    assert!(state.wishes == 0 && state.tests.is_empty() && state.sent_again.is_empty(), "nothing came to the core");
+}
+
 #[tokio::test]
 async fn h8_a_foreign_host_name_is_refused_on_every_route() {
     let rig = Rig::start().await;

@@ -1,14 +1,11 @@
 //! The pages in a real browser, as people use them.
 
-use gateway_core::{Notice, Refusal};
-use protocols::device::AlarmState;
-use protocols::uplink::{Tender, Urgency};
-use reqwest::Method;
-use serde_json::json;
+use gateway_core::Refusal;
+use protocols::uplink::Tender;
 
 use crate::chromium::Page;
-use crate::desk_rig::{NURSE, PIN, Rig, StateDir};
-use crate::fake_core::{FakeCore, alarm};
+use crate::desk_rig::Rig;
+use crate::fake_core::FakeCore;
 
 /// The id of the one sale.
 fn only_sale(rig: &Rig) -> String {
@@ -199,90 +196,4 @@ async fn closed_sales_are_said_before_anything_is_chosen() {
     page.sees("已停止收款").await;
     page.press("午餐").await;
     page.waits("document.querySelector('.bar .primary').disabled", "a pay button that is off").await;
-}
-
-async fn log_in(page: &mut Page, rig: &Rig) {
-    page.go(&format!("{}/staff", rig.base)).await;
-    page.sees("工号").await;
-    page.draw("staff-1-login").await;
-    let fill = format!(
-        "(() => {{ const form = document.querySelector('form'); form.who.value = {}; form.pin.value = {}; }})()",
-        json!(NURSE),
-        json!(PIN)
-    );
-    page.value(&fill).await;
-    page.press("登录").await;
-    page.sees("未结束报警").await;
-}
-
-#[tokio::test]
-async fn staff_take_an_alarm_through_its_steps_and_resolve_it_with_a_cause() {
-    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
-    let rig = Rig::start().await;
-    log_in(&mut page, &rig).await;
-    page.sees("3号楼 201 卧室").await;
-    page.sees("按了 2 次").await;
-    page.sees("共 2 次").await;
-    page.sees("已说取消，请仍然确认").await;
-    page.draw("staff-2-overview").await;
-    rig.core.state().alarms.retain(|alarm| alarm.id.starts_with("btn-0001"));
-    rig.kiosk.notify(Notice::Device { device: "btn-0003".parse().expect("a name") });
-    page.waits("document.querySelectorAll('.alarm').length === 1", "one alarm").await;
-    for (press, seen) in [("确认", "已确认"), ("已派人", "已派人"), ("已到场", "已到场")] {
-        page.press(press).await;
-        page.waits(&format!("document.querySelector('.alarm .state').innerText === {}", json!(seen)), seen).await;
-    }
-    page.press("结束").await;
-    page.sees("请选择原因").await;
-    page.draw("staff-3-resolve").await;
-    page.value("(() => { const s = document.querySelector('select'); s.value = 'fall'; s.dispatchEvent(new Event('change')); })()")
-        .await;
-    page.press("确认结束").await;
-    page.sees("没有报警").await;
-    let steps = rig.core.state().steps.clone();
-    assert!(steps.iter().all(|(_, _, by, _)| by.as_str() == NURSE));
-    assert_eq!(
-        steps.last().map(|(_, state, _, cause)| (*state, cause.as_deref())),
-        Some((AlarmState::Resolved, Some("fall")))
-    );
-}
-
-#[tokio::test]
-async fn an_alarm_appears_on_the_staff_page_by_itself() {
-    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
-    let rig = Rig::start().await;
-    log_in(&mut page, &rig).await;
-    rig.core.state().alarms.push(alarm(
-        "cord-0002.1.1",
-        "pull_cord",
-        Urgency::Emergency,
-        "1号楼 108 卫生间",
-        AlarmState::Raised,
-    ));
-    rig.kiosk.notify(Notice::Alarm { alarm: "cord-0002.1.1".to_owned(), state: AlarmState::Raised });
-    page.sees("1号楼 108 卫生间").await;
-    page.sees("拉绳求助").await;
-}
-
-#[tokio::test]
-async fn staff_see_sales_quarantine_refusals_and_log_out() {
-    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
-    let rig = Rig::start_in(StateDir::new(), FakeCore::new()).await;
-    crate::desk_rig::ask(rig.sale("k-1", &crate::desk_rig::lunch())).await;
-    crate::desk_rig::ask(rig.request(Method::DELETE, "/api/v1/status")).await;
-    log_in(&mut page, &rig).await;
-    page.sees("午餐 × 1").await;
-    page.sees("内容冲突").await;
-    page.sees("地址不支持该操作").await;
-    page.sees("付款结果").await;
-    page.sees("同一编号，内容不同").await;
-    page.sees("消息过长").await;
-    page.sees("btn-4711").await;
-    page.draw("staff-4-more").await;
-    page.press("English").await;
-    page.sees("Open alarms").await;
-    page.sees("too long").await;
-    page.draw("staff-5-english").await;
-    page.press("Log out").await;
-    page.sees("Staff number").await;
 }

@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway::adapter::kiosk::Kiosk;
 use gateway::adapter::kiosk::view::{
-    AlarmView, DeviceCounts, DeviceView, JournalView, LaneView, QuarantineView, Query, ReaderView, RefusedReportView,
-    StatusView, StepView, Supervision, TroubleView, UplinkView,
+    AlarmView, DeviceCounts, DeviceView, DiskView, HourView, JournalView, LaneView, NextView, QuarantineView, Query,
+    ReaderView, RefusedReportView, StatusView, StepView, Supervision, TroubleView, UplinkView,
 };
 use gateway_core::{
-    AlarmEvent, CardLook, DeskAnswer, DeskInput, Notice, OutLane, ReaderState, Refusal, ReplyToken, SaleView,
+    AlarmEvent, CardLook, DeskAnswer, DeskInput, DeviceTest, Notice, OutLane, ReaderState, Refusal, ReplyToken,
+    SaleView,
 };
 use protocols::device::AlarmState;
-use protocols::id::{ActorId, ServiceId};
+use protocols::id::{ActorId, DeviceId, ServiceId};
 use protocols::unit::Points;
 use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, PolicyOrder, SaleItem, Tender, Urgency};
 use tokio::sync::mpsc;
@@ -54,6 +55,8 @@ pub struct State {
     pub keys: BTreeMap<String, (String, DeskFacts)>,
     pub alarms: Vec<AlarmView>,
     pub steps: Vec<(String, AlarmState, ActorId, Option<String>)>,
+    pub sent_again: Vec<(u64, ActorId)>,
+    pub tests: Vec<DeviceTest>,
     /// Answers this to every wish instead.
     pub refuse: Option<Refusal>,
     /// Answers nothing.
@@ -88,6 +91,9 @@ pub fn alarm(id: &str, kind: &str, urgency: Urgency, place: &str, state: AlarmSt
         place: Some(place.to_owned()),
         state,
         raised_at: "2026-11-24T09:30:05+08:00".to_owned(),
+        age_s: 7_195,
+        next: Some(NextView { step: "acknowledge", due_in_s: Some(-7_135) }),
+        during_test: false,
         happened_at: (kind == "fall").then(|| "2026-11-24T06:25:05+08:00".to_owned()),
         presses: 2,
         taken_back: kind == "fall",
@@ -129,6 +135,8 @@ impl FakeCore {
             keys: BTreeMap::new(),
             alarms,
             steps: Vec::new(),
+            sent_again: Vec::new(),
+            tests: Vec::new(),
             refuse: None,
             mute: false,
             storing: true,
@@ -207,6 +215,18 @@ impl FakeCore {
                 state.calls += 1;
                 (reply, DeskAnswer::Alarm { id, state: AlarmState::Raised }, None)
             }
+            DeskInput::SendAgain { reply, n, by } => {
+                if n != 977 {
+                    return (reply, DeskAnswer::Refused(Refusal::EntryUnknown), None);
+                }
+                state.sent_again.push((n, by));
+                (reply, DeskAnswer::SentAgain { n, waiting: true }, None)
+            }
+            DeskInput::TestDevice { reply, device, by } => {
+                let test = device_test(device, by);
+                state.tests.push(test.clone());
+                (reply, DeskAnswer::Test(test), None)
+            }
             DeskInput::StepAlarm { reply, alarm, state: step, by, cause, sent } => {
                 if step == AlarmState::Resolved && cause.is_none() {
                     return (reply, DeskAnswer::Refused(Refusal::CauseMissing), None);
@@ -248,6 +268,11 @@ impl FakeCore {
             }
             Query::Devices(reply) => drop(reply.send(devices())),
             Query::Quarantine(reply) => drop(reply.send(quarantine())),
+            Query::Figures(reply) => {
+                let from = "2026-11-24T11:00:00+08:00".to_owned();
+                drop(reply.send(vec![HourView { from, figures: None }]));
+            }
+            Query::Tests(reply) => drop(reply.send(state.tests.clone())),
             Query::RefusedReports(reply) => drop(reply.send(refused_reports())),
         }
     }
@@ -272,6 +297,11 @@ impl FakeCore {
         };
         kiosk.notify(Notice::Sale { sale: Box::new(sale) });
     }
+}
+
+fn device_test(device: DeviceId, by: ActorId) -> DeviceTest {
+    let started_at = "2026-11-24T11:30:00+08:00".to_owned();
+    DeviceTest { device, by, started_at, running: true, ends_in_s: 180, result: None, signs: Vec::new() }
 }
 
 fn start(state: &mut State, id: String, key: String, facts: DeskFacts) -> Result<SaleView, Refusal> {
@@ -307,6 +337,7 @@ fn start(state: &mut State, id: String, key: String, facts: DeskFacts) -> Result
         items: lines,
         reason: None,
         doubt: None,
+        settled_by: None,
         balance: None,
         purse_offered: false,
         started_at: "2026-11-24T11:30:00+08:00".to_owned(),
@@ -325,18 +356,21 @@ fn start(state: &mut State, id: String, key: String, facts: DeskFacts) -> Result
 
 fn status(state: &State) -> StatusView {
     let open = state.alarms.iter().filter(|alarm| alarm.state != AlarmState::Resolved).count();
-    let lane = |lane, waiting| LaneView { lane, waiting, oldest_at: None };
+    let lane = |lane, waiting| LaneView { lane, waiting, oldest_at: None, oldest_age_s: None };
     StatusView {
         version: "0.1.0".to_owned(),
         gateway: "gw-xihu-01".parse().expect("a gateway's name"),
         started_at: "2026-11-24T06:00:00+08:00".to_owned(),
+        uptime_s: 19_800,
         now: "2026-11-24T11:30:00+08:00".to_owned(),
         clock: Clock::Trusted,
         uplink: UplinkView {
             online: true,
             failure: None,
             last_answer_at: Some("2026-11-24T11:29:58+08:00".to_owned()),
+            last_answer_age_s: Some(2),
         },
+        disk: Some(DiskView { free_bytes: 8_000_000_000, total_bytes: 32_000_000_000, low: false }),
         journal: JournalView {
             journal: "7b1c0f5e".to_owned(),
             n: 1042,
@@ -382,6 +416,7 @@ fn devices() -> Vec<DeviceView> {
         supervision,
         connected: supervision == Supervision::Well,
         last_heard_at: (supervision != Supervision::Never).then(|| "2026-11-24T11:20:00+08:00".to_owned()),
+        last_heard_age_s: (supervision != Supervision::Never).then_some(600),
         silent_after_s: 10_800,
         battery_mv: (supervision != Supervision::Never).then_some(2_480),
         battery_low: supervision == Supervision::Silent,

@@ -5,7 +5,7 @@ use gateway::troubles::Part;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::desk_rig::{Rig, ask, lunch, refused};
+use crate::desk_rig::{NURSE, Rig, ask, lunch, refused};
 
 #[tokio::test]
 async fn status_catalogue_and_devices_are_open_on_this_machine() {
@@ -64,4 +64,25 @@ async fn a_core_that_does_not_answer_is_not_healthy() {
     let rig = Rig::start().await;
     rig.core.state().mute = true;
     assert_eq!(refused(rig.get("/healthz")).await, (503, "late".to_owned()));
+}
+
+#[tokio::test]
+async fn staff_send_an_entry_again_and_try_a_device_out() {
+    let rig = Rig::start().await;
+    let cookie = rig.staff_cookie().await;
+    let (status, sent) = ask(rig.page(Method::POST, "/api/v1/quarantine/977/send_again", &cookie)).await;
+    assert_eq!((status, sent), (StatusCode::OK, json!({"n": 977, "waiting": true})));
+    assert_eq!(rig.core.state().sent_again[0].1.as_str(), NURSE, "who did it goes with it");
+    for odd in ["0", "-1", "1e3", "99999999999999999999999", "%25", "x"] {
+        let request = rig.page(Method::POST, &format!("/api/v1/quarantine/{odd}/send_again"), &cookie);
+        assert_eq!(refused(request).await, (404, "entry_unknown".to_owned()), "{odd}");
+    }
+    let (status, test) = ask(rig.page(Method::POST, "/api/v1/devices/btn-0001/test", &cookie)).await;
+    assert_eq!((status, &test["running"], &test["ends_in_s"]), (StatusCode::OK, &json!(true), &json!(180)));
+    let odd = rig.page(Method::POST, "/api/v1/devices/%3Cb%3E/test", &cookie);
+    assert_eq!(refused(odd).await, (404, "device_unknown".to_owned()));
+    let (_, tests) = ask(rig.page(Method::GET, "/api/v1/tests", &cookie)).await;
+    assert_eq!(tests[0]["device"], "btn-0001");
+    let (_, hours) = ask(rig.page(Method::GET, "/api/v1/figures", &cookie)).await;
+    assert_eq!(hours[0], json!({"from": "2026-11-24T11:00:00+08:00", "figures": null}), "unknown, not nothing");
 }

@@ -46,6 +46,10 @@ pub mod kind {
     pub const SALE_OUTCOME: &str = "sale.outcome";
     /// What became of an order; body [`OrderResultBody`](super::super::OrderResultBody).
     pub const ORDER_RESULT: &str = "order.result";
+    /// Staff gave an entry that the centre had not taken back to its lane; body [`EntrySentAgainBody`](super::super::EntrySentAgainBody).
+    pub const ENTRY_SENT_AGAIN: &str = "entry.sent_again";
+    /// Staff tried a device out; body [`DeviceTestedBody`](super::super::DeviceTestedBody).
+    pub const DEVICE_TESTED: &str = "device.tested";
 }
 
 /// One fact, as the gateway records it. Encoded once; the bytes are hashed, stored and sent as they are.

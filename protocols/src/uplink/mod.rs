@@ -11,6 +11,7 @@ mod origin;
 mod own_alarm;
 mod sale;
 mod service;
+mod upkeep;
 
 pub use alarm::{
     AlarmBody, AlarmDatedBody, AlarmStepBody, DeviceReportBody, DeviceStateBody, DeviceTrouble, ETA_MIN_MAX,
@@ -30,6 +31,7 @@ pub use origin::{Epoch, NO_STORAGE_EPOCH, Origin, Source, SourceError};
 pub use own_alarm::OwnAlarm;
 pub use sale::{PurseIntent, PurseProof, SaleIntentBody, SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, Tender};
 pub use service::{CatalogueService, SERVICE_DESCRIPTION_CHARS_MAX, ServicePicture, ServiceShownError};
+pub use upkeep::{DeviceTestedBody, EntrySentAgainBody, TestResult};
 
 /// The header that names a request; each answer repeats it. Whoever asked can tell an answer to another request by it: one that
 /// came twice, or late. An answer without it says nothing about that.

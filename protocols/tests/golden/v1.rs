@@ -11,12 +11,12 @@ use protocols::topic::{Channel, Topic};
 use protocols::unit::Points;
 use protocols::uplink::{
     AccountState, AlarmBody, AlarmDatedBody, AlarmStateOrder, AlarmStepBody, BalanceAnswer, BalanceRequest, CardProof,
-    CatalogueOrder, CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTrouble,
-    DeviceUnassignOrder, Entry, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer, HoldOutcome, HoldRequest,
-    HotlistOrder, Lane, OrderPage, OrderResultBody, OrderVerdict, Origin, Outcome, OwnAlarmBody, PolicyOrder,
-    PrivateRecord, PurseIntent, PurseProof, ReportRefusedBody, Results, SaleIntentBody, SaleItem, SaleOutcome,
-    SaleOutcomeBody, SalePrivate, SaleSettledOrder, ServicePicture, SettingsOrder, Source, Tender, UploadResult,
-    Uploads, Urgency, kind, order_kind,
+    CatalogueOrder, CatalogueService, Clock, DeviceAssignOrder, DeviceReportBody, DeviceStateBody, DeviceTestedBody,
+    DeviceTrouble, DeviceUnassignOrder, Entry, EntrySentAgainBody, EntryUpload, Epoch, FoldedSeqs, Head, HoldAnswer,
+    HoldOutcome, HoldRequest, HotlistOrder, Lane, OrderPage, OrderResultBody, OrderVerdict, Origin, Outcome,
+    OwnAlarmBody, PolicyOrder, PrivateRecord, PurseIntent, PurseProof, ReportRefusedBody, Results, SaleIntentBody,
+    SaleItem, SaleOutcome, SaleOutcomeBody, SalePrivate, SaleSettledOrder, ServicePicture, SettingsOrder, Source,
+    Tender, TestResult, UploadResult, Uploads, Urgency, kind, order_kind,
 };
 use protocols::version;
 use serde::Serialize;
@@ -679,5 +679,31 @@ fn the_question_what_is_in_an_account() {
     uplink(
         &BalanceAnswer { v: 1, reason: text("no_account"), account: None },
         r#"{"v":1,"reason":"no_account","account":null}"#,
+    );
+}
+
+#[test]
+fn kinds_and_bodies_of_upkeep() {
+    assert_eq!([kind::ENTRY_SENT_AGAIN, kind::DEVICE_TESTED], ["entry.sent_again", "device.tested"]);
+    names(&[
+        (TestResult::Passed, "passed"),
+        (TestResult::NotAtCentre, "not_at_centre"),
+        (TestResult::NothingCame, "nothing_came"),
+        (TestResult::Interrupted, "interrupted"),
+    ]);
+    uplink(
+        &EntrySentAgainBody { n: 977, by: "nurse-1".parse().unwrap(), reason: text("body") },
+        r#"{"n":977,"by":"nurse-1","reason":"body"}"#,
+    );
+    uplink(
+        &DeviceTestedBody {
+            device: "btn-0001".parse().unwrap(),
+            by: "nurse-1".parse().unwrap(),
+            result: TestResult::Passed,
+            kind: text("sos"),
+            durable_ms: Some(7),
+            centre_ms: Some(41),
+        },
+        r#"{"device":"btn-0001","by":"nurse-1","result":"passed","kind":"sos","durable_ms":7,"centre_ms":41}"#,
     );
 }

@@ -75,7 +75,7 @@ impl World {
             Effect::Notify(
                 Notice::Reader { .. } | Notice::Card { .. } | Notice::Device { .. } | Notice::Uplink { .. },
             )
-            | Effect::Reply { answer: DeskAnswer::Refused(_) | DeskAnswer::Card(_), .. }
+            | Effect::Reply { answer: DeskAnswer::Refused(_) | DeskAnswer::Card(_) | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_), .. }
             // Nobody looks at a card in these runs.
             | Effect::AskBalance { .. }
             | Effect::Count { .. }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gateway::adapter::kiosk::sale_request::{SaleRequest, cause};
+use gateway::adapter::kiosk::sale_request::{SaleRequest, step};
 use gateway::adapter::uplink::answer;
 use gateway::adapter::uplink::limits::REASON_LEN_MAX;
 use gateway_core::limits::{CAUSE_LEN_MAX, SALE_QUANTITY_MAX};
@@ -82,19 +82,20 @@ fn carry_out(order: &Order) {
 
 #[test]
 fn bodies_from_browsers() {
-    let originals: [&[u8]; 4] = [
+    let originals: [&[u8]; 5] = [
         br#"{"reader":"kiosk-1","items":[{"service":"meal-lunch","quantity":1},{"service":"meal-delivery","quantity":99}],"tender":"purse","price":1}"#,
         br#"{"reader":"kiosk-1","items":[],"tender":"account"}"#,
         br#"{"cause":"helped up"}"#,
         br#"{"cause":null}"#,
+        br#"{"responder":"nurse Wang","eta_min":15}"#,
     ];
     try_all("bodies from browsers", 75_000, &originals, |bytes, _| {
         let asked = SaleRequest::parse(bytes);
         if let Ok(request) = &asked {
             assert!(request.items.iter().all(|(_, quantity)| (1..=SALE_QUANTITY_MAX).contains(quantity)));
         }
-        let said = cause(bytes);
-        if let Ok(Some(cause)) = &said {
+        let said = step(bytes);
+        if let Ok((Some(cause), _)) = &said {
             assert!(cause.len() <= CAUSE_LEN_MAX && !cause.chars().any(char::is_control));
         }
         asked.is_ok() || said.is_ok()

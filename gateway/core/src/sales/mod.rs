@@ -33,7 +33,7 @@ use protocols::unit::Points;
 use protocols::uplink::{Origin, SaleItem, SaleOutcome, Source, Tender};
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Refusal, SaleLine, SaleView, outcome_name};
+use crate::effect::{Refusal, SaleLine, SaleView, SettledBy, outcome_name};
 use crate::input::{DialogueId, SaleId};
 use crate::limits::CLOSED_SALES_MAX;
 
@@ -116,6 +116,21 @@ impl Sale {
         matches!(self.phase, Phase::Ended { outcome: SaleOutcome::Unknown })
     }
 
+    /// What will settle it, where it was left in doubt.
+    fn settled_by(&self) -> Option<SettledBy> {
+        if !self.is_unknown() {
+            return None;
+        }
+        let said_all = ["log_rolled_over", "record_missing", "contradiction", "card_counter_regress"];
+        let by = match &self.doubt {
+            Some(Told { proof: Some(_), .. }) => SettledBy::Centre,
+            Some(Told { why, .. }) if said_all.contains(&why.as_str()) => SettledBy::Centre,
+            Some(_) | None if self.mac2_rejected => SettledBy::GenuineCard,
+            Some(_) | None => SettledBy::Card,
+        };
+        Some(by)
+    }
+
     /// The sale as people may see it once what it says is durable.
     pub fn view(&self) -> SaleView {
         SaleView {
@@ -133,6 +148,7 @@ impl Sale {
             subsidy: self.subsidy(),
             reason: self.reason,
             doubt: self.is_unknown().then(|| self.doubt.as_ref().map(|doubt| doubt.why.clone())).flatten(),
+            settled_by: self.settled_by(),
             balance: self.balance,
             balance_before: self.balance_before,
             purse_offered: self.tender == Tender::Account && self.reason.is_some_and(Refusal::offers_purse),

@@ -42,6 +42,8 @@ impl Core {
                 let step = AlarmStep::new(state, Some(by), &now.civil, cause).with(sent);
                 self.step_alarm(reply, &alarm, step, now);
             }
+            DeskInput::SendAgain { reply, n, by } => self.send_again(reply, n, by, now),
+            DeskInput::TestDevice { reply, device, by } => self.test_device(reply, device, by, now),
         }
     }
 

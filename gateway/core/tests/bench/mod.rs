@@ -307,7 +307,9 @@ impl Bench {
                 Ok(())
             }
             DeskAnswer::Refused(refusal) => Err(refusal),
-            DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => panic!("a sale was asked for"),
+            DeskAnswer::Alarm { .. } | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) | DeskAnswer::Card(_) => {
+                panic!("a sale was asked for")
+            }
         }
     }
 

@@ -152,7 +152,13 @@ impl App {
         drop(waiting);
         match answer {
             Ok(Ok(DeskAnswer::Refused(refusal))) => Err(refusal.into()),
-            Ok(Ok(answer @ (DeskAnswer::Sale(_) | DeskAnswer::Card(_) | DeskAnswer::Alarm { .. }))) => Ok(answer),
+            Ok(Ok(
+                answer @ (DeskAnswer::Sale(_)
+                | DeskAnswer::Card(_)
+                | DeskAnswer::Alarm { .. }
+                | DeskAnswer::SentAgain { .. }
+                | DeskAnswer::Test(_)),
+            )) => Ok(answer),
             Ok(Err(_)) | Err(_) => Err(Fault::Late.into()),
         }
     }

@@ -102,7 +102,9 @@ pub async fn card(
     match app.ask(|reply| DeskInput::LookAtCard { reply, reader, reference }).await? {
         DeskAnswer::Card(look) => Ok(Json(CardBody::new(*look, Lang::of(&headers)))),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Sale(_) | DeskAnswer::Alarm { .. } => Err(Fault::Broken.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Alarm { .. } | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) => {
+            Err(Fault::Broken.into())
+        }
     }
 }
 
@@ -124,7 +126,9 @@ pub async fn call_staff(
     match app.ask(|reply| DeskInput::CallStaff { reply, key, reader }).await? {
         DeskAnswer::Alarm { id, state } => Ok(Json(HelpBody { id, state })),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Sale(_) | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Card(_) | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) => {
+            Err(Fault::Broken.into())
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Wishes: begin a sale, take it back, take an alarm further.
+//! Wishes: begin a sale, take it back, take an alarm further, send an entry again, try a device out.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use gateway_core::limits::{IDEMPOTENCY_KEY_LEN_MAX, SALE_CARD_WAIT_MS};
 use gateway_core::{DeskAnswer, DeskInput, Refusal, SaleId, SaleView};
 use protocols::device::AlarmState;
+use protocols::id::ActorId;
 use serde::Serialize;
 
 use super::app::App;
@@ -116,21 +117,71 @@ fn sale_of(answer: DeskAnswer) -> Result<SaleView, ApiError> {
     match answer {
         DeskAnswer::Sale(view) => Ok(*view),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Alarm { .. } | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
+        DeskAnswer::Alarm { .. } | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) | DeskAnswer::Card(_) => {
+            Err(Fault::Broken.into())
+        }
     }
 }
 
 async fn step(app: &App, id: String, caller: Caller, state: AlarmState, body: &[u8]) -> Result<Response, ApiError> {
     let alarm = alarm_id(id)?;
     let (cause, sent) = sale_request::step(body)?;
-    let by = match caller {
-        Caller::Actor(who) => who,
-        Caller::Stranger | Caller::Here | Caller::Kiosk => return Err(Fault::StaffOnly.into()),
-    };
+    let by = actor(caller)?;
     match app.ask(|reply| DeskInput::StepAlarm { reply, alarm, state, by, cause, sent }).await? {
         DeskAnswer::Alarm { id, state } => Ok(Json(AlarmBody { id, state }).into_response()),
         DeskAnswer::Refused(refusal) => Err(refusal.into()),
-        DeskAnswer::Sale(_) | DeskAnswer::Card(_) => Err(Fault::Broken.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Card(_) | DeskAnswer::SentAgain { .. } | DeskAnswer::Test(_) => {
+            Err(Fault::Broken.into())
+        }
+    }
+}
+
+/// Who wants it.
+fn actor(caller: Caller) -> Result<ActorId, Fault> {
+    match caller {
+        Caller::Actor(who) => Ok(who),
+        Caller::Stranger | Caller::Here | Caller::Kiosk => Err(Fault::StaffOnly),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct SentAgainBody {
+    n: u64,
+    waiting: bool,
+}
+
+/// `POST /api/v1/quarantine/{id}/send_again`; the id is the entry's number.
+pub async fn send_again(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, ApiError> {
+    let plain = id.bytes().all(|b| b.is_ascii_digit());
+    let n = id.parse().ok().filter(|_| plain).ok_or(Refusal::EntryUnknown)?;
+    let by = actor(caller)?;
+    match app.ask(|reply| DeskInput::SendAgain { reply, n, by }).await? {
+        DeskAnswer::SentAgain { n, waiting } => Ok(Json(SentAgainBody { n, waiting }).into_response()),
+        DeskAnswer::Refused(refusal) => Err(refusal.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Card(_) | DeskAnswer::Alarm { .. } | DeskAnswer::Test(_) => {
+            Err(Fault::Broken.into())
+        }
+    }
+}
+
+/// `POST /api/v1/devices/{id}/test`: a test under way is the answer to a second wish.
+pub async fn test_device(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Response, ApiError> {
+    let device = id.parse().map_err(|_| Refusal::DeviceUnknown)?;
+    let by = actor(caller)?;
+    match app.ask(|reply| DeskInput::TestDevice { reply, device, by }).await? {
+        DeskAnswer::Test(test) => Ok(Json(test).into_response()),
+        DeskAnswer::Refused(refusal) => Err(refusal.into()),
+        DeskAnswer::Sale(_) | DeskAnswer::Card(_) | DeskAnswer::Alarm { .. } | DeskAnswer::SentAgain { .. } => {
+            Err(Fault::Broken.into())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use gateway_core::{Refusal, SaleView};
+use gateway_core::{DeviceTest, Refusal, SaleView};
 use protocols::uplink::CatalogueOrder;
 use serde::Serialize;
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::app::{App, RefusalRecord};
 use super::desk::{SaleBody, sale_id};
 use super::error::{ApiError, refusal_told};
 use super::lang::Lang;
-use super::view::{AlarmView, DeviceView, QuarantineView, RefusedReportView, StatusView};
+use super::view::{AlarmView, DeviceView, HourView, QuarantineView, RefusedReportView, StatusView};
 use crate::troubles::Part;
 
 /// The description of the interface, kept by hand.
@@ -70,6 +70,16 @@ pub async fn alarms(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> A
 /// `GET /api/v1/devices`.
 pub async fn devices(State(app): State<Arc<App>>) -> Answer<Vec<DeviceView>> {
     Ok(Json(app.view.devices().await?))
+}
+
+/// `GET /api/v1/figures`: the last 24 hours, the oldest first.
+pub async fn figures(State(app): State<Arc<App>>) -> Answer<Vec<HourView>> {
+    Ok(Json(app.view.figures().await?))
+}
+
+/// `GET /api/v1/tests`: tests of devices under way and the last ones that ended, the newest first.
+pub async fn tests(State(app): State<Arc<App>>) -> Answer<Vec<DeviceTest>> {
+    Ok(Json(app.view.tests().await?))
 }
 
 /// `GET /api/v1/quarantine`.

@@ -77,7 +77,11 @@ fn table() -> Vec<Route> {
         row(name("POST", "/api/v1/alarms/{id}/on_site", Staff), post(desk::on_site)),
         row(name("POST", "/api/v1/alarms/{id}/resolve", Staff), post(desk::resolve)),
         row(name("GET", "/api/v1/devices", Read), get(reads::devices)),
+        row(name("POST", "/api/v1/devices/{id}/test", Staff), post(desk::test_device)),
+        row(name("GET", "/api/v1/tests", Staff), get(reads::tests)),
         row(name("GET", "/api/v1/quarantine", Staff), get(reads::quarantine)),
+        row(name("POST", "/api/v1/quarantine/{id}/send_again", Staff), post(desk::send_again)),
+        row(name("GET", "/api/v1/figures", Staff), get(reads::figures)),
         row(name("GET", "/api/v1/refusals", Staff), get(reads::refusals)),
     ]
 }

@@ -4,9 +4,10 @@
 //!
 //! **Invariant:** no name of a person, identity number or card number is in any of these shapes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gateway_core::{AlarmEvent, OutLane, ReaderState, Refusal, SaleId, SaleView};
+use gateway_core::{AlarmEvent, DeviceTest, OutLane, ReaderState, Refusal, SaleId, SaleView};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, DeviceId, GatewayId, ReaderId};
 use protocols::uplink::{CatalogueOrder, Clock, PolicyOrder, Urgency};
@@ -24,6 +25,8 @@ pub struct StatusView {
     pub gateway: GatewayId,
     /// Civil time at which the daemon started, RFC 3339.
     pub started_at: String,
+    /// Seconds since then.
+    pub uptime_s: u64,
     /// Civil time of this answer, RFC 3339.
     pub now: String,
     /// Whether that time can be trusted.
@@ -32,6 +35,8 @@ pub struct StatusView {
     pub uplink: UplinkView,
     /// The journal.
     pub journal: JournalView,
+    /// The disk under the journal; absent where it does not say.
+    pub disk: Option<DiskView>,
     /// The readers, by name.
     pub readers: Vec<ReaderView>,
     /// Why no sale can begin just now; absent when sales are open.
@@ -70,8 +75,21 @@ pub struct UplinkView {
     pub online: bool,
     /// Why its last answer was of no use: `unreachable`, `identity`, `busy`, `garbage`; absent while it answers.
     pub failure: Option<&'static str>,
-    /// Civil time of its last answer, RFC 3339.
+    /// Civil time of its last usable answer since the start, RFC 3339.
     pub last_answer_at: Option<String>,
+    /// Seconds since then.
+    pub last_answer_age_s: Option<u64>,
+}
+
+/// The file system under the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DiskView {
+    /// Bytes that the gateway may still write.
+    pub free_bytes: u64,
+    /// Bytes in all.
+    pub total_bytes: u64,
+    /// Whether so little is free that sales are closed.
+    pub low: bool,
 }
 
 /// The journal.
@@ -135,6 +153,8 @@ pub struct LaneView {
     pub waiting: u64,
     /// Civil time at which the oldest of them was recorded, RFC 3339.
     pub oldest_at: Option<String>,
+    /// Seconds since then.
+    pub oldest_age_s: Option<u64>,
 }
 
 /// An alarm.
@@ -154,12 +174,18 @@ pub struct AlarmView {
     pub state: AlarmState,
     /// Civil time at which it was recorded, RFC 3339.
     pub raised_at: String,
+    /// Seconds since then.
+    pub age_s: u64,
+    /// What has to happen next; absent once it is resolved.
+    pub next: Option<NextView>,
     /// Civil time at which it happened, RFC 3339, where it was recorded late and its age is known.
     pub happened_at: Option<String>,
     /// Presses folded into it, the first included.
     pub presses: u32,
     /// Whether the elder took it back; it stays open until a person resolves it.
     pub taken_back: bool,
+    /// Whether every press of it came while staff tried the device.
+    pub during_test: bool,
     /// The device's own word.
     pub detail: Option<String>,
     /// Who was sent last, as a person wrote it.
@@ -170,6 +196,15 @@ pub struct AlarmView {
     pub eta_at: Option<String>,
     /// The steps so far, the oldest first.
     pub steps: Vec<StepView>,
+}
+
+/// What has to happen next with an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct NextView {
+    /// The step's name in addresses: `acknowledge`, `dispatch`, `on_site`, `resolve`.
+    pub step: &'static str,
+    /// Seconds left for it; negative when it is overdue, absent where nothing presses.
+    pub due_in_s: Option<i64>,
 }
 
 /// A line of an alarm's history.
@@ -218,6 +253,8 @@ pub struct DeviceView {
     pub connected: bool,
     /// Civil time at which it was last heard, RFC 3339.
     pub last_heard_at: Option<String>,
+    /// Seconds since then.
+    pub last_heard_age_s: Option<u64>,
     /// Seconds without a sign after which it counts as silent.
     pub silent_after_s: u32,
     /// Battery, millivolts; absent is unknown, not well.
@@ -268,6 +305,43 @@ pub struct RefusedReportView {
     pub sample: Option<String>,
 }
 
+/// How values spread, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SpreadView {
+    /// How many there were.
+    pub count: u64,
+    /// What half of them do not exceed, up to a quarter too high; absent without values, as the next two.
+    pub p50: Option<u64>,
+    /// What 99 of 100 do not exceed, up to a quarter too high.
+    pub p99: Option<u64>,
+    /// The greatest.
+    pub max: Option<u64>,
+}
+
+/// What happened in one hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HourFiguresView {
+    /// Seconds of it in which the daemon ran.
+    pub ran_s: u64,
+    /// Alarms that began, by urgency; those that did not occur are left out.
+    pub alarms: BTreeMap<Urgency, u32>,
+    /// Devices that fell silent.
+    pub silent: u32,
+    /// From the arrival of a press until it was durable here.
+    pub durable_ms: SpreadView,
+    /// From the arrival of a press until the centre had it.
+    pub accepted_ms: SpreadView,
+}
+
+/// One hour of `GET /api/v1/figures`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HourView {
+    /// Civil time of its beginning, RFC 3339.
+    pub from: String,
+    /// What happened; absent where the daemon did not run and nobody knows.
+    pub figures: Option<HourFiguresView>,
+}
+
 /// A question to the core, with the way back.
 #[derive(Debug)]
 pub enum Query {
@@ -290,6 +364,10 @@ pub enum Query {
     Devices(oneshot::Sender<Vec<DeviceView>>),
     /// Entries that the centre did not take, the newest first.
     Quarantine(oneshot::Sender<Vec<QuarantineView>>),
+    /// The last 24 hours, the oldest first.
+    Figures(oneshot::Sender<Vec<HourView>>),
+    /// Tests of devices under way and the last ones that ended, the newest first.
+    Tests(oneshot::Sender<Vec<DeviceTest>>),
     /// The last `REFUSALS_KEPT` refused reports of devices, the newest first.
     RefusedReports(oneshot::Sender<Vec<RefusedReportView>>),
 }
@@ -364,6 +442,16 @@ impl CoreView {
     /// Entries that the centre did not take.
     pub async fn quarantine(&self) -> Result<Vec<QuarantineView>, ViewError> {
         self.ask(Query::Quarantine).await
+    }
+
+    /// The last 24 hours.
+    pub async fn figures(&self) -> Result<Vec<HourView>, ViewError> {
+        self.ask(Query::Figures).await
+    }
+
+    /// Tests of devices.
+    pub async fn tests(&self) -> Result<Vec<DeviceTest>, ViewError> {
+        self.ask(Query::Tests).await
     }
 
     /// Reports of devices that were refused lately.

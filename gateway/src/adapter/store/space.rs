@@ -54,6 +54,14 @@ impl Space {
         self.room().map(|room| room.free)
     }
 
+    /// Bytes that the gateway may still write, and bytes in all.
+    ///
+    /// # Errors
+    /// The file system does not say.
+    pub fn free_and_total_bytes(&self) -> io::Result<(u64, u64)> {
+        self.room().map(|room| (room.free, room.total))
+    }
+
     /// Whether so little is free that no card may be charged any more. A file system that does not say counts as low.
     #[must_use]
     pub fn is_low(&self) -> bool {
