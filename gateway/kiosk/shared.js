@@ -5,12 +5,13 @@ import { languageInUse, languageTag, loadWords, otherLanguage, price, say, time,
 
 export { amount, languageInUse, price, say, time, word };
 
-/** An error answer of the gateway: its code and its message in the page's language. */
+/** An error answer of the gateway: its code, its message in the page's language, and seconds to wait before the next try. */
 export class Refused extends Error {
-  constructor(status, code, message) {
+  constructor(status, code, message, retryAfterS = 0) {
     super(message);
     this.status = status;
     this.code = code;
+    this.retryAfterS = retryAfterS;
   }
 }
 
@@ -45,7 +46,8 @@ export async function ask(method, path, body, headers = {}) {
     throw new Refused(0, "no_answer", say("common.no_answer"));
   }
   if (!response.ok) {
-    throw new Refused(response.status, answer?.error?.code ?? "", answer?.error?.message ?? say("common.no_answer"));
+    const wait_s = Number(response.headers.get("Retry-After")) || 0;
+    throw new Refused(response.status, answer?.error?.code ?? "", answer?.error?.message ?? say("common.no_answer"), wait_s);
   }
   return answer;
 }

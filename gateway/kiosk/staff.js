@@ -1,400 +1,179 @@
-// The staff page: alarms with their steps, and the state of everything else, live.
+// The staff page: who is here, what waits for somebody, and the state of everything else, live.
 
-import { ask, banner, button, element, languageInUse, listen, price, say, showIn, startLanguage, time, word } from "/page/shared.js";
+import { ask } from "/page/shared.js";
+import { Alarms, cries } from "/page/staff_alarms.js";
+import { Known } from "/page/staff_data.js";
+import { Devices } from "/page/staff_devices.js";
+import { Quarantine, figuresView, refusalsView, salesView } from "/page/staff_lists.js";
+import { Login } from "/page/staff_login.js";
+import { stateView, troubles } from "/page/staff_state.js";
+import { lookButtons } from "/pages/settings.js";
+import { html, nothing, render } from "/pages/paper.js";
+import { Siren } from "/pages/sound.js";
+import { loadWords, say, span } from "/pages/words.js";
 
-const STEPS = [
-  ["acknowledge", "acknowledged"],
-  ["dispatch", "dispatched"],
-  ["on_site", "on_site"],
-];
-const ORDER = ["raised", "accepted", "acknowledged", "dispatched", "on_site", "resolved"];
-const CAUSES = [
-  "fall", "pain_breath", "toilet_transfer", "fire_gas", "intruder", "anxiety_talk", "service_request",
-  "accidental", "device_false", "test", "pet", "visitor", "unknown",
-];
-const PRESSED = ["sos", "pull_cord", "service"];
-const LOAD_AGAIN_MS = 15_000;
-const LOAD_SOON_MS = 2_000;
+const TICK_MS = 1_000;
+/** How long a mute lasts: time to telephone. A new emergency ends it. */
+const MUTE_MS = 120_000;
+const UNAUTHORIZED = 401;
 
-const page = { who: null, data: null, online: true, note: null, closed: false, resolving: null, cause: "" };
-let loading = false;
-let again = false;
-let soon;
+const root = document.getElementById("page");
+let note = null;
+let asked = false;
+const heardOf = new Set();
 
-const main = () => document.getElementById("main");
+const siren = new Siren(draw);
+const known = new Known(drawAfterLoad, (message) => {
+  login.say(message);
+  asked = false;
+});
+const login = new Login(draw, (who) => {
+  known.who = who;
+  note = null;
+  siren.allow();
+  known.load();
+  window.scrollTo(0, 0);
+});
+const alarms = new Alarms(known, draw, tell);
+const devices = new Devices(known, draw, tell);
+const quarantine = new Quarantine(known, draw, tell);
+const VIEWS = {
+  now: () => html`<div class="sides">
+    <div class="stack">${alarms.view()}${devices.testsView()}</div>
+    ${stateView(known, go)}
+  </div>`,
+  devices: () => devices.view(),
+  sales: () => salesView(known),
+  quarantine: () => quarantine.view(),
+  figures: () => figuresView(known),
+  refusals: () => refusalsView(known),
+};
 
-// --- Login ---
-
-async function logIn(event) {
-  event.preventDefault();
-  const form = event.target;
-  try {
-    page.who = (await ask("POST", "/api/v1/session", { who: form.who.value.trim(), pin: form.pin.value })).who;
-    page.note = null;
-    await load();
-  } catch (refused) {
-    page.note = refused.message;
-    render();
+/** Shows why something was not done; nothing once something was. */
+function tell(refused) {
+  note = refused?.message ?? null;
+  if (refused?.status === UNAUTHORIZED) {
+    known.who = null;
+    login.say(refused.message);
   }
+  draw();
+}
+
+function go(view) {
+  known.view = view;
+  known.load();
+  draw();
+  window.scrollTo(0, 0);
+  document.getElementById("main")?.focus();
 }
 
 async function logOut() {
   await ask("DELETE", "/api/v1/session").catch(() => null);
-  Object.assign(page, { who: null, data: null });
-  render();
+  known.who = null;
+  login.forget();
+  draw();
 }
 
-function loginView() {
-  return element(
-    "form",
-    { class: "login", onsubmit: logIn, autocomplete: "off" },
-    element("label", { for: "login-who" }, say("staff.number")),
-    element("input", { id: "login-who", name: "who", required: true, maxLength: 32, autofocus: true }),
-    element("label", { for: "login-pin" }, say("staff.pin")),
-    element("input", { id: "login-pin", name: "pin", type: "password", inputMode: "numeric", required: true, maxLength: 12 }),
-    page.note ? element("p", { class: "note", role: "alert" }, page.note) : null,
-    element("button", { class: "primary" }, say("staff.login")),
+/** Somebody new needs help: the mute of those before does not hold for them. */
+function listenFor() {
+  const crying = (known.data.alarms ?? []).filter(cries);
+  const fresh = crying.filter(({ id }) => !heardOf.has(id));
+  if (fresh.length > 0 && siren.mutedFor > 0) {
+    siren.mute(0);
+  }
+  heardOf.clear();
+  crying.forEach(({ id }) => heardOf.add(id));
+  siren.set(crying.length > 0);
+}
+
+function drawAfterLoad() {
+  listenFor();
+  draw();
+}
+
+function staleBanner() {
+  const silent = known.stale;
+  if (silent === null) {
+    return nothing;
+  }
+  return html`<div class="banner bad stale" role="alert"><strong>${say("staff.stale")}</strong><p>${say("staff.stale_for", { age: span(silent) })}</p></div>`;
+}
+
+function soundBanner() {
+  if (!siren.on) {
+    return nothing;
+  }
+  const n = heardOf.size;
+  if (siren.blocked) {
+    return html`<div class="banner bad row" role="alert"><span>${say("staff.sound_blocked", { n })}</span>
+      <button type="button" class="button danger" @click=${() => siren.allow()}>${say("staff.sound_allow")}</button></div>`;
+  }
+  const left = siren.mutedFor;
+  const button =
+    left > 0
+      ? html`<button type="button" class="button" @click=${() => siren.mute(0)}>${say("staff.unmute")}</button>`
+      : html`<button type="button" class="button" @click=${() => siren.mute(MUTE_MS)}>${say("staff.mute")}</button>`;
+  return html`<div class="banner bad row"><span role="status">${say("staff.sounding", { n })}</span>
+    ${left > 0 ? html`<span class="figures">${say("staff.muted_for", { left: span(left / 1000) })}</span>` : nothing} ${button}</div>`;
+}
+
+function tabs() {
+  const { status } = known.data;
+  const open = status?.open_alarms ?? 0;
+  const ill = status ? status.devices.silent + status.devices.never : 0;
+  const tab = (view, title, count) => html`<button type="button" class="button tab" aria-current=${known.view === view ? "page" : "false"} @click=${() => go(view)}>
+    ${title}${count > 0 ? html` <span class="count figures">${count}</span>` : nothing}
+  </button>`;
+  return html`<nav class="tabs" aria-label=${say("staff.views")}>
+    ${tab("now", say("staff.tab_now"), Math.max(open, troubles(known)))} ${tab("devices", say("staff.devices"), ill)}
+    ${tab("sales", say("staff.tab_sales"), status?.sales_unknown ?? 0)} ${tab("quarantine", say("staff.quarantine"), status?.quarantined ?? 0)}
+    ${tab("figures", say("staff.tab_figures"), 0)} ${tab("refusals", say("staff.tab_refusals"), 0)}
+  </nav>`;
+}
+
+function body() {
+  if (!known.who) {
+    return login.view(heardOf.size);
+  }
+  if (!known.data.status || !known.data.alarms) {
+    return html`<p class="loading">${say("staff.loading")}</p>`;
+  }
+  return VIEWS[known.view]();
+}
+
+function drawAnew() {
+  document.title = say("staff.title");
+  draw();
+  // Messages of the gateway come in the language in which they are asked for.
+  known.load();
+}
+
+function draw() {
+  render(
+    html`<header class="spread">
+        <h1>${say("staff.title")}${known.data.status ? html` <span class="gateway">${known.data.status.gateway}</span>` : nothing}</h1>
+        <div class="row">
+          ${known.who ? html`<bdi class="who">${known.who}</bdi><button type="button" class="button" @click=${logOut}>${say("staff.logout")}</button>` : nothing}
+          ${lookButtons(drawAnew)}
+        </div>
+      </header>
+      ${staleBanner()} ${soundBanner()}
+      ${note && known.who ? html`<div class="banner warn row" role="alert"><span>${note}</span><button type="button" class="button" @click=${() => tell(null)}>${say("staff.understood")}</button></div>` : nothing}
+      ${known.who ? tabs() : nothing}
+      <main id="main" tabindex="-1" class=${known.stale === null ? "" : "old"}>${body()}</main>`,
+    root,
   );
-}
-
-// --- Alarms ---
-
-async function step(alarm, name, cause) {
-  try {
-    await ask("POST", `/api/v1/alarms/${encodeURIComponent(alarm.id)}/${name}`, cause === undefined ? undefined : { cause });
-    page.note = null;
-    page.resolving = null;
-  } catch (refused) {
-    page.note = refused.message;
-    if (refused.status === 401) {
-      page.who = null;
-    }
+  if (!known.who && !asked) {
+    asked = true;
+    root.querySelector('input[name="who"]')?.focus();
   }
-  await load();
+  devices.drawn();
 }
 
-function causeChooser(alarm) {
-  const choose = element(
-    "select",
-    { "aria-label": say("staff.cause") },
-    element("option", { value: "" }, say("staff.choose_cause")),
-    ...CAUSES.map((cause) => element("option", { value: cause }, word("cause", cause))),
-  );
-  const confirm = button(say("staff.confirm_resolve"), "primary", () => step(alarm, "resolve", page.cause));
-  choose.value = page.cause;
-  confirm.disabled = page.cause === "";
-  choose.addEventListener("change", () => {
-    page.cause = choose.value;
-    confirm.disabled = page.cause === "";
-  });
-  const back = button(say("staff.back"), "quiet", () => {
-    page.resolving = null;
-    render();
-  });
-  return element("div", { class: "steps" }, choose, confirm, back);
-}
-
-function alarmSteps(alarm) {
-  const reached = ORDER.indexOf(alarm.state);
-  if (alarm.state === "resolved") {
-    return null;
-  }
-  if (page.resolving === alarm.id) {
-    return causeChooser(alarm);
-  }
-  const next = STEPS.filter(([, state]) => ORDER.indexOf(state) > reached);
-  const buttons = next.map(([name], index) => button(word("step", name), index === 0 ? "primary" : "quiet", () => step(alarm, name)));
-  buttons.push(
-    button(word("step", "resolve"), next.length ? "quiet" : "primary", () => {
-      page.resolving = alarm.id;
-      page.cause = "";
-      render();
-    }),
-  );
-  return element("div", { class: "steps" }, ...buttons);
-}
-
-function history(alarm) {
-  const line = ({ what, at, state, by, cause }) =>
-    `${time(at)} ${what === "step" ? word("alarm_state", state) : word("alarm_event", what)}${by ? ` · ${by}` : ""}${cause ? ` · ${word("cause", cause)}` : ""}`;
-  return element("ol", { class: "history" }, ...alarm.steps.map((one) => element("li", {}, line(one))));
-}
-
-/** How long ago, by the gateway's clock: hours and minutes. */
-function ago(at) {
-  const minutes = Math.max(0, Math.round((Date.parse(page.data.status.now) - Date.parse(at)) / 60_000));
-  return say("staff.hours_minutes", { h: Math.floor(minutes / 60), m: minutes % 60 });
-}
-
-/** How often, and whether the elder says that all is well: what has to be known before anybody walks. */
-function marks(alarm) {
-  const times = PRESSED.includes(alarm.kind) ? "staff.presses" : "staff.times";
-  const found = [
-    alarm.presses > 1 ? element("strong", { class: "presses" }, say(times, { n: alarm.presses })) : null,
-    alarm.taken_back && alarm.state !== "resolved" ? element("strong", { class: "taken-back" }, say("staff.taken_back")) : null,
-  ].filter(Boolean);
-  return found.length ? element("p", { class: "marks" }, ...found) : null;
-}
-
-function alarmCard(alarm) {
-  const facts = [
-    alarm.happened_at ? say("staff.happened", { ago: ago(alarm.happened_at), time: time(alarm.happened_at) }) : null,
-    alarm.detail,
-  ].filter(Boolean);
-  return element(
-    "li",
-    { class: `alarm ${alarm.urgency} ${alarm.state}` },
-    element(
-      "div",
-      { class: "headline" },
-      element("strong", {}, word("alarm_kind", alarm.kind)),
-      element("span", { class: "place" }, alarm.place ?? alarm.device ?? say("staff.this_gateway")),
-      element("span", { class: "state" }, word("alarm_state", alarm.state)),
-    ),
-    marks(alarm),
-    element("p", { class: "facts" }, [say("staff.raised_at", { time: time(alarm.raised_at) }), word("urgency", alarm.urgency), alarm.id, ...facts].join(" · ")),
-    history(alarm),
-    alarmSteps(alarm),
-  );
-}
-
-function alarmsSection(alarms) {
-  const toggle = button(say(page.closed ? "staff.only_open" : "staff.also_closed"), "quiet", () => {
-    page.closed = !page.closed;
-    load();
-  });
-  const list = alarms.length
-    ? element("ul", { class: "alarms" }, ...alarms.map(alarmCard))
-    : element("p", { class: "calm" }, say("staff.no_alarms"));
-  return section("staff.alarms", toggle, list);
-}
-
-// --- Everything else ---
-
-function section(title, ...children) {
-  return element("section", {}, element("h2", {}, say(title)), ...children);
-}
-
-function table(heads, rows, none) {
-  if (rows.length === 0) {
-    return element("p", { class: "calm" }, say(none));
-  }
-  const row = ({ cells, kind }) => element("tr", { class: kind ?? "" }, ...cells.map((cell) => element("td", {}, cell ?? "—")));
-  return element(
-    "div",
-    { class: "scroll" },
-    element(
-      "table",
-      {},
-      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", {}, say(head))))),
-      element("tbody", {}, ...rows.map(row)),
-    ),
-  );
-}
-
-function tile(title, value, kind) {
-  return element("div", { class: `tile ${kind ?? ""}` }, element("span", {}, say(title)), element("strong", {}, value));
-}
-
-function overview(status) {
-  const waiting = status.lanes.map((lane) => `${word("lane", lane.lane)} ${lane.waiting}`).join(" · ");
-  const behind = status.lanes.some((lane) => lane.waiting > 0);
-  const readers = status.readers.map((one) => `${one.reader}: ${word("reader_state", one.state)}${one.psam === false ? ` · ${say("staff.psam_gone")}` : ""}`);
-  const ill = status.readers.some((one) => one.psam === false || one.state === "gone" || one.state === "mute");
-  return element(
-    "div",
-    { class: "tiles" },
-    tile("staff.open_alarms", String(status.open_alarms), status.open_alarms ? "bad" : "good"),
-    tile("staff.uplink", [say(status.uplink.online ? "staff.online" : "staff.offline"), status.uplink.failure ? word("uplink_failure", status.uplink.failure) : null].filter(Boolean).join(" · "), status.uplink.online ? "good" : "bad"),
-    tile("staff.waiting", waiting, behind ? "warn" : "good"),
-    tile("staff.readers", readers.join("; ") || "—", ill ? "bad" : "good"),
-    tile("staff.device_counts", say("staff.device_counts_value", status.devices), status.devices.silent + status.devices.never ? "warn" : "good"),
-    tile("staff.journal", say(status.journal.storing ? "staff.journal_ok" : "staff.journal_down", { n: status.journal.n }), status.journal.storing ? "good" : "bad"),
-    tile("staff.sales_state", status.sales_closed ? status.sales_closed_message : say("staff.sales_open"), status.sales_closed ? "bad" : "good"),
-    tile("staff.sales_unknown", String(status.sales_unknown), status.sales_unknown ? "bad" : "good"),
-    tile("staff.quarantined", String(status.quarantined), status.quarantined ? "warn" : "good"),
-    tile("staff.clock", `${time(status.now)} ${word("clock", status.clock)}`, status.clock === "trusted" ? "good" : "warn"),
-  );
-}
-
-/** What does not work just now, with what to do; nothing when all is well. */
-function degradedSection(degraded) {
-  if (degraded.length === 0) {
-    return null;
-  }
-  const card = (one) =>
-    element(
-      "li",
-      { class: `alarm ${one.alarms_concerned ? "emergency" : "technical"}` },
-      element("div", { class: "headline" }, element("strong", {}, word("part", one.part))),
-      element("p", { class: "facts" }, one.detail),
-    );
-  return section("staff.degraded", element("ul", { class: "alarms" }, ...degraded.map(card)));
-}
-
-function devicesSection(devices) {
-  const battery = (one) => (one.battery_mv === null ? say("staff.battery_unknown") : `${(one.battery_mv / 1000).toFixed(2)} V`);
-  const row = (one) => ({
-    kind: one.supervision === "silent" || one.faults.length ? "bad" : one.supervision === "never" || one.battery_low ? "warn" : "",
-    cells: [
-      one.device,
-      one.place,
-      word("supervision", one.supervision),
-      time(one.last_heard_at),
-      battery(one) + (one.battery_low ? ` · ${say("staff.battery_low")}` : ""),
-      one.rssi_dbm === null ? null : `${one.rssi_dbm} dBm`,
-      one.firmware,
-      [...one.faults.map((fault) => word("fault", fault)), one.lost ? say("staff.lost", { n: one.lost }) : null].filter(Boolean).join(" · "),
-    ],
-  });
-  const heads = ["staff.device", "staff.place", "staff.state", "staff.last_heard", "staff.battery", "staff.signal", "staff.firmware", "staff.faults"];
-  return section("staff.devices", table(heads, devices.map(row), "staff.no_devices"));
-}
-
-function salesSection(sales, catalogue) {
-  const name = (id) => {
-    const service = catalogue.services.find((known) => known.id === id);
-    return service ? (languageInUse() === "en" ? service.name_en : service.name_zh) : id;
-  };
-  const row = (sale) => ({
-    kind: sale.state === "unknown" ? "bad" : "",
-    cells: [
-      time(sale.started_at),
-      sale.items.map((item) => `${name(item.service)} × ${item.quantity}`).join("; "),
-      price(sale.amount, sale.tender),
-      word("tender", sale.tender),
-      word("sale_state", sale.state),
-      [sale.reason ? word("refusal", sale.reason) : null, sale.doubt ? word("doubt", sale.doubt) : null].filter(Boolean).join(" · "),
-      sale.reader,
-    ],
-  });
-  const heads = ["staff.time", "staff.items", "staff.amount", "staff.tender", "staff.state", "staff.reason", "staff.reader"];
-  return section("staff.sales", table(heads, sales.map(row), "staff.no_sales"));
-}
-
-function quarantineSection(entries) {
-  const row = (one) => ({ kind: "warn", cells: [String(one.n), time(one.recorded_at), word("entry_kind", one.kind), word("set_aside", one.outcome), one.reason ? word("entry_refusal", one.reason) : null, one.origin] });
-  const heads = ["staff.number_in_journal", "staff.time", "staff.kind", "staff.state", "staff.reason", "staff.origin"];
-  return section("staff.quarantine", table(heads, entries.map(row), "staff.no_quarantine"));
-}
-
-/** A refusal of the interface itself, or of what it asked. */
-function refusedAtPage(code) {
-  const said = word("page_fault", code);
-  return said === code ? word("refusal", code) : said;
-}
-
-function refusalsSection(refusals) {
-  const row = (one) => {
-    const when = one.at.slice(5, 19).replace("T", " ");
-    if (one.from === "device") {
-      return { cells: [when, one.device ?? say("staff.unknown_device"), one.sample, word("report_refusal", one.code)] };
-    }
-    return { cells: [when, say("staff.this_page"), `${one.method} ${one.route}`, refusedAtPage(one.code)] };
-  };
-  const heads = ["staff.time_utc", "staff.origin", "staff.what", "staff.reason"];
-  return section("staff.refusals", table(heads, refusals.map(row), "staff.no_refusals"));
-}
-
-// --- The page ---
-
-function render() {
-  document.getElementById("who").textContent = page.who ?? "";
-  document.getElementById("logout").hidden = !page.who;
-  banner([page.online ? null : say("common.line_lost"), page.who ? page.note : null]);
-  if (!page.who) {
-    if (!main().querySelector("form") || page.note) {
-      main().replaceChildren(loginView());
-    }
-    return;
-  }
-  if (!page.data) {
-    main().replaceChildren(element("p", {}, say("kiosk.loading")));
-    return;
-  }
-  const { status, alarms, devices, sales, quarantine, refusals, catalogue } = page.data;
-  showIn(main(), [
-    degradedSection(status.degraded),
-    overview(status),
-    alarmsSection(alarms),
-    devicesSection(devices),
-    salesSection(sales, catalogue),
-    quarantineSection(quarantine),
-    refusalsSection(refusals),
-  ]);
-}
-
-async function fetchAll() {
-  const [status, alarms, devices, sales, quarantine, refusals, catalogue] = await Promise.all([
-    ask("GET", "/api/v1/status"),
-    ask("GET", page.closed ? "/api/v1/alarms?all=1" : "/api/v1/alarms"),
-    ask("GET", "/api/v1/devices"),
-    ask("GET", "/api/v1/sales"),
-    ask("GET", "/api/v1/quarantine"),
-    ask("GET", "/api/v1/refusals"),
-    ask("GET", "/api/v1/catalogue"),
-  ]);
-  return { status, alarms, devices, sales, quarantine, refusals, catalogue };
-}
-
-/** Loads everything; changes that come while it loads make it load once more. */
-async function load() {
-  if (!page.who) {
-    return;
-  }
-  if (loading) {
-    again = true;
-    return;
-  }
-  loading = true;
-  try {
-    do {
-      again = false;
-      page.data = await fetchAll();
-    } while (again);
-  } catch (refused) {
-    if (refused.status === 401 || refused.status === 403) {
-      Object.assign(page, { who: null, data: null, note: refused.message });
-    } else {
-      page.note = refused.message;
-    }
-  } finally {
-    loading = false;
-  }
-  const choosing = document.activeElement?.tagName === "SELECT" && page.resolving;
-  if (!choosing) {
-    render();
-  }
-}
-
-/** Thousands of devices are heard every hour: what they say is loaded together. */
-function loadSoon() {
-  soon ??= setTimeout(() => {
-    soon = undefined;
-    load();
-  }, LOAD_SOON_MS);
-}
-
-document.getElementById("logout").addEventListener("click", logOut);
-await startLanguage(() => {
-  main().replaceChildren();
-  render();
-});
-try {
-  page.who = (await ask("GET", "/api/v1/session")).who;
-} catch (refused) {
-  page.note = refused.message;
-}
-render();
-await load();
-listen(
-  { "alarm.changed": load, "device.changed": loadSoon, "sale.changed": load, "reader.changed": load, "uplink.changed": load },
-  load,
-  (online) => {
-    page.online = online;
-    if (page.who) {
-      render();
-    }
-  },
-);
-setInterval(load, LOAD_AGAIN_MS);
+await loadWords();
+document.title = say("staff.title");
+// From the first touch on the browser lets the page sound.
+document.addEventListener("pointerdown", () => siren.on && siren.blocked && siren.allow());
+draw();
+await known.begin();
+setInterval(draw, TICK_MS);

@@ -2,14 +2,22 @@
 //!
 //! Each flow is a file in `tests/browser/flows`; pictures of the screens go into `target/screens`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
 use tests::browser;
+use tests::faults::meddler::{Act, Asked, Meddler};
 use tests::site::{Site, SiteSettings};
 
 async fn play(flow: &str, settings: &SiteSettings) {
     if !browser::is_here() {
         return;
     }
-    let mut site = Site::start(settings).await.expect("a site");
+    play_on(flow, Site::start(settings).await.expect("a site")).await;
+}
+
+/// Plays a flow on a site that runs.
+async fn play_on(flow: &str, mut site: Site) {
     site.wait_catalogue().await.expect("the centre's catalogue");
     if let Err(error) = browser::play(flow, &mut site).await {
         panic!("{error}");
@@ -61,4 +69,91 @@ async fn whatever_a_name_is_the_board_shows_it_as_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_open_alarms_and_two_thousand_devices_stay_usable() {
     play("board_many", &board().and_load(300)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_log_in_and_too_many_wrong_pins_lock_the_page_over_a_restart() {
+    play("staff_login", &SiteSettings::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_take_an_alarm_from_the_press_to_its_end_by_touch_and_by_keys() {
+    play("staff_alarm", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_try_a_device_out_and_see_what_came_in_or_what_to_check() {
+    play("staff_device", &SiteSettings::default().and_load(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_what_settles_an_unknown_sale_and_that_it_is_settled() {
+    play("staff_sales", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_that_a_gateway_is_lost_and_go_on_when_it_is_back() {
+    play("staff_lost", &SiteSettings::with_cards()).await;
+}
+
+/// Twice the centre's word about a mains report is a refusal, then it is the centre's own.
+fn refusing_twice() -> impl Fn(&Asked) -> Act + Send + Sync + 'static {
+    let refused = AtomicUsize::new(0);
+    move |asked| {
+        let entries: Vec<Value> = asked.body["entries"].as_array().cloned().unwrap_or_default();
+        let is_it = |entry: &&Value| entry["entry"].as_str().is_some_and(|entry| entry.contains("mains_restored"));
+        let Some(n) = entries.iter().find(is_it).map(|entry| entry["n"].clone()) else { return Act::Pass };
+        if refused.fetch_add(1, Ordering::Relaxed) >= 2 {
+            return Act::Pass;
+        }
+        Act::change(move |answer| {
+            for result in answer["results"].as_array_mut().into_iter().flatten().filter(|result| result["n"] == n) {
+                (result["outcome"], result["reason"]) = (json!("refused"), json!("body"));
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_send_an_entry_in_quarantine_again_until_the_centre_takes_it() {
+    if !browser::is_here() {
+        return;
+    }
+    let mut site = Site::prepare(&SiteSettings::default()).await.expect("a site");
+    let line = Meddler::start(site.centre.api.base()).await.expect("a port");
+    line.script(refusing_twice());
+    site.gateway.reroute(&[line.url()], "").expect("its configuration");
+    site.centre.start().await.expect("the centre runs");
+    site.gateway.start().await.expect("the gateway runs");
+    play_on("staff_quarantine", site).await;
+}
+
+/// Places as nobody should write them.
+const ODD_PLACES: [(&str, &str); 4] = [
+    ("odd-1", "<b>粗体</b><script>window.broken = 1</script>"),
+    ("odd-2", "غرفة ١٢ في الطابق الثالث"),
+    ("odd-3", "👵🏽🚑 3号楼"),
+    ("odd-4", "很长很长很长很长很长很长很长很长很长很长很长很长很长很长的名字"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_use_the_page_with_300_open_alarms_2000_devices_and_odd_names() {
+    if !browser::is_here() {
+        return;
+    }
+    let loads = (1..=300).map(|number| format!("load-{number:04}"));
+    let many = (301..=1_999).map(|number| format!("many-{number:04}"));
+    let odd = ODD_PLACES.iter().map(|(device, _)| (*device).to_owned());
+    let settings = SiteSettings { many: loads.chain(many).chain(odd).collect(), ..SiteSettings::default() };
+    let mut site = Site::prepare(&settings).await.expect("a site");
+    let file = site.directory().join("devices.toml");
+    let mut text = std::fs::read_to_string(&file).expect("the devices file");
+    for (device, place) in ODD_PLACES {
+        let line = format!("id = \"{device}\"\n");
+        text = text.replace(&line, &format!("{line}place = \"{place}\"\n"));
+    }
+    std::fs::write(&file, text).expect("the devices file");
+    site.centre.start().await.expect("the centre runs");
+    site.gateway.start().await.expect("the gateway runs");
+    play_on("staff_many", site).await;
 }
