@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tests::browser;
+use tests::browser::{self, crowd};
 use tests::faults::meddler::{Act, Asked, Meddler};
 use tests::site::{Site, SiteSettings};
 
@@ -128,32 +128,11 @@ async fn staff_send_an_entry_in_quarantine_again_until_the_centre_takes_it() {
     play_on("staff_quarantine", site).await;
 }
 
-/// Places as nobody should write them.
-const ODD_PLACES: [(&str, &str); 4] = [
-    ("odd-1", "<b>粗体</b><script>window.broken = 1</script>"),
-    ("odd-2", "غرفة ١٢ في الطابق الثالث"),
-    ("odd-3", "👵🏽🚑 3号楼"),
-    ("odd-4", "很长很长很长很长很长很长很长很长很长很长很长很长很长很长的名字"),
-];
-
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_use_the_page_with_300_open_alarms_2000_devices_and_odd_names() {
     if !browser::is_here() {
         return;
     }
-    let loads = (1..=300).map(|number| format!("load-{number:04}"));
-    let many = (301..=1_999).map(|number| format!("many-{number:04}"));
-    let odd = ODD_PLACES.iter().map(|(device, _)| (*device).to_owned());
-    let settings = SiteSettings { many: loads.chain(many).chain(odd).collect(), ..SiteSettings::default() };
-    let mut site = Site::prepare(&settings).await.expect("a site");
-    let file = site.directory().join("devices.toml");
-    let mut text = std::fs::read_to_string(&file).expect("the devices file");
-    for (device, place) in ODD_PLACES {
-        let line = format!("id = \"{device}\"\n");
-        text = text.replace(&line, &format!("{line}place = \"{place}\"\n"));
-    }
-    std::fs::write(&file, text).expect("the devices file");
-    site.centre.start().await.expect("the centre runs");
-    site.gateway.start().await.expect("the gateway runs");
+    let site = crowd::of_staff().await.expect("a site");
     play_on("staff_many", site).await;
 }

@@ -15,7 +15,7 @@ export default async function play({ assert, open, site, SIZES, stage }) {
   await page.reload();
   await page.locator("[data-alarm]").first().waitFor();
   const painted = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0);
-  await stage.ask("figure", { name: "staff_page_first_paint_ms", ms: painted });
+  await stage.ask("figure", { name: "staff page: first paint", ms: painted });
   await screen.draw("1-alarms");
   await screen.axe("300 alarms");
 
@@ -35,7 +35,7 @@ export default async function play({ assert, open, site, SIZES, stage }) {
   });
   const odd = await stage.ask("press", { device: "odd-1", kind: "sos" });
   const update = await page.evaluate(async () => (await window.seen) - (await window.told));
-  await stage.ask("figure", { name: "staff_page_live_update_ms", ms: update });
+  await stage.ask("figure", { name: "staff page: live update of one of 300 alarms", ms: update });
   assert.ok(painted < SLOW_MS && update < SLOW_MS, `${painted} ms, ${update} ms`);
   await alarmCard(screen, odd.alarm).getByText("<b>粗体</b><script>window.broken = 1</script>").first().waitFor();
   for (const device of ["odd-2", "odd-3", "odd-4"]) {

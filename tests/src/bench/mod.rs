@@ -8,6 +8,7 @@
 //! | `memory` | resident memory: idle, connections, entries that wait |
 //! | `backlog` | start with a long journal, and the way of a backlog to the centre |
 //! | `peer` | the same reports through other brokers |
+//! | `pages` | what people wait for at their pages |
 //!
 //! `fleet` and `packets` are the devices, `rows` makes journals, `stage` is the site, `table` prints.
 //!
@@ -21,6 +22,7 @@ mod fleet;
 pub mod limits;
 mod memory;
 mod packets;
+mod pages;
 mod peer;
 mod presses;
 mod reports;
@@ -32,6 +34,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::browser::FlowError;
 use crate::site::error::SiteError;
 use table::{Figure, Table};
 
@@ -41,6 +44,9 @@ pub enum BenchError {
     /// The site.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// A flow through the pages.
+    #[error(transparent)]
+    Flow(#[from] FlowError),
     /// A file, or the output.
     #[error("input or output: {0}")]
     File(#[from] std::io::Error),
@@ -90,11 +96,14 @@ pub enum Part {
     Drain,
     /// Other brokers.
     Peer,
+    /// The pages.
+    Pages,
 }
 
 impl Part {
     /// All of them, as they are printed.
-    pub const ALL: [Self; 6] = [Self::Reports, Self::Presses, Self::Memory, Self::Start, Self::Drain, Self::Peer];
+    pub const ALL: [Self; 7] =
+        [Self::Reports, Self::Presses, Self::Memory, Self::Start, Self::Drain, Self::Peer, Self::Pages];
 
     /// Its word on the command line.
     #[must_use]
@@ -106,6 +115,7 @@ impl Part {
             Self::Start => "start",
             Self::Drain => "drain",
             Self::Peer => "peer",
+            Self::Pages => "pages",
         }
     }
 
@@ -185,6 +195,7 @@ pub async fn run(out: &mut dyn Write, settings: &Settings) -> Result<bool, Bench
             Part::Start => backlog::measure_start(&mut table, settings).await?,
             Part::Drain => backlog::measure_drain(&mut table, settings).await?,
             Part::Peer => peer::measure(&mut table, settings).await?,
+            Part::Pages => pages::measure(&mut table, settings).await?,
         }
     }
     table.line(&machine())?;

@@ -10,7 +10,7 @@ use tests::bench::{self, Part, Settings, limits};
 #[derive(Parser)]
 #[command(version, about = "Measures a whole site on this machine, beside what its disk can do")]
 struct Cli {
-    /// Only these parts: reports, presses, memory, start, drain, peer
+    /// Only these parts: reports, presses, memory, start, drain, peer, pages
     #[arg(long, value_delimiter = ',', value_parser = part)]
     only: Vec<Part>,
     /// A look at every figure, once and with small numbers

@@ -7,6 +7,7 @@
 //!
 //! **Invariant:** the browser's process does not outlive its flow.
 
+pub mod crowd;
 pub mod stagehand;
 
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ Usage: cargo xtask <command>
                      SEEDS=from-to, CUTS=n, ROUNDS=n, MIXED_SECONDS=n in the environment make parts of it longer or shorter
   demo [--once]      install what is missing, build, and show the whole thing: card, button, gateway, centre;
                      stays up until Ctrl-C, with --once it ends with exit code 0 or 1
-  bench [arguments]  build for release and measure: --quick, --only reports,presses,memory,start,drain,peer, --peer ADDRESS:PORT
+  bench [arguments]  build for release and measure: --quick, --only reports,presses,memory,start,drain,peer,pages, --peer ADDRESS:PORT
                      for another MQTT broker, --check for exit code 1 when a goal is missed
 
 What is installed: Debian packages with apt-get (through sudo when not root), and for `test` cargo-nextest, cargo-deny and, with npm, Playwright.";

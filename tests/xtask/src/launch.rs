@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use crate::cargo;
 use crate::packages::{self, Package, PackageError};
+use crate::tools::{self, ToolError};
 
 /// A program of crate `tests`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Program {
     fn packages(self) -> &'static [&'static [Package]] {
         match self {
             Self::Demo => &[packages::DEMO],
-            Self::Bench => &[packages::DEMO, packages::BROKER],
+            Self::Bench => &[packages::DEMO, packages::BROKER, packages::TEST],
         }
     }
 
@@ -47,6 +48,8 @@ impl Program {
 pub enum LaunchError {
     /// Packages are missing.
     Packages(PackageError),
+    /// What drives the browser is missing.
+    Tools(ToolError),
     /// cargo could not build, and has said why.
     Build,
     /// The workspace has no such program.
@@ -59,6 +62,7 @@ impl std::fmt::Display for LaunchError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Packages(error) => error.fmt(f),
+            Self::Tools(error) => error.fmt(f),
             Self::Build => write!(f, "the build failed, see above"),
             Self::Missing(name) => write!(f, "crate `tests` has no program `{name}` yet; nothing was started"),
             Self::Start(path, error) => write!(f, "{}: {error}", path.display()),
@@ -69,6 +73,10 @@ impl std::fmt::Display for LaunchError {
 /// Becomes the program; returns only when that failed.
 pub fn run(program: Program, arguments: &[String]) -> Result<Infallible, LaunchError> {
     packages::ensure(program.packages()).map_err(LaunchError::Packages)?;
+    if program == Program::Bench {
+        packages::ensure(&[tools::node_packages()]).map_err(LaunchError::Packages)?;
+        tools::for_pages().map_err(LaunchError::Tools)?;
+    }
     let (folder, build) = program.profile();
     if !cargo::status(cargo::cargo(build)).is_ok_and(|s| s.success()) {
         return Err(LaunchError::Build);

@@ -18,8 +18,7 @@ const LONG: (&str, &str) = ("LONG", "1");
 pub fn run(long: bool) -> ExitCode {
     let mut report = Report::default();
     let packages = report.step("install: Debian packages", || {
-        let node: &[packages::Package] = if tools::has_node() { &[] } else { packages::NODE };
-        installed(packages::ensure(&[packages::DEMO, packages::BROKER, packages::TEST, node]))
+        installed(packages::ensure(&[packages::DEMO, packages::BROKER, packages::TEST, tools::node_packages()]))
     });
     let tools = report.step("install: rustfmt, clippy, cargo-nextest", || installed(tools::for_tests()));
     let driver = report.step("install: what drives the browser", || installed(tools::for_pages()));

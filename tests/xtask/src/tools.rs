@@ -1,6 +1,7 @@
 //! What cargo needs beside itself: rustfmt, clippy, cargo-nextest, cargo-deny; and what drives the browser of the tests.
 
 use crate::cargo;
+use crate::packages::{self, Package};
 
 /// Versions that are installed where there is none; any that is there is taken.
 const NEXTEST: Tool = Tool { subcommand: "nextest", package: "cargo-nextest", version: "0.9.143" };
@@ -68,13 +69,14 @@ pub fn for_pages() -> Result<Vec<&'static str>, ToolError> {
     if done { Ok(vec!["playwright-core", "axe-core"]) } else { Err(ToolError { line: line.to_owned() }) }
 }
 
-/// Whether Node.js with npm is there, from wherever.
-pub fn has_node() -> bool {
-    ["node", "npm"].iter().all(|program| {
+/// Node.js with npm, where they are not there from elsewhere.
+pub fn node_packages() -> &'static [Package] {
+    let is_there = |program| {
         let mut command = cargo::command(program);
         command.arg("--version");
         cargo::succeeds(command)
-    })
+    };
+    if is_there("node") && is_there("npm") { &[] } else { packages::NODE }
 }
 
 fn built(tool: Tool) -> Result<Option<&'static str>, ToolError> {
