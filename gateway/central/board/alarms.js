@@ -198,17 +198,27 @@ export const resolve = (alarm, cause) => take(alarm.id, "resolve", { cause });
 /** The cause behind a digit key. */
 export const causeOf = (digit) => CAUSES[digit === 0 ? 9 : digit - 1];
 
-function endPanel(alarm, digits) {
+function endPanel(alarm) {
   const cause = (one, at) => html`<button type="button" class="button" data-key="cause ${one}" data-cause=${one} ?disabled=${draft.busy} @click=${() => resolve(alarm, one)}>
-    ${digits && at < 10 ? html`<kbd>${(at + 1) % 10}</kbd>` : nothing} ${word("cause", one)}</button>`;
+    ${at < 10 ? html`<kbd>${(at + 1) % 10}</kbd>` : nothing} ${word("cause", one)}</button>`;
   return html`<h2>${say("board.end_because")}</h2><div class="causes" role="group" aria-label=${say("board.end_because")}>${CAUSES.map(cause)}</div>`;
 }
 
-/** Shows the causes before anybody was there: it was no emergency. */
+/** Shows the causes in place of the next step, before anybody was there: it was no emergency. */
 export function beginEnding() {
   draft.ending = true;
   redraw();
-  document.querySelector("[data-cause]")?.focus();
+}
+
+/** Whether the causes are shown in place of the next step. */
+export const isEnding = (alarm) => draft.id === alarm.id && draft.ending;
+
+/** Back to the next step; whether there was a way back. */
+export function stopEnding() {
+  const was = draft.ending;
+  draft.ending = false;
+  redraw();
+  return was;
 }
 
 const takeOver = (alarm) => take(alarm.id, "acknowledge", { take_over: true });
@@ -237,15 +247,17 @@ function nextPanel(alarm) {
     return takenPanel(alarm);
   }
   const early = next !== "resolve" && !isWaiting(alarm);
+  if (early && draft.ending) {
+    return html`${endPanel(alarm)}<div><button type="button" class="button" data-key="end not" @click=${stopEnding}><kbd>Esc</kbd> ${say("board.back")}</button></div>`;
+  }
   const panels = {
     acknowledge: () => stepButton(alarm, "acknowledge", "A"),
     dispatch: () => sendPanel(alarm),
     on_site: () => html`<p>${coming(alarm)}</p>${stepButton(alarm, "on_site", "O")}`,
-    resolve: () => endPanel(alarm, true),
+    resolve: () => endPanel(alarm),
   };
   return html`${panels[next]()}
-    ${early && draft.ending ? endPanel(alarm, false) : nothing}
-    ${early && !draft.ending ? html`<div><button type="button" class="button" data-key="end" @click=${beginEnding}><kbd>R</kbd> ${say("board.end_now")}</button></div>` : nothing}`;
+    ${early ? html`<div><button type="button" class="button" data-key="end" @click=${beginEnding}><kbd>R</kbd> ${say("board.end_now")}</button></div>` : nothing}`;
 }
 
 function line(event) {

@@ -1,6 +1,6 @@
 // The keyboard: an alarm from the list to its end without the mouse. Silent while somebody types, and with a modifier.
 
-import { acknowledge, beginEnding, causeOf, dispatch, isMine, keyedAlarm, move, nextStep, resolve } from "./alarms.js";
+import { acknowledge, beginEnding, causeOf, dispatch, isEnding, isMine, keyedAlarm, move, nextStep, resolve, stopEnding } from "./alarms.js";
 import { desk, isWaiting, look } from "./desk.js";
 
 const ETAS_MIN = [5, 10, 15, 30];
@@ -11,7 +11,7 @@ function digit(alarm, number) {
   if (!isMine(alarm)) {
     return false;
   }
-  const next = nextStep(alarm);
+  const next = isEnding(alarm) ? "resolve" : nextStep(alarm);
   if (next === "dispatch" && number >= 1 && number <= ETAS_MIN.length) {
     dispatch(alarm, ETAS_MIN[number - 1]);
     return true;
@@ -29,9 +29,9 @@ const ACTS = {
   k: () => move(-1),
   arrowup: () => move(-1),
   a: (alarm) => isWaiting(alarm) && acknowledge(alarm.id),
-  d: (alarm) => isMine(alarm) && nextStep(alarm) === "dispatch" && dispatch(alarm, USUAL_ETA_MIN),
+  d: (alarm) => isMine(alarm) && !isEnding(alarm) && nextStep(alarm) === "dispatch" && dispatch(alarm, USUAL_ETA_MIN),
   o: (alarm) => isMine(alarm) && nextStep(alarm) === "on_site" && document.querySelector('[data-key="step on_site"]')?.click(),
-  r: (alarm) => isMine(alarm) && desk.shownId === alarm.id && beginEnding(),
+  r: (alarm) => isMine(alarm) && !isWaiting(alarm) && desk.shownId === alarm.id && beginEnding(),
 };
 
 /** Listens to keys; `isAtAlarms` says whether the alarms are what is shown. */
@@ -42,7 +42,11 @@ export function startKeys(isAtAlarms) {
       return;
     }
     if (event.key === "Escape") {
-      typed ? event.target.blur() : look(null);
+      if (typed) {
+        event.target.blur();
+      } else if (!stopEnding()) {
+        look(null);
+      }
       return;
     }
     const alarm = keyedAlarm();

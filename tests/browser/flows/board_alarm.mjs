@@ -75,4 +75,18 @@ export default async function play({ assert, open, site, stage }) {
   await screen.press("5 分钟");
   await reaches(stage, site, third.alarm, "dispatched");
   assert.equal((await alarmAt(stage, site, third.alarm)).responder, "rado 1");
+
+  // No visit is needed: R shows the causes, digits mean them then, Esc goes back to the next step.
+  await screen.page.locator("#subject").focus();
+  await screen.key("r");
+  await screen.sees("结束报警");
+  await screen.draw("alarm-no-visit");
+  await screen.key("Escape");
+  await screen.page.locator('[data-key="step on_site"]').waitFor();
+  assert.equal((await alarmAt(stage, site, third.alarm)).state, "dispatched");
+  await screen.key("r");
+  await screen.page.locator('[data-cause="anxiety_talk"]').waitFor();
+  await screen.key("3");
+  await reaches(stage, site, third.alarm, "resolved");
+  assert.equal((await alarmAt(stage, site, third.alarm)).cause, "anxiety_talk");
 }
