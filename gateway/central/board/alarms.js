@@ -82,7 +82,7 @@ function coming(alarm) {
   }
   const who = alarm.responder ? name(alarm.responder) : say("board.somebody");
   const eta = alarm.eta
-    ? runs(alarm.eta, (late) => (late < 0 ? say("board.eta_in", { span: span(Math.ceil(-late / 60) * 60) }) : say("board.eta_over", { span: span(late) })))
+    ? runs(alarm.eta, (late) => (late < 0 ? say("board.eta_in", { span: say("board.eta_min", { n: Math.ceil(-late / 60) }) }) : say("board.eta_over", { span: span(late) })))
     : nothing;
   return html`<span class="coming">→ ${who} ${eta}</span>`;
 }

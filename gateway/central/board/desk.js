@@ -220,10 +220,14 @@ function timed(alarm) {
 
 function keep(alarm) {
   const row = timed(alarm);
+  const before = desk.open.size;
   if (alarm.state === "resolved") {
     desk.open.delete(alarm.id);
   } else {
     desk.open.set(alarm.id, row);
+  }
+  if (desk.count !== null) {
+    desk.count += desk.open.size - before;
   }
   if (desk.shownId === alarm.id) {
     desk.shown = row;
@@ -232,10 +236,8 @@ function keep(alarm) {
 
 async function loadOne(id) {
   try {
-    const before = desk.open.size;
     const alarm = await ask("GET", pathOf(id));
     keep(alarm);
-    desk.count = desk.count === null ? null : desk.count + desk.open.size - before;
     desk.asOf = alarm.now;
     changed();
   } catch (failure) {

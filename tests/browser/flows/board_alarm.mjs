@@ -41,9 +41,11 @@ export default async function play({ assert, open, site, stage }) {
   assert.deepEqual([ended.responder, ended.cause, ended.by], ["值班人员", "fall", site.operators[0].id]);
   await screen.key("Escape");
   await screen.sees("没有未结束的报警");
+  assert.equal(await screen.page.locator(".list h1 .figures").innerText(), "0", "the count is that of the list");
 
   const second = await stage.ask("press", { device: "cord-0001", kind: "pull_cord" });
   await screen.sees("拉绳求助");
+  assert.equal(await screen.page.locator(".list h1 .figures").innerText(), "1", "the count is that of the list");
   let keys = 0;
   const key = async (name, state) => {
     keys += 1;
