@@ -132,10 +132,13 @@ export function figuresView(known) {
   const bars = (values) => figures.map(({ from, figures: hour }) => ({ label: from.slice(11, 13), values: values(hour) }));
   const of = (hour, ...urgencies) => (hour ? urgencies.reduce((sum, urgency) => sum + (hour.alarms[urgency] ?? 0), 0) : null);
   const ms = (value) => say("staff.milliseconds", { n: Math.round(value) });
-  const worst = (name) => Math.max(0, ...figures.map(({ figures: hour }) => hour?.[name].max ?? 0));
+  const worst = (name) => {
+    const slowest = figures.map(({ figures: hour }) => hour?.[name].max ?? null).filter((value) => value !== null);
+    return slowest.length > 0 ? say("staff.slowest", { ms: Math.max(...slowest) }) : say("staff.nobody_pressed");
+  };
   const latency = (name, title) => html`<div class="card">
     ${plot({ title, series: [say("staff.p99")], bars: bars((hour) => [hour ? hour[name].p99 : null]), shown: ms })}
-    <p class="figures small quiet">${say("staff.slowest", { ms: worst(name) })}</p>
+    <p class="figures small quiet">${worst(name)}</p>
   </div>`;
   return html`<section class="stack" aria-label=${say("staff.figures")}>
     <h2>${say("staff.figures")}</h2>
