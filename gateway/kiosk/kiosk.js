@@ -14,7 +14,7 @@ import { loadPictures, picture } from "/page/picture.js";
 import { forgetSale, kept, look, resume, watchSale } from "/page/sale.js";
 import { SCREENS, heading, onHome } from "/page/screens.js";
 import { SALE_SCREENS, tick } from "/page/sale_screens.js";
-import { cardSeen, draw, onDraw, page, reader, saleIsOpen } from "/page/state.js";
+import { cardSeen, draw, keepChoice, onDraw, page, reader, saleIsOpen, takeUpChoice } from "/page/state.js";
 import { canSpeak, prompt, speaks, turnVoice, whenVoicesChange } from "/page/voice.js";
 
 const IDLE_MS = 60_000;
@@ -22,6 +22,7 @@ const IDLE_MS = 60_000;
 const RESULT_MS = 30_000;
 const WARN_MS = 20_000;
 const ASK_AGAIN_MS = 2_000;
+const LOOK_AGAIN_MS = 10_000;
 /** After so long without an answer the page says what to do instead. */
 const GONE_SAID_MS = 1_500;
 /** So much below the edge is worth a button. */
@@ -143,7 +144,7 @@ function top() {
   const voice = canSpeak()
     ? html`<button type="button" class="button plain" aria-pressed=${speaks()} aria-label=${say("kiosk.voice")} @click=${() => { turnVoice(); draw(); }}>${picture("speak", "small")} ${say(speaks() ? "kiosk.voice_on" : "kiosk.voice_off")}</button>`
     : nothing;
-  return html`<header class="top"><span class="name">${say("kiosk.title")}</span><div class="row">${voice}${lookButtons(draw)}</div></header>`;
+  return html`<header class="top"><span class="name">${say("kiosk.title")}</span><div class="row">${voice}${lookButtons(anew)}</div></header>`;
 }
 
 function banner() {
@@ -179,6 +180,13 @@ function warning() {
   </dialog>`;
 }
 
+/** After a change of language the gateway's own words are asked for again. */
+function anew() {
+  draw();
+  load();
+  look();
+}
+
 /** What a screen is for those who come to it: another one moves the focus and is said aloud. */
 function nameOfScreen() {
   if (isGone()) {
@@ -192,6 +200,7 @@ const isGone = () => !page.reachable && performance.now() - page.goneSince > GON
 function drawAll() {
   const name = nameOfScreen();
   render(html`${top()}${banner()}<main id="main" data-screen=${name}>${isGone() ? gone() : ALL[page.screen]()}</main>${bottom()}${warning()}`, document.body);
+  keepChoice();
   showMore();
   document.title = say("kiosk.title");
   document.body.dataset.screen = name;
@@ -229,11 +238,15 @@ siteLook();
 await Promise.all([loadWords(), loadPictures()]);
 onHome(forget);
 onDraw(drawAll);
+takeUpChoice();
 draw();
 whenVoicesChange(draw);
 await load();
 if (kept() || page.card?.sale) {
   resume(page.card?.sale);
+} else if (page.basket.size > 0) {
+  page.screen = "basket";
+  draw();
 }
 listen(
   {
@@ -253,5 +266,7 @@ listen(
   },
   gatewayIs,
 );
+// What no event tells: a security module that came or went, sales that were closed or opened.
+setInterval(() => page.screen !== "sale" && page.reachable && load(), LOOK_AGAIN_MS);
 watchSale();
 tick();

@@ -48,7 +48,7 @@ function start() {
   </button>`;
   const place = wrong
     ? html`<div class="tile off" role="status">${picture("bad", "big")}<span><strong>${say("kiosk.closed")}</strong><span>${wrong}</span></span></div>`
-    : html`<div class="tile">${picture("lay", "big")}<span><strong>${say("kiosk.place_first")}</strong><span class="quiet">${reading() ? say("kiosk.reading") : say("kiosk.place_first_more")}</span></span></div>`;
+    : html`<div class="tile told">${picture("lay", "big")}<span><strong>${say("kiosk.place_first")}</strong><span class="quiet">${reading() ? say("kiosk.reading") : say("kiosk.place_first_more")}</span></span></div>`;
   return html`${heading(say("kiosk.welcome"))}
     <p class="lead">${say("kiosk.welcome_more")}</p>
     <div class="tiles two middle">${place}${browse}</div>`;
@@ -67,8 +67,8 @@ function accountWords(account) {
 function balances(card) {
   const purse = card.purse === null ? say("kiosk.balance_not_known") : html`<strong class="money">${price(card.purse, "purse")}</strong>`;
   return html`<ul class="tiles two balances">
-    <li class="tile">${picture("points", "big")}<span><span>${word("kiosk_tender", "account")}</span>${accountWords(card.account)}</span></li>
-    <li class="tile">${picture("purse", "big")}<span><span>${word("kiosk_tender", "purse")}</span>${purse}</span></li>
+    <li class="tile told">${picture("points", "big")}<span><span>${word("kiosk_tender", "account")}</span>${accountWords(card.account)}</span></li>
+    <li class="tile told">${picture("purse", "big")}<span><span>${word("kiosk_tender", "purse")}</span>${purse}</span></li>
   </ul>`;
 }
 
@@ -170,7 +170,7 @@ function quantity() {
   const full = !page.basket.has(service.id) && page.basket.size >= LINES_MAX;
   const name = nameOf(service);
   return html`${heading(say("kiosk.how_many"))}
-    <div class="tile">${pictureOf(service)}<span><strong><bdi>${name}</bdi></strong>${priceLines(service)}</span></div>
+    <div class="tile told">${pictureOf(service)}<span><strong><bdi>${name}</bdi></strong>${priceLines(service)}</span></div>
     <div class="stepper middle">
       <button type="button" class="button" aria-label=${say("kiosk.fewer", { name })} ?disabled=${page.quantity <= 1} @click=${() => change(-1)}>−</button>
       <span class="huge" role="status">${say("kiosk.quantity", { n: page.quantity })}</span>

@@ -33,6 +33,26 @@ export const page = {
   warning: null,
 };
 
+const CHOSEN = "chosen";
+
+/** Keeps what was chosen for a page that is loaded anew. */
+export function keepChoice() {
+  try {
+    sessionStorage.setItem(CHOSEN, JSON.stringify([...page.basket]));
+  } catch {
+    // It is known as long as the page is.
+  }
+}
+
+/** Takes up what was chosen before the page was loaded anew. */
+export function takeUpChoice() {
+  try {
+    page.basket = new Map(JSON.parse(sessionStorage.getItem(CHOSEN) ?? "[]"));
+  } catch {
+    page.basket = new Map();
+  }
+}
+
 let redraw = () => {};
 let queued = false;
 

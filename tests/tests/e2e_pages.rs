@@ -69,6 +69,34 @@ async fn whatever_a_name_is_the_board_shows_it_as_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_open_alarms_and_two_thousand_devices_stay_usable() {
     play("board_many", &board().and_load(300)).await;
+#[tokio::test(flavor = "multi_thread")]
+async fn an_elder_lays_the_card_on_sees_what_there_is_and_pays_with_points() {
+    play("kiosk_card_first", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_elder_chooses_first_pays_from_the_purse_by_keyboard_and_is_charged_once_after_reloads() {
+    play("kiosk_choose_first", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_paid_says_why_and_what_to_do_and_charges_nothing() {
+    play("kiosk_refused", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_is_shown_as_unknown_and_nothing_is_pretended_while_the_gateway_is_gone() {
+    play("kiosk_torn", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_for_the_staff_goes_to_its_end_and_the_page_forgets_who_went_away() {
+    play("kiosk_help_idle", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_kiosk_is_readable_in_each_look_and_shows_any_name_as_text() {
+    play("kiosk_looks", &SiteSettings::with_cards()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

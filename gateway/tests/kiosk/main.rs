@@ -2,8 +2,6 @@
 
 mod access;
 mod alarms;
-mod browser;
-mod chromium;
 mod counter;
 mod desk_rig;
 mod documents;

@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use protocols::card::value::CardAmount;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::site::button::Button;
 use crate::site::error::SiteError;
 use crate::site::gateway::{NURSE, PIN};
-use crate::site::{EPOCH, READER, Site};
+use crate::site::{CARD_SERIAL, EPOCH, READER, Site};
+use crate::virtual_card::card_state::CardState;
 use crate::virtual_card::fault::{Fault, When};
+use crate::virtual_card::purse::CitizenCard;
 
+/// A card that nobody registered: the last 8 of its 10 bytes.
+const STRANGER_SERIAL: [u8; 8] = [0x31, 0x00, 0x00, 0x00, 0x99, 0x99, 0x99, 0x99];
+/// The last day of a card that has expired, as it is written on it: 2020-12-31.
+const EXPIRED: [u8; 4] = [0x20, 0x20, 0x12, 0x31];
 /// How long one thing may take.
 const STEP: Duration = Duration::from_secs(60);
 
@@ -33,6 +40,21 @@ pub enum Request {
         /// Whether the card has carried it out.
         after: bool,
     },
+    /// From now on another card is in the hand; it has the site's number, unless it is a stranger's.
+    OtherCard {
+        /// What its purse holds, fen.
+        balance: u32,
+        /// Whether it has expired.
+        #[serde(default)]
+        expired: bool,
+        /// Whether the centre knows nobody whose card it is.
+        #[serde(default)]
+        stranger: bool,
+    },
+    /// Takes the security module out.
+    TakePsam,
+    /// Puts it back.
+    PutPsam,
     /// What the card's purse holds, fen.
     Purse,
     /// Stops the centre, as for an update.
@@ -112,6 +134,12 @@ impl<'a> Stagehand<'a> {
                 self.site.card().arm(fault);
                 Ok(Value::Null)
             }
+            Request::OtherCard { balance, expired, stranger } => {
+                self.other_card(balance, expired, stranger);
+                Ok(Value::Null)
+            }
+            Request::TakePsam => Ok(json!(self.site.psam().remove())),
+            Request::PutPsam => Ok(json!(self.site.psam().reinsert())),
             Request::Purse => Ok(json!(self.site.till().purse())),
             Request::StopCentre => self.site.centre.stop(STEP).await.map(|_| Value::Null),
             Request::KillCentre => {
@@ -135,6 +163,18 @@ impl<'a> Stagehand<'a> {
                 self.button(&device).await?.hear_state(seq, &state, STEP).await.map(|_| Value::Null)
             }
         }
+    }
+
+    fn other_card(&self, balance: u32, expired: bool, stranger: bool) {
+        let serial = if stranger { STRANGER_SERIAL } else { CARD_SERIAL };
+        let balance_fen = CardAmount::from_balance(balance.to_be_bytes());
+        let mut state = CardState { balance_fen, ..CardState::new(serial) };
+        if expired {
+            state.valid_until = EXPIRED;
+        }
+        let card = self.site.card();
+        card.insert(CitizenCard::new(state));
+        card.remove();
     }
 
     fn tell(&self) -> Value {

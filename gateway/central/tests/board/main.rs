@@ -1,6 +1,5 @@
 //! The operator board in a real browser, against a centre on a real database file.
 
-#[path = "../../../tests/kiosk/chromium.rs"]
 mod chromium;
 #[allow(dead_code, reason = "the board needs only a part of what the other tests need")]
 #[path = "../http/support.rs"]
