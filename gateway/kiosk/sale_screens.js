@@ -5,7 +5,7 @@ import { html, nothing } from "/pages/paper.js";
 import { languageInUse, price, say, time, word } from "/pages/words.js";
 import { picture } from "/page/picture.js";
 import { draw, page, readerSeen } from "/page/state.js";
-import { cancel, kept, payFromPurse } from "/page/sale.js";
+import { cancel, forgetSale, kept, payFromPurse } from "/page/sale.js";
 import { basketLines, button, go, heading, home, more } from "/page/screens.js";
 
 /** A payment takes less than a second, and never more than the gateway's own waits. */
@@ -62,11 +62,18 @@ function paid(sale) {
 function notPaid(sale) {
   const title = sale.state === "cancelled" ? "kiosk.cancelled" : "kiosk.not_paid";
   const offered = sale.state === "refused" && sale.purse_offered && readerSeen()?.psam !== null && kept()?.body;
+  const another = sale.state === "refused" && page.basket.size > 0;
   return html`<div class="verdict ${sale.state === "cancelled" ? "info" : "bad"}" role="alert">${picture("bad", "big")}${heading(say(title))}
       <p class="lead">${sale.message ?? say("kiosk.nothing_charged")}</p>
       ${sale.balance === null ? nothing : html`<p>${say(`kiosk_left.${sale.tender}`, { amount: price(sale.balance, sale.tender) })}</p>`}</div>
     ${cardLies() ? html`<p class="lead center">${say("kiosk.take_card")}</p>` : nothing}
-    <div class="actions sticky">${button(offered ? "" : "primary", say("kiosk.home"), home)}${offered ? button("primary", say("kiosk.pay_from_purse"), payFromPurse) : nothing}</div>`;
+    <div class="actions sticky">${button(offered || another ? "" : "primary", say("kiosk.home"), home)}${offered ? button("primary", say("kiosk.pay_from_purse"), payFromPurse) : another ? button("primary", say("kiosk.other_way"), otherWay) : nothing}</div>`;
+}
+
+/** The same services, paid otherwise: what pays is asked once more. */
+function otherWay() {
+  forgetSale();
+  go("tender");
 }
 
 function unknown(sale) {

@@ -69,6 +69,8 @@ async fn whatever_a_name_is_the_board_shows_it_as_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_open_alarms_and_two_thousand_devices_stay_usable() {
     play("board_many", &board().and_load(300)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_elder_lays_the_card_on_sees_what_there_is_and_pays_with_points() {
     play("kiosk_card_first", &SiteSettings::with_cards()).await;
