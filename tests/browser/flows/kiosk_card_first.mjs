@@ -6,6 +6,8 @@ import { Elder } from "../elder.mjs";
 async function pays({ assert, open, site, stage, SIZES }, language, size, name) {
   const screen = await open({ size: SIZES[size], look: { language }, touch: true });
   const elder = new Elder(screen, site, language);
+  const told = [];
+  elder.page.on("response", (response) => response.url().includes("/api/v1/readers/") && told.push(response.text().catch(() => "")));
   await elder.come();
   await elder.at("start");
   await elder.look(`${name}-1-start`);
@@ -49,6 +51,9 @@ async function pays({ assert, open, site, stage, SIZES }, language, size, name) 
   await stage.ask("take_card");
   await elder.tap("done");
   await elder.at("start");
+  const known = (await Promise.all(told)).join();
+  assert.match(known, /"purse":\d+/, "what is on the card was told");
+  assert.doesNotMatch(known, /12345678|王秀英|person-/, "and nothing of whose it is");
   const left = await elder.page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith("sale")));
   assert.deepEqual(left, [], "nothing of the person stays on the page");
 }
