@@ -25,7 +25,8 @@ fn every_fault_of_the_interface_has_its_words() {
 #[tokio::test]
 async fn pages_are_served_with_the_headers_that_protect_them() {
     let rig = Rig::start().await;
-    for path in ["/", "/staff", "/page/kiosk.js", "/page/page.css", "/pages/text/zh.json", "/api/v1/status", "/nothing"]
+    for path in
+        ["/", "/staff", "/page/kiosk.js", "/page/kiosk.css", "/pages/text/zh.json", "/api/v1/status", "/nothing"]
     {
         let response = rig.get(path).send().await.expect("an answer");
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -43,7 +44,7 @@ async fn files_have_their_type_and_an_unchanged_one_is_not_sent_twice() {
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
         ("/page/staff.js", "text/javascript; charset=utf-8"),
-        ("/page/page.css", "text/css; charset=utf-8"),
+        ("/page/kiosk.css", "text/css; charset=utf-8"),
         ("/pages/text/en.json", "application/json"),
     ] {
         let first = rig.get(path).send().await.expect("the file");
