@@ -13,7 +13,7 @@ use gateway_core::{
     SaleView,
 };
 use protocols::device::AlarmState;
-use protocols::id::{ActorId, DeviceId, ServiceId};
+use protocols::id::{ActorId, DeviceId, ReaderId, ServiceId};
 use protocols::unit::Points;
 use protocols::uplink::{CatalogueOrder, CatalogueService, Clock, PolicyOrder, SaleItem, Tender, Urgency};
 use tokio::sync::mpsc;
@@ -72,6 +72,10 @@ pub struct State {
     pub look: Option<CardLook>,
     /// How often the staff was called.
     pub calls: usize,
+}
+
+fn nothing_on(reader: ReaderId) -> CardLook {
+    CardLook { reader, state: ReaderState::Empty, reading: false, card: None, sale: None, help: None }
 }
 
 /// What makes two wishes the same.
@@ -206,9 +210,8 @@ impl FakeCore {
                 (reply, answer, None)
             }
             DeskInput::LookAtCard { reply, reader, reference: _ } => {
-                let look =
-                    CardLook { reader, state: ReaderState::Empty, reading: false, card: None, sale: None, help: None };
-                (reply, DeskAnswer::Card(Box::new(state.look.clone().unwrap_or(look))), None)
+                let look = state.look.clone().unwrap_or_else(|| nothing_on(reader));
+                (reply, DeskAnswer::Card(Box::new(look)), None)
             }
             DeskInput::CallStaff { reply, key: _, reader } => {
                 let id = format!("gw-test.{reader}.1");
