@@ -218,13 +218,7 @@ impl FakeCore {
                 state.calls += 1;
                 (reply, DeskAnswer::Alarm { id, state: AlarmState::Raised }, None)
             }
-            DeskInput::SendAgain { reply, n, by } => {
-                if n != 977 {
-                    return (reply, DeskAnswer::Refused(Refusal::EntryUnknown), None);
-                }
-                state.sent_again.push((n, by));
-                (reply, DeskAnswer::SentAgain { n, waiting: true }, None)
-            }
+            DeskInput::SendAgain { reply, n, by } => (reply, send_again(&mut state, n, by), None),
             DeskInput::TestDevice { reply, device, by } => {
                 let test = device_test(device, by);
                 state.tests.push(test.clone());
@@ -300,6 +294,14 @@ impl FakeCore {
         };
         kiosk.notify(Notice::Sale { sale: Box::new(sale) });
     }
+}
+
+fn send_again(state: &mut State, n: u64, by: ActorId) -> DeskAnswer {
+    if n != 977 {
+        return DeskAnswer::Refused(Refusal::EntryUnknown);
+    }
+    state.sent_again.push((n, by));
+    DeskAnswer::SentAgain { n, waiting: true }
 }
 
 fn device_test(device: DeviceId, by: ActorId) -> DeviceTest {
