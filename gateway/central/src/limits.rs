@@ -130,8 +130,13 @@ pub const LOGIN_TRIES_FREE: u32 = 5;
 pub const LOGIN_LOCK_S_FIRST: u64 = 30;
 /// The longest lock, seconds: somebody who forgot is not shut out of a whole shift.
 pub const LOGIN_LOCK_S_MAX: u64 = 15 * 60;
+/// Names that nobody bears whose tries are counted, each for itself; the one whose lock ends first is forgotten for a further
+/// one. To have one forgotten takes as many tries, which each cost a comparison.
+pub const LOGIN_NAMES_UNKNOWN_MAX: usize = 1_000;
 /// How long a session lives that nobody uses, milliseconds: a shift.
 pub const SESSION_IDLE_MS: i64 = 12 * 3_600 * 1_000;
+/// How long a session lives at most, milliseconds: a day. A page that is left open says again and again that somebody is there.
+pub const SESSION_MS_MAX: i64 = 24 * 3_600 * 1_000;
 /// How often it is noted that a session is used, milliseconds: not with each request.
 pub const SESSION_TOUCH_MS: i64 = 5 * 60 * 1_000;
 /// Sessions of one operator; the oldest ends. More screens nobody has.
@@ -146,6 +151,8 @@ pub const ALARM_ID_BYTES_MAX: usize = 200;
 pub const SEARCH_BYTES_MAX: usize = 200;
 /// People in one answer to a search: who seeks among more writes more.
 pub const PEOPLE_FOUND_MAX: i64 = 50;
+/// Further presses in the view of one alarm, the newest; their number stands with it.
+pub const HISTORY_REPEATED: i64 = 50;
 /// Alarms of the same home in the view of one.
 pub const SAME_HOME_ROWS: i64 = 20;
 /// Alarms that a device raised before, in the view of one.

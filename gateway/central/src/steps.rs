@@ -24,7 +24,7 @@ const SETTLE: &str = "WITH e AS (SELECT * FROM alarm_events x WHERE x.alarm = $1
   AND x.what IN ('step', 'taken_over') AND x.state <= (SELECT state FROM alarms WHERE origin = $1 AND variant = $2)),
  h AS (SELECT actor, at_ms FROM e WHERE state >= 2 ORDER BY state DESC, what = 'taken_over' DESC,
   CASE what WHEN 'taken_over' THEN -id ELSE id END LIMIT 1),
- d AS (SELECT responder, eta_min, at_ms FROM e WHERE what = 'step' AND state = 3 ORDER BY id DESC LIMIT 1)
+ d AS (SELECT responder, eta_min, at_ms FROM e WHERE what = 'step' AND state = 3 ORDER BY at_ms DESC, id DESC LIMIT 1)
  UPDATE alarms SET
   acknowledged_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state >= 2),
   dispatched_ms = (SELECT MIN(at_ms) FROM e WHERE what = 'step' AND state = 3),
@@ -215,11 +215,15 @@ pub async fn step_by_person(tx: &mut Tx, id: &str, wish: Wish) -> Result<StepAns
         keep_step(tx, &step, &taken).await?;
         raise_state(tx, &origin, variant, wish.state).await?;
         tell_step(tx, variant, &step, None).await?;
-    } else if others.is_some() {
-        keep(tx, "taken_over", &step, &taken).await?;
-        tell_taken_over(tx, id, &step);
-    } else if known == AlarmState::Dispatched && step.state == wish.state && sends_another(&step, row.try_get(5)?) {
-        keep_step(tx, &step, &taken).await?;
+        return Ok(StepAnswer::Taken { state: step.state });
+    }
+    if others.is_some() {
+        let bare = AlarmStateOrder { responder: None, eta_min: None, ..step.clone() };
+        keep(tx, "taken_over", &bare, &taken).await?;
+        tell_taken_over(tx, id, &bare);
+    }
+    if known == AlarmState::Dispatched && step.state == wish.state && sends_another(&step, row.try_get(5)?) {
+        keep_step(tx, &step, &Taken { from: None, ..taken }).await?;
         tell_step(tx, variant, &step, None).await?;
     }
     Ok(StepAnswer::Taken { state: step.state })

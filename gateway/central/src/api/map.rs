@@ -57,6 +57,8 @@ pub struct DistrictMap {
     now: String,
     homes: Vec<Home>,
     gateways: Vec<GatewayPlace>,
+    /// Homes and gateways that are not in this answer, which is full; what has something open or silent comes first.
+    left_out: i64,
     /// People and gateways of whom nobody said where they are.
     without_place: i64,
 }
@@ -72,7 +74,15 @@ pub async fn district(State(app): State<App>, _: CallingActor) -> Result<Json<Di
     )
     .fetch_one(&mut *reader)
     .await?;
-    Ok(Json(DistrictMap { now: now.text, homes, gateways, without_place }))
+    let placed: i64 = sqlx::query_scalar(
+        "SELECT (SELECT COUNT(*) FROM people WHERE lat IS NOT NULL AND lon IS NOT NULL)
+         + (SELECT COUNT(*) FROM gateways WHERE lat IS NOT NULL AND lon IS NOT NULL)",
+    )
+    .fetch_one(&mut *reader)
+    .await?;
+    let told = i64::try_from(homes.len().saturating_add(gateways.len())).unwrap_or(i64::MAX);
+    let left_out = placed.saturating_sub(told).max(0);
+    Ok(Json(DistrictMap { now: now.text, homes, gateways, left_out, without_place }))
 }
 
 struct OpenHere {
@@ -103,9 +113,11 @@ async fn open_by_person(reader: &mut SqliteConnection) -> Result<BTreeMap<String
 async fn homes(reader: &mut SqliteConnection) -> Result<Vec<Home>, StoreError> {
     let mut open = open_by_person(reader).await?;
     let rows = sqlx::query(
-        "SELECT p.ref, p.name, p.address, p.lat, p.lon, COUNT(d.id), COUNT(CASE WHEN d.trouble = 'silent' THEN 1 END)
+        "WITH o AS (SELECT DISTINCT x.person FROM alarms a JOIN devices x ON x.id = a.device
+          WHERE a.state < 5 AND x.person IS NOT NULL)
+         SELECT p.ref, p.name, p.address, p.lat, p.lon, COUNT(d.id), COUNT(CASE WHEN d.trouble = 'silent' THEN 1 END) AS silent
          FROM people p LEFT JOIN devices d ON d.person = p.ref WHERE p.lat IS NOT NULL AND p.lon IS NOT NULL
-         GROUP BY p.ref ORDER BY p.ref LIMIT $1",
+         GROUP BY p.ref ORDER BY p.ref IN (SELECT person FROM o) DESC, silent > 0 DESC, p.ref LIMIT $1",
     )
     .bind(limits::DEVICE_ROWS)
     .fetch_all(reader)
@@ -134,7 +146,7 @@ async fn gateways(app: &App, reader: &mut SqliteConnection, now_ms: i64) -> Resu
     let rows = sqlx::query(
         "SELECT g.id, g.lat, g.lon, g.last_seen_ms, (SELECT COUNT(*) FROM devices d WHERE d.gateway = g.id),
          EXISTS (SELECT 1 FROM alarms a WHERE a.state < 5 AND a.gateway = g.id AND a.kind = 'gateway_silent')
-         FROM gateways g WHERE g.lat IS NOT NULL AND g.lon IS NOT NULL ORDER BY g.id LIMIT $1",
+         FROM gateways g WHERE g.lat IS NOT NULL AND g.lon IS NOT NULL ORDER BY 6 DESC, g.id LIMIT $1",
     )
     .bind(limits::DEVICE_ROWS)
     .fetch_all(reader)

@@ -113,9 +113,11 @@ pub async fn set_password(
         PasswordError::System => Problem::Busy,
     })?;
     tracing::info!(operator = id.as_str(), by = actor.as_str(), "an operator gets a password");
+    let whose = id.clone();
     app.store
         .writer
-        .run(Priority::Person, 1, move |tx| Box::pin(async move { password::set(tx, &id, &hash).await }))
+        .run(Priority::Person, 1, move |tx| Box::pin(async move { password::set(tx, &whose, &hash).await }))
         .await?;
+    app.lockout().clear(&id);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,6 +8,7 @@ use sqlx::SqlitePool;
 use crate::enrolment;
 use crate::identity::Token;
 use crate::limits::{PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+use crate::login::lockout;
 use crate::store::{StoreError, Tx};
 
 /// Why a password is not taken.
@@ -64,7 +65,8 @@ pub async fn of(readers: &SqlitePool, who: &ActorId) -> Result<Option<String>, S
     Ok(found.flatten())
 }
 
-/// Gives an operator a password, by its hash. Sessions that were open end; one who is not known becomes an operator, with a
+/// Gives an operator a password, by its hash. Sessions that were open end, and so does the count of wrong
+/// passwords; one who is not known becomes an operator, with a
 /// token that nobody has.
 ///
 /// # Errors
@@ -83,7 +85,7 @@ pub async fn set(tx: &mut Tx, who: &ActorId, hash: &str) -> Result<(), StoreErro
         .execute(&mut tx.conn)
         .await?;
     sqlx::query("DELETE FROM sessions WHERE actor = $1").bind(who.as_str()).execute(&mut tx.conn).await?;
-    Ok(())
+    lockout::forget(tx, who.as_str()).await
 }
 
 #[cfg(test)]

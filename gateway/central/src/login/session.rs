@@ -1,4 +1,4 @@
-//! Sessions of people who logged in: a bearer token that ends when it is not used.
+//! Sessions of people who logged in: a bearer token that ends when it is not used, and after a day in any case.
 //!
 //! **Invariant:** a session's token is 32 random bytes and is kept only as its SHA-256.
 
@@ -6,7 +6,7 @@ use protocols::id::ActorId;
 use sqlx::{Row as _, SqlitePool};
 
 use crate::identity::Token;
-use crate::limits::{SESSION_IDLE_MS, SESSIONS_PER_OPERATOR_MAX};
+use crate::limits::{SESSION_IDLE_MS, SESSION_MS_MAX, SESSIONS_PER_OPERATOR_MAX};
 use crate::login::lockout;
 use crate::store::{Now, StoreError, Tx};
 
@@ -19,14 +19,24 @@ pub struct Session {
     pub seen_ms: i64,
 }
 
-/// Opens a session; the count of wrong passwords ends, and so do sessions that were not used, or are too many.
+/// Opens a session for whoever gave the password with this hash; the count of wrong passwords ends, and so do sessions that
+/// were not used, or are too many. False, and nothing is opened, where the password has changed since it was compared.
 ///
 /// # Errors
 /// The database cannot do it.
-pub async fn open(tx: &mut Tx, actor: &ActorId, token: &Token) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM login_tries WHERE who = $1").bind(lockout::key(Some(actor))).execute(&mut tx.conn).await?;
-    sqlx::query("DELETE FROM sessions WHERE seen_ms < $1")
+pub async fn open(tx: &mut Tx, actor: &ActorId, hash: &str, token: &Token) -> Result<bool, StoreError> {
+    let same: Option<i64> = sqlx::query_scalar("SELECT 1 FROM actors WHERE id = $1 AND password = $2")
+        .bind(actor.as_str())
+        .bind(hash)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+    if same.is_none() {
+        return Ok(false);
+    }
+    lockout::forget(tx, actor.as_str()).await?;
+    sqlx::query("DELETE FROM sessions WHERE seen_ms < $1 OR opened_ms < $2")
         .bind(tx.now.ms.saturating_sub(SESSION_IDLE_MS))
+        .bind(tx.now.ms.saturating_sub(SESSION_MS_MAX))
         .execute(&mut tx.conn)
         .await?;
     sqlx::query(
@@ -43,7 +53,7 @@ pub async fn open(tx: &mut Tx, actor: &ActorId, token: &Token) -> Result<(), Sto
         .bind(tx.now.ms)
         .execute(&mut tx.conn)
         .await?;
-    Ok(())
+    Ok(true)
 }
 
 /// The open session with this token.
@@ -51,11 +61,14 @@ pub async fn open(tx: &mut Tx, actor: &ActorId, token: &Token) -> Result<(), Sto
 /// # Errors
 /// The database cannot answer.
 pub async fn find(readers: &SqlitePool, token: &Token) -> Result<Option<Session>, StoreError> {
-    let row = sqlx::query("SELECT actor, seen_ms FROM sessions WHERE token_hash = $1 AND seen_ms >= $2")
-        .bind(token.digest())
-        .bind(Now::read().ms.saturating_sub(SESSION_IDLE_MS))
-        .fetch_optional(readers)
-        .await?;
+    let now_ms = Now::read().ms;
+    let row =
+        sqlx::query("SELECT actor, seen_ms FROM sessions WHERE token_hash = $1 AND seen_ms >= $2 AND opened_ms >= $3")
+            .bind(token.digest())
+            .bind(now_ms.saturating_sub(SESSION_IDLE_MS))
+            .bind(now_ms.saturating_sub(SESSION_MS_MAX))
+            .fetch_optional(readers)
+            .await?;
     row.map(|row| {
         let actor = row.try_get::<String, _>(0)?.parse().map_err(|_| StoreError::Row { table: "sessions" })?;
         Ok(Session { actor, seen_ms: row.try_get(1)? })

@@ -139,6 +139,36 @@ async fn the_state_is_the_highest_step_known_in_whatever_order_steps_arrive() {
 }
 
 #[tokio::test]
+async fn an_earlier_dispatch_that_comes_late_does_not_replace_who_was_sent_since() {
+    let (centre, mut journal) = pressed().await;
+    assert_eq!(step(&centre, "dispatch", 0, &json!({"responder": "值班护士", "eta_min": 10})).await.0, 200);
+    let (own, alarm) = (journal.own(), device_origin("btn-0001", 1, 1));
+    let earlier = json!({"state": "dispatched", "by": "staff-1", "cause": null, "responder": "李护工", "eta_min": 30});
+    let n = journal.push(&own, "alarm.state", &alarm, &earlier);
+    assert_eq!(outcomes(&centre.upload(&journal, n..=n).await), ["accepted"]);
+    let (_, shown) = centre.get(ALARM).await;
+    assert_eq!(shown["history"].as_array().map(Vec::len), Some(2), "it is kept: {shown}");
+    assert_eq!(shown["responder"], "值班护士");
+    assert!(shown["eta_s"].as_i64().is_some_and(|left| (590..=600).contains(&left)), "{shown}");
+}
+
+#[tokio::test]
+async fn the_presses_of_a_button_that_is_stuck_do_not_hide_what_people_did() {
+    let (centre, mut journal) = pressed().await;
+    let alarm = device_origin("btn-0001", 1, 1);
+    for seq in 2..=600 {
+        journal.push(&device_origin("btn-0001", 1, seq), "alarm.repeated", &alarm, &alarm_body("btn-0001", "sos"));
+    }
+    centre.upload(&journal, 2..=600).await;
+    assert_eq!(step(&centre, "acknowledge", 0, &json!({})).await.0, 200);
+    let (_, shown) = centre.get(ALARM).await;
+    let history = shown["history"].as_array().expect("a history");
+    assert_eq!(history.last().map(|event| &event["what"]), Some(&json!("step")), "{} events", history.len());
+    assert!((2..=100).contains(&history.len()), "{} events", history.len());
+    assert_eq!(shown["presses"], 600, "each is counted");
+}
+
+#[tokio::test]
 async fn a_gateway_that_tells_of_an_alarm_again_from_its_journal_hears_again_how_far_it_is() {
     let centre = Centre::start().await;
     let alarm = device_origin("btn-0001", 1, 1);

@@ -3,12 +3,12 @@
 use central::app;
 use central::config;
 use central::identity::Token;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use crate::support::{Centre, Directory, answer};
+use crate::support::{Centre, Directory, Journal, answer};
 
 /// The last migration of the release before operators had passwords and steps had times.
 const BEFORE: i64 = 10;
@@ -17,6 +17,34 @@ const TOKEN: &str = "a made-up token of an operator";
 async fn open(path: &std::path::Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     options.connect().await.expect("the database opens")
+}
+
+/// More homes than one answer of the map has room for.
+const MANY_HOMES: &str = "WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 10050)
+    INSERT INTO people (ref, name, address, contacts, conditions, lat, lon)
+    SELECT printf('a-%05d', k), 'x', 'x', '[]', '[]', 30.0, 120.0 FROM n";
+
+#[tokio::test]
+async fn of_more_homes_than_the_map_tells_those_with_an_alarm_or_something_silent_are_in_it_and_the_rest_is_counted() {
+    let mut centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    centre.upload(&journal, 1..=1).await;
+    let placed = centre.get("/api/v1/map").await.1;
+    assert_eq!(placed["left_out"], 0);
+    let before = placed["homes"].as_array().map_or(0, Vec::len) as i64;
+    centre.stop().await;
+    let mut database = open(&centre.directory.0.join("central.db")).await;
+    for statement in [MANY_HOMES, "UPDATE devices SET trouble = 'silent' WHERE person = 'person-0002'"] {
+        sqlx::query(statement).execute(&mut database).await.expect("it is done");
+    }
+    database.close().await.expect("the database closes");
+    centre.run().await;
+    let map = centre.get("/api/v1/map").await.1;
+    let first: Vec<&Value> =
+        map["homes"].as_array().expect("homes").iter().map(|home| &home["person"]).take(3).collect();
+    assert_eq!(first, ["person-0001", "person-0002", "a-00001"]);
+    assert_eq!(map["left_out"].as_i64(), Some(50 + before));
 }
 
 /// A database as that release left it: an alarm that two operators took to its end, one that nobody took.
@@ -84,6 +112,18 @@ async fn a_database_of_an_earlier_release_tells_who_had_an_alarm_and_why_it_ende
 
 #[tokio::test]
 async fn a_session_that_nobody_used_for_a_shift_has_ended() {
+    let used = "UPDATE sessions SET seen_ms = opened_ms - $1";
+    session_lives(used, [(11 * 3_600_000, 200), (12 * 3_600_000 + 1, 401)]).await;
+}
+
+#[tokio::test]
+async fn a_session_ends_after_a_day_however_much_it_is_used() {
+    let opened = "UPDATE sessions SET opened_ms = seen_ms - $1";
+    session_lives(opened, [(23 * 3_600_000, 200), (24 * 3_600_000 + 1, 401)]).await;
+}
+
+/// Changes a session's times and looks whether it still opens anything.
+async fn session_lives(statement: &'static str, cases: [(i64, u16); 2]) {
     let mut centre = Centre::start().await;
     let operator = &centre.district.operators[0];
     let body = json!({"who": operator.id, "password": operator.password});
@@ -93,16 +133,12 @@ async fn a_session_that_nobody_used_for_a_shift_has_ended() {
         answer(centre.http.get(format!("{}/api/v1/session", centre.url)).bearer_auth(&token)).await.0
     };
     assert_eq!(status(&centre).await, 200);
-    for (idle_ms, expected) in [(11 * 3_600_000, 200), (12 * 3_600_000 + 1, 401)] {
+    for (ago_ms, expected) in cases {
         centre.stop().await;
         let mut database = open(&centre.directory.0.join("central.db")).await;
-        sqlx::query("UPDATE sessions SET seen_ms = opened_ms - $1")
-            .bind(idle_ms)
-            .execute(&mut database)
-            .await
-            .expect("a session");
+        sqlx::query(statement).bind(ago_ms).execute(&mut database).await.expect("a session");
         database.close().await.expect("the database closes");
         centre.run().await;
-        assert_eq!(status(&centre).await, expected, "after {idle_ms} ms");
+        assert_eq!(status(&centre).await, expected, "after {ago_ms} ms");
     }
 }

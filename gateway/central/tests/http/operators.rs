@@ -1,8 +1,11 @@
 //! Operators: log-in, lock, sessions, and who sees whom.
 
+use central::identity::Token;
+use central::login::{password, session};
+use central::store::{Priority, Store};
 use serde_json::{Value, json};
 
-use crate::support::{Centre, Journal, answer};
+use crate::support::{Centre, Directory, Journal, answer};
 
 async fn log_in(centre: &Centre, who: &str, password: &str) -> (u16, Value) {
     let body = json!({"who": who, "password": password});
@@ -57,11 +60,54 @@ async fn h13_wrong_passwords_lock_the_name_and_a_restart_does_not_open_it() {
     assert_eq!(log_in(&centre, "op-demo", &right).await.0, 429, "a restart opens no lock");
     let other = centre.district.operators[1].password.clone();
     assert_eq!(log_in(&centre, "op-night", &other).await.0, 201, "others are not locked");
-    // Names that nobody bears look the same from outside, and share a lock of their own.
-    for name in ["nobody", "no name at all", "someone", "", "x"] {
+    // Names that nobody bears look the same from outside: each has its own count.
+    for name in ["nobody", "no name at all", "someone", "", "x", "yet-another"] {
         assert_eq!(log_in(&centre, name, "not the password").await.0, 401, "{name}");
     }
-    assert_eq!(log_in(&centre, "yet-another", "not the password").await.0, 429);
+    for _ in 1..5 {
+        assert_eq!(log_in(&centre, "nobody", "not the password").await.0, 401);
+    }
+    assert_eq!(log_in(&centre, " nobody ", "not the password").await.0, 429);
+    centre.restart().await;
+    assert_eq!(log_in(&centre, "nobody", "not the password").await.0, 429, "as with a name that somebody bears");
+}
+
+#[tokio::test]
+async fn h13_a_new_password_opens_a_locked_name_at_once_and_for_good() {
+    let mut centre = Centre::start().await;
+    for _ in 0..5 {
+        assert_eq!(log_in(&centre, "op-night", "not the password").await.0, 401);
+    }
+    assert_eq!(log_in(&centre, "op-night", "not the password").await.0, 429);
+    let path = "/api/v1/operators/op-night/password";
+    let fresh = json!({"password": "a made-up new one"});
+    assert_eq!(with(&centre, "PUT", path, centre.operator(0), &fresh).await.0, 204);
+    assert_eq!(log_in(&centre, "op-night", "not the password").await.0, 401, "the count begins anew");
+    assert_eq!(log_in(&centre, "op-night", "a made-up new one").await.0, 201);
+    for _ in 0..5 {
+        assert_eq!(log_in(&centre, "op-night", "not the password").await.0, 401);
+    }
+    assert_eq!(with(&centre, "PUT", path, centre.operator(0), &fresh).await.0, 204);
+    centre.restart().await;
+    assert_eq!(log_in(&centre, "op-night", "a made-up new one").await.0, 201, "over a restart, too");
+}
+
+#[tokio::test]
+async fn no_session_opens_for_a_password_that_changed_while_it_was_compared() {
+    let directory = Directory::new();
+    let (store, _writer) = Store::open(&directory.0.join("central.db")).await.expect("a store");
+    let opened = store.writer.run(Priority::Person, 1, move |tx| {
+        Box::pin(async move {
+            let (who, token) = ("op-1".parse().expect("a name"), Token::draw().expect("randomness"));
+            password::set(tx, &who, "the hash now").await?;
+            let before = session::open(tx, &who, "the hash before", &token).await?;
+            Ok((before, session::open(tx, &who, "the hash now", &token).await?))
+        })
+    });
+    assert_eq!(opened.await.expect("it is asked"), (false, true));
+    let sessions: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sessions").fetch_one(&store.readers).await.expect("a number");
+    assert_eq!(sessions, 1);
 }
 
 #[tokio::test]
@@ -153,4 +199,16 @@ async fn of_operators_who_take_an_alarm_at_once_one_has_it_and_the_others_hear_w
     let (_, alarm) = centre.get(path).await;
     assert_eq!((&alarm["by"], &alarm["history"][2]["what"]), (&json!(names[winner]), &json!("taken_over")));
     assert_eq!((&alarm["state"], &alarm["responder"]), (&json!("dispatched"), &json!("值班护士")));
+    // Whoever takes it over and sends somebody else, has sent them: here, in the history and at the gateway.
+    let another = json!({"responder": "李护工", "eta_min": 5, "take_over": true});
+    assert_eq!(centre.post(&dispatch, centre.operator(loser), &another).await.0, 200);
+    let (_, alarm) = centre.get(path).await;
+    assert_eq!((&alarm["by"], &alarm["responder"]), (&json!(names[loser]), &json!("李护工")));
+    assert!(alarm["eta_s"].as_i64().is_some_and(|left| (290..=300).contains(&left)), "{alarm}");
+    let whats: Vec<&Value> =
+        alarm["history"].as_array().expect("a history").iter().map(|event| &event["what"]).collect();
+    assert_eq!(whats, ["step", "step", "taken_over", "taken_over", "step"]);
+    let told = centre.orders("alarms", "", 0, 0).await;
+    let last = told["orders"].as_array().expect("orders").last().expect("an order");
+    assert_eq!(last["body"]["responder"], "李护工", "{told}");
 }

@@ -51,6 +51,10 @@ pub struct AlarmList {
     next: Option<String>,
 }
 
+const URGENT_FIRST: &str = " ORDER BY CASE a.urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 WHEN 'request' THEN 2
+    WHEN 'technical' THEN 3 ELSE 4 END, a.received_ms, a.id";
+const NEWEST_FIRST: &str = " ORDER BY a.received_ms DESC, a.id DESC";
+
 /// `GET /api/v1/alarms`
 pub async fn list(
     State(app): State<App>,
@@ -62,22 +66,17 @@ pub async fn list(
     if !(1..=limits::LIST_ROWS).contains(&limit) {
         return Err(Problem::BadParameter);
     }
+    let (among, order) = if query.open == Some(1) { (" AND a.state < 5", URGENT_FIRST) } else { ("", NEWEST_FIRST) };
+    // The page's alarms are chosen by narrow rows; only those of the page are read whole.
     let mut builder = QueryBuilder::<Sqlite>::new("SELECT ");
-    builder.push(COLUMNS).push(TABLES).push("WHERE 1 = 1");
+    builder.push(COLUMNS).push(TABLES).push("WHERE a.rowid IN (SELECT a.rowid FROM alarms a WHERE 1 = 1").push(among);
     narrow(&mut builder, &query)?;
-    if query.open == Some(1) {
-        builder.push(
-            " AND a.state < 5 ORDER BY CASE a.urgency WHEN 'emergency' THEN 0 WHEN 'urgent' THEN 1 WHEN 'request' THEN 2
-             WHEN 'technical' THEN 3 ELSE 4 END, a.received_ms, a.id LIMIT ",
-        );
-    } else {
-        builder.push(" ORDER BY a.received_ms DESC, a.id DESC LIMIT ");
-    }
-    builder.push_bind(limit.saturating_add(1));
+    builder.push(order).push(" LIMIT ").push_bind(limit.saturating_add(1)).push(")").push(order);
     let mut reader = app.store.readers.begin().await?;
+    // Before the first read: what happened until then is in the answer.
+    let now = Now::read();
     let rows = builder.build().persistent(false).fetch_all(&mut *reader).await?;
     let open = sqlx::query_scalar("SELECT COUNT(*) FROM alarms WHERE state < 5").fetch_one(&mut *reader).await?;
-    let now = Now::read();
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let alarms: Vec<AlarmRow> =
         rows.iter().take(page).map(|row| AlarmRow::read(row, now.ms)).collect::<Result<_, _>>()?;

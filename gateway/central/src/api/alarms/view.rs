@@ -87,6 +87,7 @@ pub async fn one(
     Ok(Json(AlarmDetail { alarm, body, history, now: now.text, who, same_home, before }))
 }
 
+/// What people did, and the newest of the further presses: a button that is stuck hides nothing of it.
 async fn history(
     reader: &mut SqliteConnection,
     origin: &str,
@@ -95,11 +96,14 @@ async fn history(
 ) -> Result<Vec<AlarmEvent>, StoreError> {
     let events = sqlx::query(
         "SELECT what, state, actor, cause, source, at, received_ms, responder, eta_min, took_over FROM alarm_events
-         WHERE alarm = $1 AND variant = $2 ORDER BY id LIMIT $3",
+         WHERE id IN (SELECT id FROM alarm_events WHERE alarm = $1 AND variant = $2 AND what <> 'repeated' ORDER BY id DESC LIMIT $3)
+         OR id IN (SELECT id FROM alarm_events WHERE alarm = $1 AND variant = $2 AND what = 'repeated' ORDER BY id DESC LIMIT $4)
+         ORDER BY id",
     )
     .bind(origin)
     .bind(variant)
     .bind(limits::LIST_ROWS)
+    .bind(limits::HISTORY_REPEATED)
     .fetch_all(reader)
     .await?;
     events.iter().map(|row| alarm_event(row, now_ms)).collect()
