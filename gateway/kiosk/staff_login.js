@@ -2,7 +2,8 @@
 
 import { ask } from "/page/shared.js";
 import { leftOf } from "/pages/ages.js";
-import { html, live, nothing } from "/pages/paper.js";
+import { html, nothing } from "/pages/paper.js";
+import { live } from "/pages/vendor/lit-html/directives/live.js";
 import { say, span } from "/pages/words.js";
 
 const PAD = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];

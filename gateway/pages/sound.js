@@ -8,7 +8,7 @@ const PATTERN = [
 const EVERY_MS = 2_500;
 const VOLUME = 0.35;
 
-/** A siren: `on` says whether it is to sound, `blocked` whether the browser keeps it silent, `quietUntil` is a mute. */
+/** A siren: `on` says whether it is to sound, `blocked` whether the browser would keep it silent, `quietUntil` is a mute. */
 export class Siren {
   #context = null;
   #timer = null;
@@ -25,9 +25,9 @@ export class Siren {
     return this.#timer !== null;
   }
 
-  /** Whether it is to sound and the browser does not let it. */
+  /** Whether the browser would not let it sound, as far as is known. */
   get blocked() {
-    return this.on && this.#context?.state !== "running";
+    return this.#context?.state !== "running";
   }
 
   /** Milliseconds for which it is muted. */
@@ -57,7 +57,7 @@ export class Siren {
     this.#changed();
   }
 
-  /** To be called from a press: from then on the browser lets the page sound. */
+  /** Asks the browser to let the page sound; it does from a press on, at the latest. */
   async allow() {
     try {
       this.#context ??= new AudioContext();

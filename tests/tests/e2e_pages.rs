@@ -57,6 +57,11 @@ async fn a_board_without_its_centre_says_so_and_is_never_calm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_board_shows_nothing_as_certain_that_is_not_and_acts_on_what_is_on_the_screen() {
+    play("board_sure", &board()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_looks_up_history_figures_map_accounts_and_devices_in_every_look() {
     play("board_look", &board()).await;
 }

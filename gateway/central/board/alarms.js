@@ -4,8 +4,8 @@
 
 import { guard, html, nothing, repeat } from "/pages/paper.js";
 import { say, span, time, word } from "/pages/words.js";
-import { desk, inOrder, isWaiting, look, lookingAt, messageOf, step } from "./desk.js";
-import { dotted, name, names, refusal, runs, urgencyChip } from "./page.js";
+import { desk, inOrder, isWaiting, loadShown, look, lookingAt, messageOf, step } from "./desk.js";
+import { dotted, loading, name, names, refusal, runs, urgencyChip } from "./page.js";
 
 const CAUSES = [
   "fall", "accidental", "anxiety_talk", "pain_breath", "toilet_transfer", "service_request", "device_false", "test", "visitor",
@@ -36,14 +36,16 @@ async function take(id, act, body) {
   fresh(id);
   Object.assign(draft, { busy: true, note: null, taken: null });
   redraw();
+  let outcome = { ending: false };
   try {
     await step(id, act, body);
-    draft.ending = false;
   } catch (failure) {
-    draft.note = messageOf(failure);
-    draft.taken = failure.code === "alarm_taken" ? act : null;
+    outcome = { note: messageOf(failure), taken: failure.code === "alarm_taken" ? act : null };
   }
-  draft.busy = false;
+  // Meanwhile the draft may be about another alarm.
+  if (draft.id === id) {
+    Object.assign(draft, outcome, { busy: false });
+  }
   redraw();
 }
 
@@ -113,7 +115,7 @@ function row(alarm) {
 
 function nothingOpen() {
   if (desk.count === null) {
-    return html`<p class="quiet">${say("board.loading")}</p>`;
+    return loading();
   }
   return desk.online
     ? html`<p class="calm">${say("board.no_open_alarms")}</p>`
@@ -169,6 +171,7 @@ const chosenResponder = (alarm) => draft.typed.trim() || draft.responder || resp
 
 /** Sends whoever is chosen; `minutes` null where nobody knows when they are there. */
 export function dispatch(alarm, minutes) {
+  fresh(alarm.id);
   return take(alarm.id, "dispatch", { responder: chosenResponder(alarm), ...(minutes ? { eta_min: minutes } : {}) });
 }
 
@@ -283,12 +286,16 @@ export function alarmView() {
     return html`<section class="shown empty"><p class="quiet">${say("board.choose_alarm")}</p>${keysHelp()}</section>`;
   }
   const alarm = desk.shown;
+  const failed = desk.shownNote
+    ? html`${refusal(desk.shownNote)}<div><button type="button" class="button" data-key="load again" @click=${loadShown}>${say("board.try_again")}</button></div>`
+    : nothing;
   if (!alarm) {
-    return html`<section class="shown"><p class="quiet">${say("board.loading")}</p></section>`;
+    return html`<section class="shown stack">${desk.shownNote ? failed : loading()}</section>`;
   }
   fresh(alarm.id);
   const present = lookingAt(alarm.id);
   return html`<section class="shown stack" aria-label=${say("board.this_alarm")}>
+    ${failed}
     <header class="stack subject ${alarm.urgency}">
       <div class="spread"><div class="row">${urgencyChip(alarm.urgency)}<strong class="kind">${word("alarm_kind", alarm.kind)}</strong>${marks(alarm)}</div>
         <button type="button" class="button plain" data-key="close" @click=${() => look(null)}><kbd>Esc</kbd> ${say("board.back")}</button></div>
@@ -325,9 +332,9 @@ export function keysHelp() {
   )}</dl>`;
 }
 
-/** The alarm that keys are about: the one that is looked at, else the selected one of the list, else its first. */
+/** The alarm that keys are about: the one that is looked at, once it is there; else the selected one of the list, else its first. */
 export function keyedAlarm() {
-  return desk.shown ?? desk.open.get(selected) ?? inOrder()[0] ?? null;
+  return desk.shownId !== null ? desk.shown : desk.open.get(selected) ?? inOrder()[0] ?? null;
 }
 
 /** Selects the next or the previous alarm of the list. */

@@ -167,7 +167,9 @@ start({
 });
 startKeys(() => tab === "alarms");
 addEventListener("hashchange", follow);
-document.addEventListener("pointerdown", () => siren.on && siren.blocked && siren.allow());
+// Asked from the beginning; any touch or key is a chance that the browser lets it.
+["pointerdown", "keydown"].forEach((kind) => document.addEventListener(kind, () => siren.blocked && siren.allow(), true));
+siren.allow();
 setInterval(() => {
   tick();
   if (siren.mutedFor > 0) {

@@ -32,6 +32,8 @@ export const desk = {
   /** The alarm that is looked at, in full; null while it loads. */
   shown: null,
   shownId: null,
+  /** Why it could not be loaded; null where it was. */
+  shownNote: null,
   present: [],
   /** Whether the line is up; null while the first answer is on its way. */
   online: null,
@@ -48,9 +50,18 @@ let hangUp = null;
 let heardAt = 0;
 let waiting = new Set();
 let collecting = false;
+let loadAgain = null;
+/** Lists on their way, each as the alarms of which something was heard or kept since it was asked for. */
+const listsAsked = new Set();
+/** The centre's time of what is kept of an alarm, where that is newer than the list. */
+let keptAt = new Map();
+let listsBegun = 0;
+let listShown = 0;
+let listNow = "";
+const newest = {};
 
-/** The operator logged out while an answer was on its way: it belongs to nobody any more. */
-class LoggedOut extends Error {}
+/** Nobody wants the answer any more: the operator logged out, or asked for another of its kind. */
+class Unwanted extends Error {}
 
 /** Asks the centre in the operator's name. */
 export async function ask(method, path, body) {
@@ -58,24 +69,35 @@ export async function ask(method, path, body) {
   try {
     const answer = await answerTo(method, path, token, body);
     if (desk.token !== token) {
-      throw new LoggedOut();
+      throw new Unwanted();
     }
     return answer;
   } catch (refused) {
     if (desk.token !== token) {
-      throw new LoggedOut();
+      throw new Unwanted();
     }
     if (refused instanceof Refused && refused.status === 401) {
       leave(refused.message);
-      throw new LoggedOut();
+      throw new Unwanted();
     }
     throw refused;
   }
 }
 
+/** Asks for one of a kind; the answer is wanted until another of the kind is asked for. */
+export async function askNewest(kind, path) {
+  const mine = (newest[kind] = {});
+  const answer = ask("GET", path);
+  await answer.catch(() => {});
+  if (newest[kind] !== mine) {
+    throw new Unwanted();
+  }
+  return answer;
+}
+
 /** What to tell of a failure; null where nobody is to be told. */
 export function messageOf(failure) {
-  if (failure instanceof LoggedOut) {
+  if (failure instanceof Unwanted) {
     return null;
   }
   if (failure instanceof Refused) {
@@ -120,8 +142,10 @@ function leave(note) {
   sessionStorage.removeItem(TOKEN);
   sessionStorage.removeItem(WHO);
   hangUp?.abort();
+  keptAt = new Map();
+  listNow = "";
   Object.assign(desk, {
-    token: null, who: null, open: new Map(), count: null, shown: null, shownId: null, present: [], online: null, asOf: null, note,
+    token: null, who: null, open: new Map(), count: null, shown: null, shownId: null, shownNote: null, present: [], online: null, asOf: null, note,
   });
   changed();
 }
@@ -181,6 +205,7 @@ function hear({ name, data }) {
     changed();
   } else if (name.startsWith("alarm.")) {
     const { id } = JSON.parse(data);
+    isNewer(id);
     if (name === "alarm.raised") {
       told("board.told_raised");
     }
@@ -218,7 +243,15 @@ function timed(alarm) {
   return { ...alarm, age: ageOf(alarm.age_s), eta: alarm.eta_s === null ? null : ageOf(-alarm.eta_s) };
 }
 
+const isNewer = (id) => listsAsked.forEach((ids) => ids.add(id));
+
+/** Keeps what is told of an alarm, unless what is known is newer. */
 function keep(alarm) {
+  if (alarm.now < (keptAt.get(alarm.id) ?? listNow)) {
+    return;
+  }
+  keptAt.set(alarm.id, alarm.now);
+  isNewer(alarm.id);
   const row = timed(alarm);
   const before = desk.open.size;
   if (alarm.state === "resolved") {
@@ -238,7 +271,7 @@ async function loadOne(id) {
   try {
     const alarm = await ask("GET", pathOf(id));
     keep(alarm);
-    desk.asOf = alarm.now;
+    desk.asOf = desk.asOf > alarm.now ? desk.asOf : alarm.now;
     changed();
   } catch (failure) {
     if (messageOf(failure) !== null) {
@@ -249,11 +282,18 @@ async function loadOne(id) {
 
 /** Loads the list of what is open, and the alarm that is looked at. */
 export async function loadList() {
+  const [ids, number] = [new Set(), (listsBegun += 1)];
+  listsAsked.add(ids);
   try {
     const list = await ask("GET", "/api/v1/alarms?open=1");
-    desk.open = new Map(list.alarms.map((alarm) => [alarm.id, timed(alarm)]));
-    desk.count = list.open;
-    desk.asOf = list.now;
+    listsAsked.delete(ids);
+    if (number < listShown) {
+      return;
+    }
+    listShown = number;
+    showList(list);
+    [...ids].filter((id) => !keptAt.has(id)).forEach(collect);
+    clearTimeout(loadAgain);
     heardAt = performance.now();
     lineIs(true);
     changed();
@@ -261,16 +301,35 @@ export async function loadList() {
       await loadShown();
     }
   } catch (failure) {
-    if (messageOf(failure) !== null && failure.status === 0) {
+    listsAsked.delete(ids);
+    if (!(failure instanceof Unwanted)) {
+      // Whatever the centre cannot do, what stands here is not certain any more.
       lineIs(false);
+      clearTimeout(loadAgain);
+      loadAgain = setTimeout(() => desk.token && loadList(), CONNECT_AGAIN_MS);
     }
   }
+}
+
+/** Shows a list; what was kept of a later moment stays. */
+function showList(list) {
+  const open = new Map(list.alarms.map((alarm) => [alarm.id, timed(alarm)]));
+  keptAt = new Map([...keptAt].filter(([, at]) => at > list.now));
+  for (const id of keptAt.keys()) {
+    open.delete(id);
+    if (desk.open.has(id)) {
+      open.set(id, desk.open.get(id));
+    }
+  }
+  listNow = list.now;
+  Object.assign(desk, { open, count: list.open + open.size - list.alarms.length, asOf: list.now });
 }
 
 /** Looks at an alarm; null looks at the list. */
 export async function look(id) {
   desk.shownId = id;
   desk.shown = null;
+  desk.shownNote = null;
   changed();
   sayPresence();
   if (id !== null) {
@@ -278,17 +337,19 @@ export async function look(id) {
   }
 }
 
-async function loadShown() {
+export async function loadShown() {
   const id = desk.shownId;
   try {
     const alarm = await ask("GET", pathOf(id));
     if (desk.shownId === id) {
       keep(alarm);
-      desk.shown = timed(alarm);
+      desk.shown ??= timed(alarm);
+      desk.shownNote = null;
     }
   } catch (failure) {
-    if (messageOf(failure) !== null && failure.status === 404 && desk.shownId === id) {
-      desk.shownId = null;
+    const note = messageOf(failure);
+    if (note !== null && desk.shownId === id) {
+      desk.shownNote = note;
     }
   }
   changed();

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "/pages/paper.js";
 import { languageTag, say, time, word } from "/pages/words.js";
-import { ask, look, messageOf, STATES, URGENCIES } from "./desk.js";
+import { askNewest, look, messageOf, STATES, URGENCIES } from "./desk.js";
 import { dotted, loading, name, names, refusal, table, urgencyChip } from "./page.js";
 
 const ROWS = 50;
@@ -11,23 +11,26 @@ const KINDS = [
   "mains_lost", "device_silent", "fault", "gateway_silent", "test", "unknown",
 ];
 
-const state = { found: null, next: null, note: null, busy: false, asked: "" };
+const state = { found: null, next: null, note: null, busy: false, sought: null };
 
 async function seek(form, draw, before = null) {
-  const wanted = new URLSearchParams({ limit: ROWS });
+  let wanted = new URLSearchParams({ limit: ROWS });
   for (const [key, value] of form ? new FormData(form) : []) {
     if (value.trim()) {
       wanted.set(key, value.trim());
     }
   }
   if (before) {
+    // More of what was sought, whatever the form says by now.
+    wanted = new URLSearchParams(state.sought);
     wanted.set("before", before);
   }
   Object.assign(state, { busy: true, note: null });
   draw();
   try {
-    const page = await ask("GET", `/api/v1/alarms?${wanted}`);
-    Object.assign(state, { found: before ? [...state.found, ...page.alarms] : page.alarms, next: page.next });
+    const page = await askNewest("history", `/api/v1/alarms?${wanted}`);
+    wanted.delete("before");
+    Object.assign(state, { sought: wanted, found: before ? [...state.found, ...page.alarms] : page.alarms, next: page.next });
   } catch (failure) {
     state.note = messageOf(failure);
   }
@@ -45,7 +48,7 @@ export function historyView(draw) {
     event.preventDefault();
     seek(event.target, draw);
   };
-  const more = () => seek(document.getElementById("seek"), draw, state.next);
+  const more = () => seek(null, draw, state.next);
   const day = (key, label) => html`<label class="stack-tight">${say(label)}<input class="field" type="date" name=${key} lang=${languageTag()} /></label>`;
   const row = (alarm) => ({
     kind: alarm.state === "resolved" ? "" : "warn",
@@ -77,4 +80,4 @@ export function openHistory(draw) {
 }
 
 /** Forgets everything: the next operator begins anew. */
-export const forgetHistory = () => Object.assign(state, { found: null, next: null, note: null });
+export const forgetHistory = () => Object.assign(state, { found: null, next: null, note: null, busy: false });

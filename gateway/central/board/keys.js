@@ -23,6 +23,7 @@ function digit(alarm, number) {
   return false;
 }
 
+const MOVES = ["j", "k", "arrowdown", "arrowup"];
 const ACTS = {
   j: () => move(1),
   arrowdown: () => move(1),
@@ -50,10 +51,10 @@ export function startKeys(isAtAlarms) {
       return;
     }
     const alarm = keyedAlarm();
-    if (typed || !alarm) {
+    const key = event.key.toLowerCase();
+    if (typed || (!alarm && !MOVES.includes(key))) {
       return;
     }
-    const key = event.key.toLowerCase();
     if (/^[0-9]$/.test(key)) {
       if (digit(alarm, Number(key))) {
         event.preventDefault();

@@ -132,6 +132,7 @@ export function mapView(draw) {
       : html`<div class="map-and-list">${picture(map, draw)}
           <div class="stack"><h2>${say("board.homes_with_something")}</h2>
             ${shown.length ? html`<ul class="stack">${shown.slice(0, 100).map((home) => homeLine(home, draw))}</ul>` : html`<p class="quiet">${say("board.nothing_there")}</p>`}</div></div>`}
+    ${map.left_out ? html`<p class="banner warn">${say("board.left_out", { n: map.left_out })}</p>` : nothing}
     ${map.without_place ? html`<p class="quiet">${say("board.without_place", { n: map.without_place })}</p>` : nothing}
   </section>`;
 }

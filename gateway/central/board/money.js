@@ -2,7 +2,7 @@
 
 import { html, nothing } from "/pages/paper.js";
 import { amount, hasWord, price, say, time, word } from "/pages/words.js";
-import { ask, messageOf } from "./desk.js";
+import { askNewest, messageOf } from "./desk.js";
 import { dotted, loading, name, names, refusal, table } from "./page.js";
 
 const state = { sales: null, onlyOpen: false, sale: null, people: null, more: false, account: null, note: null };
@@ -19,24 +19,24 @@ async function load(draw, act) {
 
 export const openMoney = (draw) =>
   load(draw, async () => {
-    state.sales = (await ask("GET", `/api/v1/sales${state.onlyOpen ? "?open=1" : ""}`)).sales;
+    state.sales = (await askNewest("sales", `/api/v1/sales${state.onlyOpen ? "?open=1" : ""}`)).sales;
   });
 
 async function showSale(draw, origin) {
-  await load(draw, async () => (state.sale = await ask("GET", `/api/v1/sales/${encodeURIComponent(origin)}`)));
+  await load(draw, async () => (state.sale = await askNewest("sale", `/api/v1/sales/${encodeURIComponent(origin)}`)));
   // Once it is drawn: it stands above the list, which may be long.
   requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("proofs")?.scrollIntoView({ block: "center" })));
 }
 
 const seekPeople = (draw, q) =>
   load(draw, async () => {
-    const { people, more } = await ask("GET", `/api/v1/people?q=${encodeURIComponent(q)}`);
+    const { people, more } = await askNewest("account", `/api/v1/people?q=${encodeURIComponent(q)}`);
     Object.assign(state, { people, more, account: null });
   });
 
 const showAccount = (draw, person, before = null) =>
   load(draw, async () => {
-    const page = await ask("GET", `/api/v1/accounts/${encodeURIComponent(person.ref)}?limit=50${before ? `&before=${before}` : ""}`);
+    const page = await askNewest("account", `/api/v1/accounts/${encodeURIComponent(person.ref)}?limit=50${before ? `&before=${before}` : ""}`);
     const movements = before ? [...state.account.movements, ...page.movements] : page.movements;
     state.account = { ...page, movements, name: person.name };
   });
