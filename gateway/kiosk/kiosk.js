@@ -11,10 +11,10 @@ import { ask, listen } from "/page/shared.js";
 import { Idle } from "/page/idle.js";
 import { callStaff, lookAtHelp } from "/page/help.js";
 import { loadPictures, picture } from "/page/picture.js";
-import { forgetSale, kept, look, resume, watchSale } from "/page/sale.js";
+import { beginWished, forgetSale, goesUnanswered, kept, look, resume, watchSale } from "/page/sale.js";
 import { SCREENS, heading, onHome } from "/page/screens.js";
 import { SALE_SCREENS, tick } from "/page/sale_screens.js";
-import { cardSeen, draw, keepChoice, onDraw, page, reader, saleIsOpen, takeUpChoice } from "/page/state.js";
+import { askAgainKnown, cardIsLeft, cardSeen, draw, keepChoice, onDraw, page, reader, saleIsOpen, takeUpChoice } from "/page/state.js";
 import { canSpeak, prompt, speaks, turnVoice, whenVoicesChange } from "/page/voice.js";
 
 const IDLE_MS = 60_000;
@@ -34,6 +34,7 @@ const BEFORE_CHOICE = ["start", "card"];
 
 const ALL = { ...SCREENS, ...SALE_SCREENS };
 let drawnScreen = "";
+let looks = 0;
 
 // --- Talking with the gateway ---
 
@@ -61,17 +62,23 @@ async function lookAtCard() {
   if (!reader()) {
     return;
   }
+  looks += 1;
+  const mine = looks;
+  let seen = null;
   try {
-    page.card = await ask("GET", `/api/v1/readers/${encodeURIComponent(reader())}/card`);
+    seen = await ask("GET", `/api/v1/readers/${encodeURIComponent(reader())}/card`);
   } catch (refused) {
     if (refused.status === 401) {
-      // A gateway that was started anew knows this page no longer; its first page makes it known.
-      await fetch("/", { cache: "reload" }).catch(() => null);
+      await askAgainKnown();
     }
-    page.card = null;
   }
-  if (!["card", "reading", "mute"].includes(page.card?.state)) {
-    page.cardForgotten = false;
+  if (mine !== looks) {
+    // A later question has been asked; this answer may be of what lay there before.
+    return;
+  }
+  page.card = seen;
+  if (page.cardForgotten && seen?.state === "none") {
+    cardIsLeft(false);
   }
   if (page.card?.help && !page.help) {
     lookAtHelp(page.card.help);
@@ -81,10 +88,28 @@ async function lookAtCard() {
     clearTimeout(lookAtCard.timer);
     lookAtCard.timer = setTimeout(lookAtCard, ASK_AGAIN_MS);
   }
+  if (BEFORE_CHOICE.includes(page.screen) && seen?.sale && !kept()) {
+    // Whoever lays a card on now would pay it: it is shown, and can be taken back.
+    return resume(seen.sale);
+  }
   if (BEFORE_CHOICE.includes(page.screen)) {
     page.screen = cardSeen() ? "card" : "start";
   }
+  if (page.screen === "take_away" && !page.cardForgotten) {
+    beginWished();
+  }
   draw();
+}
+
+function readerChanged(event) {
+  if (event.reader !== reader()) {
+    return;
+  }
+  if (event.state === "card") {
+    // Somebody laid a card on.
+    idle.stay();
+  }
+  load();
 }
 
 // --- Forgetting ---
@@ -114,6 +139,9 @@ async function forget() {
 }
 
 function mayForget() {
+  if (goesUnanswered()) {
+    return true;
+  }
   if (saleIsOpen() || !page.reachable) {
     return false;
   }
@@ -133,7 +161,7 @@ const idle = new Idle({
   },
   forget: () => {
     // What a card that was left behind holds is not shown to the next person.
-    page.cardForgotten = true;
+    cardIsLeft(page.card?.state !== "none");
     forget();
   },
 });
@@ -251,10 +279,7 @@ if (kept() || page.card?.sale) {
 listen(
   {
     "sale.changed": (event) => event.sale === kept()?.id && look(),
-    "reader.changed": (event) => {
-      idle.stay();
-      return event.reader === reader() && load();
-    },
+    "reader.changed": readerChanged,
     "reader.card": (event) => event.reader === reader() && lookAtCard(),
     "alarm.changed": (event) => event.alarm === page.help?.id && lookAtHelp(),
     "uplink.changed": load,

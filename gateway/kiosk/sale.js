@@ -1,18 +1,25 @@
 // One sale, from the choice of what pays to what became of it.
 //
 // A sale is begun with a key that is kept until its end is seen: however often the page asks, loads anew or loses the line, it is
-// one sale. What was charged is only ever what the gateway says.
+// one sale. What was charged is only ever what the gateway says. A sale begins only while the person who asked for it is likely to stand
+// there: later, and on a page that was loaded anew, the page only asks whether it had begun.
 
 import { leftOf } from "/pages/ages.js";
+import { say } from "/pages/words.js";
 import { ask, randomKey } from "/page/shared.js";
-import { draw, page, reader } from "/page/state.js";
+import { askAgainKnown, draw, page, reader } from "/page/state.js";
 
 const KEPT = "sale-under-way";
 const ASK_AGAIN_MS = 1_500;
+/** How long a wish for a sale that nobody answers may still begin it. */
+const MAY_BEGIN_MS = 60_000;
+/** With this a wish begins nothing; see the gateway's interface. */
+const ONLY_KNOWN = { "Care-Only-Known": "1" };
 /** Answers after which the same request is asked again. */
 const AGAIN = ["late", "busy", "closing"];
 
 let unkept = null;
+let mayBeginUntil = 0;
 
 function keep(sale) {
   unkept = sale;
@@ -43,7 +50,7 @@ export function kept() {
 /** Forgets the sale on this page; the gateway knows it. */
 export function forgetSale() {
   keep(null);
-  Object.assign(page, { sale: null, refused: null, note: null, cardWaitLeft: null });
+  Object.assign(page, { sale: null, refused: null, note: null, cardWaitLeft: null, wish: null });
 }
 
 /** Begins a sale of what was chosen. */
@@ -58,40 +65,62 @@ export function payFromPurse() {
 }
 
 function start(body) {
+  if (page.cardForgotten) {
+    // The card of somebody else would pay.
+    Object.assign(page, { screen: "take_away", wish: body });
+    return draw();
+  }
+  mayBeginUntil = performance.now() + MAY_BEGIN_MS;
   keep({ key: randomKey(), body, id: null });
   Object.assign(page, { sale: null, refusedCancel: null, since: performance.now() });
   send();
 }
 
+/** Begins the sale that was wished for while somebody else's card lay there. */
+export function beginWished() {
+  const body = page.wish;
+  page.wish = null;
+  start(body);
+}
+
+const mayBegin = () => performance.now() < mayBeginUntil;
+
+/** Whether nobody has answered to the wish for a sale for so long that it begins no more. */
+export function goesUnanswered() {
+  return page.screen === "sale" && !page.sale && !page.refused && !mayBegin();
+}
+
 /** Goes on with a sale that was under way before the page was loaded anew, or that the gateway says waits here. */
 export function resume(id) {
   page.since = performance.now();
-  if (kept()) {
-    send();
-  } else if (id) {
+  if (!kept() && id) {
     keep({ key: null, body: null, id });
+  }
+  if (kept()?.id) {
     Object.assign(page, { screen: "sale", sale: null });
     look();
+  } else if (kept()) {
+    send();
   }
 }
 
 async function send() {
   const under = kept();
-  if (under.key === null) {
-    return look();
-  }
+  const begins = mayBegin();
   Object.assign(page, { screen: "sale", refused: null, note: null });
   draw();
   try {
-    const sale = await ask("POST", "/api/v1/sales", under.body, { "Idempotency-Key": under.key });
-    keep({ ...under, id: sale.id });
-    show(sale);
+    const sale = await ask("POST", "/api/v1/sales", under.body, { "Idempotency-Key": under.key, ...(begins ? {} : ONLY_KNOWN) });
+    if (kept()?.key === under.key) {
+      keep({ ...under, id: sale.id });
+      show(sale);
+    }
   } catch (refused) {
     if (kept()?.key !== under.key) {
       return;
     }
     if (refused.status === 401) {
-      await fetch("/", { cache: "reload" }).catch(() => null);
+      await askAgainKnown();
     }
     if (refused.status === 0 || refused.status === 401 || AGAIN.includes(refused.code)) {
       page.note = "asking_again";
@@ -100,7 +129,8 @@ async function send() {
       return;
     }
     keep(null);
-    page.refused = { message: refused.message, code: refused.code, body: under.body };
+    const message = begins || refused.status !== 404 ? refused.message : say("kiosk.not_begun");
+    page.refused = { message, code: refused.code, body: under.body };
     draw();
   }
 }
@@ -126,6 +156,12 @@ export async function look() {
       show(sale);
     }
   } catch (refused) {
+    if (kept()?.id !== id) {
+      return;
+    }
+    if (refused.status === 401) {
+      await askAgainKnown();
+    }
     if (refused.status === 404) {
       forgetSale();
       page.screen = "start";

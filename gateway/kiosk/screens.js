@@ -12,6 +12,9 @@ const LINES_MAX = 20;
 /** Kinds of services in the order in which they are shown; others come together at the end. */
 const CATEGORIES = ["meal", "home", "bath", "rehab", "company"];
 const OTHERS = "other";
+/** Why points cannot pay, whatever else is asked; of any other reason the gateway decides when it is asked to. */
+const NO_POINTS = ["no_account", "card_blocked", "closed", "centre_refused"];
+const NO_CARD_TO_PAY = ["expired", "blocked"];
 
 /** A service's name, or description, in the language in use. */
 export const nameOf = (thing) => (languageInUse() === "en" ? thing.name_en : thing.name_zh);
@@ -46,9 +49,10 @@ function start() {
   const browse = html`<button type="button" class="tile" @click=${() => go("categories")}>
     ${picture("choose", "big")}<span><strong>${say("kiosk.choose_first")}</strong><span class="quiet">${say("kiosk.choose_first_more")}</span></span>
   </button>`;
+  const [lay, layMore] = page.cardForgotten ? ["kiosk.take_away", "kiosk.take_away_more"] : ["kiosk.place_first", reading() ? "kiosk.reading" : "kiosk.place_first_more"];
   const place = wrong
     ? html`<div class="tile off" role="status">${picture("bad", "big")}<span><strong>${say("kiosk.closed")}</strong><span>${wrong}</span></span></div>`
-    : html`<div class="tile told">${picture("lay", "big")}<span><strong>${say("kiosk.place_first")}</strong><span class="quiet">${reading() ? say("kiosk.reading") : say("kiosk.place_first_more")}</span></span></div>`;
+    : html`<div class="tile told">${picture("lay", "big")}<span><strong>${say(lay)}</strong><span class="quiet">${say(layMore)}</span></span></div>`;
   return html`${heading(say("kiosk.welcome"))}
     <p class="lead">${say("kiosk.welcome_more")}</p>
     <div class="tiles two middle">${place}${browse}</div>`;
@@ -61,7 +65,12 @@ function accountWords(account) {
   if (account.state === "known") {
     return html`<strong class="money">${price(account.available)}</strong>`;
   }
-  return account.state === "asking" ? say("kiosk.asking_balance") : hasWord("kiosk_account_why", account.reason) ? word("kiosk_account_why", account.reason) : say("kiosk.balance_not_known");
+  if (account.state === "asking") {
+    return say("kiosk.asking_balance");
+  }
+  // An answer that did not come over a line that is up says nothing of the line.
+  const why = account.reason === "offline" && page.status?.uplink.online ? null : account.reason;
+  return hasWord("kiosk_account_why", why) ? word("kiosk_account_why", why) : say("kiosk.balance_not_known");
 }
 
 function balances(card) {
@@ -223,7 +232,7 @@ function whyNot(tender, balance) {
   if (tender === "purse" && readerSeen()?.psam === null) {
     return say("kiosk.why_no_purse");
   }
-  if (tender === "account" && seen?.account.state === "not_known" && hasWord("kiosk_account_why", seen.account.reason)) {
+  if (tender === "account" && seen?.account.state === "not_known" && NO_POINTS.includes(seen.account.reason) && hasWord("kiosk_account_why", seen.account.reason)) {
     return word("kiosk_account_why", seen.account.reason);
   }
   return balance !== null && balance < total() ? say("kiosk.why_too_little", { amount: price(balance, tender) }) : null;
@@ -246,7 +255,7 @@ function tender() {
     return categories();
   }
   const seen = cardSeen();
-  const valid = !seen || seen.standing === "valid";
+  const valid = !NO_CARD_TO_PAY.includes(seen?.standing);
   const account = seen?.account.state === "known" ? seen.account.available : null;
   const tiles = valid
     ? html`<ul class="tiles two middle">${tenderTile("account", account)}${tenderTile("purse", seen?.purse ?? null)}</ul>`
@@ -255,6 +264,13 @@ function tender() {
     <p class="total"><span>${say("kiosk.to_pay")}</span><span>${price(total())}</span></p>
     ${tiles}
     <div class="actions sticky">${button("back", say("kiosk.back"), () => go("basket"))}${more()}</div>`;
+}
+
+/** A card that somebody left behind lies there. */
+function takeAway() {
+  return html`<div class="verdict warn middle" role="alert">${picture("lay", "big")}${heading(say("kiosk.take_away"))}
+    <p class="lead">${say("kiosk.take_away_more")}</p></div>
+    <div class="actions sticky">${button("back", say("kiosk.back"), () => go("tender"))}</div>`;
 }
 
 let forget = () => go("start");
@@ -269,4 +285,4 @@ export function home() {
   forget();
 }
 
-export const SCREENS = { start, card, categories, services, quantity, basket, tender };
+export const SCREENS = { start, card, categories, services, quantity, basket, tender, take_away: takeAway };

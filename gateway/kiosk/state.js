@@ -1,7 +1,26 @@
 // What the kiosk's page knows, in one place; every module changes it and calls `draw`.
 
+const CHOSEN = "chosen";
+const CARD_LEFT = "card-left";
+
+function takenUp(name, otherwise) {
+  try {
+    return JSON.parse(sessionStorage.getItem(name)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function keepFor(name, value) {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // It is known as long as the page is.
+  }
+}
+
 export const page = {
-  /** Which screen: start, card, categories, services, quantity, basket, tender, sale, receipt. */
+  /** Which screen: start, card, categories, services, quantity, basket, tender, take_away, sale, receipt. */
   screen: "start",
   /** Quantities by the service's id. */
   basket: new Map(),
@@ -12,8 +31,10 @@ export const page = {
   catalogue: null,
   status: null,
   card: null,
-  /** Whether whoever laid the card on has gone away from it. */
-  cardForgotten: false,
+  /** Whether whoever laid the card on has gone away from it: it shows nothing and pays nothing until it is taken away. */
+  cardForgotten: takenUp(CARD_LEFT, false),
+  /** The body of a sale that begins once that card is taken away. */
+  wish: null,
   /** The sale as the gateway told it last, with how long it still waits for its card. */
   sale: null,
   cardWaitLeft: null,
@@ -33,24 +54,25 @@ export const page = {
   warning: null,
 };
 
-const CHOSEN = "chosen";
-
 /** Keeps what was chosen for a page that is loaded anew. */
 export function keepChoice() {
-  try {
-    sessionStorage.setItem(CHOSEN, JSON.stringify([...page.basket]));
-  } catch {
-    // It is known as long as the page is.
-  }
+  keepFor(CHOSEN, [...page.basket]);
 }
 
 /** Takes up what was chosen before the page was loaded anew. */
 export function takeUpChoice() {
-  try {
-    page.basket = new Map(JSON.parse(sessionStorage.getItem(CHOSEN) ?? "[]"));
-  } catch {
-    page.basket = new Map();
-  }
+  page.basket = new Map(takenUp(CHOSEN, []));
+}
+
+/** A card that lies there was left behind, or nothing lies there any more. */
+export function cardIsLeft(left) {
+  page.cardForgotten = left;
+  keepFor(CARD_LEFT, left);
+}
+
+/** A gateway that was started anew knows this page no longer; its first page makes it known. */
+export async function askAgainKnown() {
+  await fetch("/", { cache: "reload" }).catch(() => null);
 }
 
 let redraw = () => {};

@@ -1,4 +1,4 @@
-// The buttons for language, size, contrast and light, the same on every page.
+// The buttons for language, size, contrast and light, the same on every page. On each is what a press gives; for ears, also what is.
 
 import { choose, chosen, nextChoice } from "./choices.js";
 import { html } from "./paper.js";
@@ -11,7 +11,7 @@ function cycle(name, changed) {
   };
   const label = `${say(`look.${name}`)}: ${word(`look_${name}`, chosen(name))}`;
   return html`<button type="button" class="button plain" data-look=${name} title=${label} @click=${press}>
-    <span aria-hidden="true">${word(`look_${name}_mark`, chosen(name))}</span><span class="for-ears">${label}</span>
+    <span>${word(`look_${name}_mark`, chosen(name))}</span><span class="for-ears">${label}</span>
   </button>`;
 }
 

@@ -102,6 +102,11 @@ async fn a_call_for_the_staff_goes_to_its_end_and_the_page_forgets_who_went_away
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_left_behind_at_the_kiosk_pays_for_nobody_else() {
+    play("kiosk_left_behind", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_kiosk_is_readable_in_each_look_and_shows_any_name_as_text() {
     play("kiosk_looks", &SiteSettings::with_cards()).await;
 }

@@ -352,6 +352,19 @@ pub enum DeskInput {
         /// Random salt for the private record.
         salt: [u8; 32],
     },
+    /// How is the sale that this key has begun? None is begun.
+    FindSale {
+        /// Who waits for the answer.
+        reply: ReplyToken,
+        /// The Idempotency-Key.
+        key: String,
+        /// Where the card was to lie.
+        reader: ReaderId,
+        /// Services and how many of each.
+        items: Vec<(ServiceId, u32)>,
+        /// What was to pay.
+        tender: Tender,
+    },
     /// Take a sale back.
     CancelSale {
         /// Who waits for the answer.

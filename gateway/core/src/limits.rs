@@ -144,3 +144,6 @@ pub const FIGURES_HOURS: i64 = 24;
 pub const FIGURES_KEPT_EVERY_MS: u64 = 60_000;
 /// Presses whose time to the disk or the centre is measured at once; of those beyond it nothing is measured.
 pub const FIGURES_PRESSES_MAX: usize = 4_096;
+/// A look at a card that failed, or whose account could not be asked for, is done again after this: as often as a kiosk asks
+/// what lies there, and too seldom to be in the way of a sale.
+pub const LOOK_AGAIN_MS: u64 = 10_000;

@@ -5,6 +5,7 @@
 mod bench;
 
 use bench::{Bench, card, reader, today};
+use gateway_core::limits::LOOK_AGAIN_MS;
 use gateway_core::{
     CardInput, CardLook, CardStanding, DeskAnswer, DeskInput, DialogueId, DialogueOrder, DialogueOutcome, Effect,
     Input, LookedAccount, Notice, ReaderState, Refusal, ReplyToken, Sent, Storage, UplinkFailure, UplinkInput,
@@ -144,11 +145,20 @@ fn a_card_torn_in_a_look_harms_neither_the_next_look_nor_a_waiting_sale() {
     bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
     bench.settle();
     let torn = DialogueOutcome::Look(Outcome::NoAnswer(Stage::Select));
+    bench.take();
     bench.input(Input::Card(CardInput::Done { dialogue, outcome: torn }));
+    let next = bench.take().into_iter().find_map(|effect| match effect {
+        Effect::RunDialogue { dialogue, order, .. } => Some((dialogue, order)),
+        _ => None,
+    });
+    let (identify, order) = next.expect("the card may lie there yet");
+    assert_eq!(order, DialogueOrder::Identify);
     bench.settle();
     let sale = bench.core.sale("sale-k1").expect("remembered");
-    assert_eq!((sale.state, sale.reason), ("awaiting_card", Some(Refusal::CardRemoved)), "it waits for the card again");
+    assert_eq!((sale.state, sale.reason), ("awaiting_card", None), "a look says nothing of the card to a sale");
     lay_on(&mut bench, ReaderState::Empty);
+    let outcome = DialogueOutcome::NotRun(gateway_core::NotRun::NoCard);
+    bench.input(Input::Card(CardInput::Done { dialogue: identify, outcome }));
     bench.input(Input::Desk(DeskInput::CancelSale { reply: ReplyToken(701), sale: sale.id }));
     bench.settle();
     lay_on(&mut bench, ReaderState::Card);
@@ -156,6 +166,59 @@ fn a_card_torn_in_a_look_harms_neither_the_next_look_nor_a_waiting_sale() {
     assert_eq!(order, DialogueOrder::Look);
     ends(&mut bench, dialogue, card(0x78));
     assert_eq!(look(&mut bench).0.card.expect("read").purse, Some(points(4_200)));
+}
+
+#[test]
+fn a_look_that_found_too_little_heals_while_the_card_lies_there() {
+    let mut bench = Bench::new();
+    bench.equip();
+    lay_on(&mut bench, ReaderState::Card);
+    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let torn = DialogueOutcome::Look(Outcome::NoAnswer(Stage::Select));
+    bench.input(Input::Card(CardInput::Done { dialogue, outcome: torn }));
+    bench.advance(LOOK_AGAIN_MS - 1);
+    assert_eq!(look(&mut bench).1, None, "not at once");
+    bench.advance(1);
+    let (dialogue, _) = look(&mut bench).1.expect("looked at again");
+    ends(&mut bench, dialogue, card(0x78));
+    let offline = LookedAccount::NotKnown(Refusal::Offline);
+    assert_eq!(look(&mut bench).0.card.expect("read").account, offline);
+    bench.advance(LOOK_AGAIN_MS);
+    assert_eq!(look(&mut bench).1, None, "nobody is there to be asked");
+    bench.online();
+    let (meanwhile, begun) = look(&mut bench);
+    assert_eq!(meanwhile.card.expect("as before").account, offline, "nothing flickers");
+    ends(&mut bench, begun.expect("looked at again").0, card(0x78));
+    let look_asked = asked(&mut bench).expect("the centre is asked");
+    let account = Some(AccountState { balance: points(9_000), available: points(7_500) });
+    let result = Ok(BalanceAnswer { v: 1, reason: None, account });
+    bench.input(Input::Uplink(UplinkInput::BalanceAnswered { look: look_asked, result }));
+    assert_eq!(look(&mut bench).0.card.expect("read").account, LookedAccount::Known(points(7_500)));
+    bench.advance(LOOK_AGAIN_MS);
+    assert_eq!(look(&mut bench).1, None, "what is known is not asked for again");
+}
+
+#[test]
+fn a_sale_is_only_found_and_never_begun_by_who_asks_for_a_known_one() {
+    let mut bench = Bench::new();
+    bench.equip();
+    let find = |bench: &mut Bench| {
+        bench.take();
+        let items = vec![("meal-lunch".parse().expect("an id"), 1)];
+        let (key, tender) = ("k1".to_owned(), Tender::Purse);
+        bench.input(Input::Desk(DeskInput::FindSale { reply: ReplyToken(702), key, reader: reader(), items, tender }));
+        bench.settle();
+        bench.take().into_iter().find_map(|effect| match effect {
+            Effect::Reply { token: ReplyToken(702), answer: DeskAnswer::Sale(sale) } => Some(Ok(sale.id)),
+            Effect::Reply { token: ReplyToken(702), answer: DeskAnswer::Refused(refusal) } => Some(Err(refusal)),
+            _ => None,
+        })
+    };
+    assert_eq!(find(&mut bench), Some(Err(Refusal::SaleUnknown)));
+    assert!(bench.rows.is_empty(), "nothing was begun");
+    bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
+    bench.settle();
+    assert_eq!(find(&mut bench), Some(Ok("sale-k1".to_owned())));
 }
 
 #[test]

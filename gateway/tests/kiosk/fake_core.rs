@@ -196,6 +196,9 @@ impl FakeCore {
                 let notice = answer.as_ref().ok().map(|sale| Notice::Sale { sale: Box::new(sale.clone()) });
                 (reply, answer.map_or_else(DeskAnswer::Refused, |sale| DeskAnswer::Sale(Box::new(sale))), notice)
             }
+            DeskInput::FindSale { reply, key, reader, items, tender } => {
+                (reply, find(&state, &key, &(reader.to_string(), items, tender)), None)
+            }
             DeskInput::CancelSale { reply, sale } => {
                 let answer = match state.sales.get_mut(&sale) {
                     None => DeskAnswer::Refused(Refusal::SaleUnknown),
@@ -293,6 +296,14 @@ impl FakeCore {
             sale.clone()
         };
         kiosk.notify(Notice::Sale { sale: Box::new(sale) });
+    }
+}
+
+fn find(state: &State, key: &str, facts: &DeskFacts) -> DeskAnswer {
+    match state.keys.get(key) {
+        None => DeskAnswer::Refused(Refusal::SaleUnknown),
+        Some((_, before)) if before != facts => DeskAnswer::Refused(Refusal::KeyReused),
+        Some((known, _)) => DeskAnswer::Sale(Box::new(state.sales[known].clone())),
     }
 }
 

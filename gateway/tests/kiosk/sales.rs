@@ -41,6 +41,17 @@ async fn the_same_key_gives_the_same_sale_and_never_a_second_one() {
 }
 
 #[tokio::test]
+async fn who_only_asks_for_a_known_sale_begins_none() {
+    let rig = Rig::start().await;
+    let only_known = |key: &str| rig.sale(key, &lunch()).header("care-only-known", "1");
+    assert_eq!(refused(only_known("k-1")).await, (404, "sale_unknown".to_owned()));
+    assert!(rig.core.state().sales.is_empty(), "nothing was begun");
+    let (_, sale) = ask(rig.sale("k-1", &lunch())).await;
+    let (status, found) = ask(only_known("k-1")).await;
+    assert_eq!((status, &found["id"]), (StatusCode::OK, &sale["id"]));
+}
+
+#[tokio::test]
 async fn g8_the_same_key_for_another_sale_is_a_conflict() {
     let rig = Rig::start().await;
     ask(rig.sale("k-1", &lunch())).await;

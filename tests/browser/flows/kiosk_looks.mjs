@@ -11,6 +11,18 @@ const ODD = [
   { id: "odd-4", provider: "canteen-01", category: "dancing", name_zh: "跳舞", name_en: "Dancing", price: 400, picture: "walk", description_zh: "说明".repeat(100) },
 ];
 
+/** What of the quantity or of the head of the page is not wholly seen without looking further; null where all is. */
+function covered() {
+  const total = document.querySelector("main > p.lead").getBoundingClientRect();
+  const actions = document.querySelector("main .actions").getBoundingClientRect();
+  if (total.bottom > actions.top) {
+    return `the total ends at ${total.bottom}, the buttons begin at ${actions.top}`;
+  }
+  const buttons = [...document.querySelectorAll(".top .button, .bottom .button")];
+  const out = buttons.find((button) => button.getBoundingClientRect().right > innerWidth || button.scrollWidth > button.clientWidth);
+  return out ? `${out.innerText} does not fit` : null;
+}
+
 export default async function play({ assert, open, site, stage, SIZES }) {
   await stage.ask("lay_card");
   for (const [name, look] of Object.entries(LOOKS)) {
@@ -26,6 +38,7 @@ export default async function play({ assert, open, site, stage, SIZES }) {
       await elder.look(`${name}-${size}-3-services`);
       await elder.tap("lunch");
       await elder.look(`${name}-${size}-4-quantity`);
+      assert.equal(await elder.page.evaluate(covered), null, `${name}, ${size}`);
       await elder.tap("take");
       await elder.tap("pay");
       await elder.look(`${name}-${size}-5-tender`);

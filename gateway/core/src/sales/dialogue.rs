@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use protocols::card::card_file::{CardFile, Validity};
 use protocols::card::date::CardDate;
 use protocols::card::dialogue::{Cause, Refusal as CardRefusal, Slot};
-use protocols::card::{look, proof, purchase, settle};
+use protocols::card::{proof, purchase, settle};
 use protocols::id::ReaderId;
 use protocols::uplink::{OwnAlarm, SaleOutcome, Tender};
 use sha2::Sha256;
@@ -161,6 +161,8 @@ impl Core {
             }
             None => None,
         };
+        // A look that failed says nothing to a sale that was begun meanwhile: its card is identified anew.
+        let looked_in_vain = purpose == Purpose::Look && self.sales.awaiting_at(&reader).is_some();
         let goes_on = match &outcome {
             DialogueOutcome::Settle(settle::Outcome::StillUnknown { why, .. }) => {
                 !matches!(why, settle::StillUnknown::Failed(_))
@@ -176,16 +178,13 @@ impl Core {
         };
         match purpose {
             Purpose::Identify => self.identify_done(&reader, &outcome),
-            Purpose::Look => {
-                self.look_done(&reader, dialogue, &outcome);
-                self.identify_done(&reader, &outcome);
-            }
+            Purpose::Look => self.look_done(&reader, dialogue, &outcome),
             Purpose::Vouch => self.vouch_done(&reader, &outcome),
             Purpose::Settle(sale) => self.settle_done(&reader, &sale, outcome, now),
             Purpose::Proof(sale) => self.proof_done(&sale, outcome, declined, now),
             Purpose::Purchase(sale) => self.purchase_done(&sale, outcome, declined, now),
         }
-        self.end_or_renew_visit(&reader, goes_on);
+        self.end_or_renew_visit(&reader, goes_on || looked_in_vain);
         self.next_in_visit(&reader);
     }
 
@@ -210,9 +209,7 @@ impl Core {
         let refusal = match outcome {
             DialogueOutcome::Proof(proof::Outcome::Refused(refusal)) => card_refusal(refusal),
             DialogueOutcome::Proof(proof::Outcome::NoAnswer(stage)) => silent_slot(stage.slot()),
-            DialogueOutcome::Look(look::Outcome::Refused(refusal)) => card_refusal(refusal),
-            DialogueOutcome::Look(look::Outcome::NoAnswer(stage)) => silent_slot(stage.slot()),
-            DialogueOutcome::Look(look::Outcome::Seen(_))
+            DialogueOutcome::Look(_)
             | DialogueOutcome::Proof(proof::Outcome::Genuine(_) | proof::Outcome::NotGenuine)
             | DialogueOutcome::Purchase(_)
             | DialogueOutcome::Settle(_) => Refusal::CardRemoved,

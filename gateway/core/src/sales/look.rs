@@ -3,6 +3,7 @@
 //! ```text
 //! asked ─> Reading ─┬─ read ────> Seen, account asked ─the centre answers─> Seen, account known or not
 //!                   └─ not read ─> Failed
+//! Failed, or the account not known for a reason that passes ── asked again later ──> read anew, shown as before meanwhile
 //! any ── the card is lifted, or a sale ends there ──> forgotten
 //! ```
 //!
@@ -24,6 +25,8 @@ use crate::effect::{
     CardLook, CardStanding, DeskAnswer, DialogueOrder, Effect, LookedAccount, LookedCard, Notice, Refusal,
 };
 use crate::input::{DialogueId, DialogueOutcome, ReaderState, ReplyToken, UplinkFailure};
+use crate::limits::LOOK_AGAIN_MS;
+use crate::time::{Mono, Now};
 
 /// A look at the card that lies on a reader.
 #[derive(Debug, Clone)]
@@ -31,6 +34,7 @@ pub(crate) struct Look {
     /// Names this lay-on of the card for the pages: random, and of no meaning elsewhere.
     reference: String,
     dialogue: DialogueId,
+    began: Mono,
     found: Found,
 }
 
@@ -44,30 +48,48 @@ enum Found {
     Seen { declined: Option<Refusal>, purse: Option<Points>, account: LookedAccount },
 }
 
+impl Look {
+    /// Whether it may show more when it is done once more.
+    fn may_heal(&self, online: bool, now: &Now) -> bool {
+        let lacks = match &self.found {
+            Found::Reading => false,
+            Found::Failed(_) => true,
+            Found::Seen { account: LookedAccount::NotKnown(Refusal::Offline), .. } => online,
+            Found::Seen { account: LookedAccount::NotKnown(reason), .. } => *reason == Refusal::CardNotChecked,
+            Found::Seen { account: LookedAccount::Asking | LookedAccount::Known(_), .. } => false,
+        };
+        lacks && now.mono >= self.began.after_ms(LOOK_AGAIN_MS)
+    }
+}
+
 impl Core {
-    /// What lies on a reader; a card that was not looked at yet is looked at now. `reference`: random.
-    pub(crate) fn look_at_card(&mut self, reply: ReplyToken, reader: &ReaderId, reference: String) {
+    /// What lies on a reader; a card that was not looked at yet, or could not be read a while ago, is looked at
+    /// now. `reference`: random.
+    pub(crate) fn look_at_card(&mut self, reply: ReplyToken, reader: &ReaderId, reference: String, now: &Now) {
         if !self.config.readers.contains(reader) {
             let answer = DeskAnswer::Refused(Refusal::ReaderUnknown);
             return self.emit(Effect::Reply { token: reply, answer });
         }
         let free = self.sales.active_at(reader).is_none() && self.sales.running_at(reader).is_none();
         let lies_there = self.readers.get(reader) == Some(&ReaderState::Card);
-        if free && lies_there && !self.sales.looks.contains_key(reader) {
-            self.begin_look(reader, reference);
+        let due = self.sales.looks.get(reader).is_none_or(|look| look.may_heal(self.online, now));
+        if free && lies_there && due {
+            self.begin_look(reader, reference, now);
         }
         let answer = DeskAnswer::Card(Box::new(self.card_look(reader)));
         self.emit(Effect::Reply { token: reply, answer });
     }
 
-    fn begin_look(&mut self, reader: &ReaderId, reference: String) {
+    fn begin_look(&mut self, reader: &ReaderId, reference: String, now: &Now) {
         let visit = self.sales.visits.entry(reader.clone()).or_default();
         if visit.over {
             // What could not be settled while it lies there is not tried again.
             *visit = Visit { tried: std::mem::take(&mut visit.tried), ..Visit::default() };
         }
         let dialogue = self.run_dialogue(reader, Purpose::Look, DialogueOrder::Look);
-        self.sales.looks.insert(reader.clone(), Look { reference, dialogue, found: Found::Reading });
+        let fresh = Look { reference, dialogue, began: now.mono, found: Found::Reading };
+        let look = self.sales.looks.entry(reader.clone()).or_insert(fresh);
+        (look.dialogue, look.began) = (dialogue, now.mono);
     }
 
     /// What people may know of a reader and the card on it.

@@ -35,8 +35,12 @@ impl Core {
                 let wish = Wish { sale, key, reader, items, tender, salt };
                 self.start_sale(reply, wish, now);
             }
+            DeskInput::FindSale { reply, key, reader, items, tender } => {
+                let found = self.find_sale(&key, &reader, &items, tender);
+                self.answer_sale(reply, found.unwrap_or(Err(Refusal::SaleUnknown)), now);
+            }
             DeskInput::CancelSale { reply, sale } => self.cancel_sale(reply, &sale),
-            DeskInput::LookAtCard { reply, reader, reference } => self.look_at_card(reply, &reader, reference),
+            DeskInput::LookAtCard { reply, reader, reference } => self.look_at_card(reply, &reader, reference, now),
             DeskInput::CallStaff { reply, key, reader } => self.call_staff(reply, key, &reader, now),
             DeskInput::StepAlarm { reply, alarm, state, by, cause, sent } => {
                 let step = AlarmStep::new(state, Some(by), &now.civil, cause).with(sent);
@@ -48,15 +52,20 @@ impl Core {
     }
 
     fn start_sale(&mut self, reply: ReplyToken, wish: Wish, now: &Now) {
-        let answer = match self.try_start_sale(wish, now) {
+        let started = self.try_start_sale(wish, now);
+        if let Err(refusal) = &started {
+            self.emit(Effect::Count { name: "sales_not_started", label: refusal.word() });
+        }
+        self.answer_sale(reply, started, now);
+    }
+
+    fn answer_sale(&mut self, reply: ReplyToken, sale: Result<SaleView, Refusal>, now: &Now) {
+        let answer = match sale {
             Ok(mut view) => {
                 view.card_wait_left_ms = self.card_wait_left_ms(&view.id, now);
                 DeskAnswer::Sale(Box::new(view))
             }
-            Err(refusal) => {
-                self.emit(Effect::Count { name: "sales_not_started", label: refusal.word() });
-                DeskAnswer::Refused(refusal)
-            }
+            Err(refusal) => DeskAnswer::Refused(refusal),
         };
         self.emit_durable(Effect::Reply { token: reply, answer });
     }
@@ -65,13 +74,8 @@ impl Core {
         if wish.key.is_empty() || wish.key.len() > IDEMPOTENCY_KEY_LEN_MAX {
             return Err(Refusal::KeyInvalid);
         }
-        if let Some(known) = self.sales.by_key.get(&wish.key).and_then(|id| self.sales.by_id.get(id)) {
-            let same = known.requested == wish.items && known.tender == wish.tender && known.reader == wish.reader;
-            return if same {
-                Ok(known.shown.clone().unwrap_or_else(|| known.view()))
-            } else {
-                Err(Refusal::KeyReused)
-            };
+        if let Some(found) = self.find_sale(&wish.key, &wish.reader, &wish.items, wish.tender) {
+            return found;
         }
         let (items, lines, amount) = self.price(&wish.items, now)?;
         self.check_site(&wish, amount, now)?;
@@ -106,6 +110,20 @@ impl Core {
         // The card may lie there already.
         self.visit_reader(&wish.reader);
         Ok(view)
+    }
+
+    /// The sale that this key has begun; refused where it was begun for something else.
+    fn find_sale(
+        &self,
+        key: &str,
+        reader: &ReaderId,
+        items: &[(ServiceId, u32)],
+        tender: Tender,
+    ) -> Option<Result<SaleView, Refusal>> {
+        let known = self.sales.by_key.get(key).and_then(|id| self.sales.by_id.get(id))?;
+        let same = known.requested == items && known.tender == tender && known.reader == *reader;
+        let view = || known.shown.clone().unwrap_or_else(|| known.view());
+        Some(if same { Ok(view()) } else { Err(Refusal::KeyReused) })
     }
 
     /// Prices by the catalogue; a browser never sends one.

@@ -84,7 +84,11 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], ApiError> {
     Ok(bytes)
 }
 
-/// `POST /api/v1/sales`: 201 for a new sale, 200 for the one that the key had begun before.
+/// Whether a wish for a sale only asks for the one that its key has begun.
+const ONLY_KNOWN: &str = "care-only-known";
+
+/// `POST /api/v1/sales`: 201 for a new sale, 200 for the one that the key had begun before. With `Care-Only-Known: 1` none is
+/// begun: where the key has begun none, 404.
 pub async fn start_sale(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -92,6 +96,10 @@ pub async fn start_sale(
 ) -> Result<Response, ApiError> {
     let key = idempotency_key(&headers)?;
     let SaleRequest { reader, items, tender } = SaleRequest::parse(&body)?;
+    if headers.get(ONLY_KNOWN).is_some_and(|value| value == "1") {
+        let answer = app.ask(|reply| DeskInput::FindSale { reply, key, reader, items, tender }).await?;
+        return Ok(Json(SaleBody::new(sale_of(answer)?, Lang::of(&headers))).into_response());
+    }
     let id = hex::encode(random::<16>()?);
     let sale = id.clone();
     let salt = random()?;
