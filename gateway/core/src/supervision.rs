@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use protocols::device::{AlarmCommand, AlarmState, Command, Heartbeat, PAYLOAD_LEN_MAX, SettingsCommand, encode};
-use protocols::id::{DeviceEpoch, DeviceId};
+use protocols::id::{DeviceEpoch, DeviceId, Seq};
 use protocols::uplink::{DeviceStateBody, DeviceTrouble, OwnAlarm, kind};
 
 use crate::alarms::Alarm;
@@ -197,7 +197,12 @@ impl Core {
         let (state, presses) = (alarm.state, alarm.presses);
         let Some(device) = alarm.device.clone() else { return };
         let Some((_, seqs)) = alarm.presses_by_epoch().find(|(of, _)| *of == epoch) else { return };
-        let command = AlarmCommand { epoch, seqs: seqs.iter().copied().collect(), state };
+        // A press that another open alarm has too has not ended with this one.
+        let goes_on = |seq: Seq| state == AlarmState::Resolved && self.alarms.with_press(&device, epoch, seq).is_some();
+        let command = AlarmCommand { epoch, seqs: seqs.iter().copied().filter(|seq| !goes_on(*seq)).collect(), state };
+        if command.seqs.is_empty() {
+            return;
+        }
         let name = CommandId(self.fresh_number());
         let found = self.device_mut(&device);
         let Some(session) = found.session else { return };

@@ -408,6 +408,42 @@ fn a_press_whose_number_another_one_had_here_is_shown_beside_it() {
     );
 }
 
+/// What the disk has of a press in another alarm, and the centre as an alarm of its own, since its device sent it again while no
+/// disk took anything.
+#[test]
+fn the_end_of_an_alarm_is_no_word_about_a_press_that_goes_on_as_an_alarm_of_its_own() {
+    let mut bench = Bench::new();
+    bench.press(1);
+    bench.settle();
+    bench.press(2);
+    bench.settle();
+    assert_eq!(bench.core.alarms(false).len(), 1, "the second is folded into the first");
+    bench.config.storage = Storage::Dead;
+    let mut bench = bench.restart();
+    bench.connect("btn-0001", 2);
+    take_commands(&mut bench);
+    let end = |bench: &mut Bench, alarm: &str, reply| {
+        bench.input(Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(reply),
+            alarm: alarm.to_owned(),
+            state: AlarmState::Resolved,
+            by: "nurse-1".parse().expect("a name"),
+            cause: Some("helped".to_owned()),
+            sent: Sent::default(),
+        }));
+        let (ticket, _) = sent(bench).pop().expect("the step goes to the centre");
+        accept(bench, ticket);
+        let ended = take_commands(bench).into_iter().filter(|(_, state)| *state == AlarmState::Resolved);
+        ended.flat_map(|(seqs, _)| seqs).collect::<Vec<_>>()
+    };
+    bench.press(2);
+    let (ticket, _) = sent(&bench).remove(0);
+    accept(&mut bench, ticket);
+    take_commands(&mut bench);
+    assert_eq!(end(&mut bench, "btn-0001.1.1", 1), [1]);
+    assert_eq!(end(&mut bench, "btn-0001.1.2", 2), [2]);
+}
+
 #[test]
 fn a_step_whose_number_was_used_before_is_not_taken() {
     let mut bench = Bench::with(Storage::Dead);
