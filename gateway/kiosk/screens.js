@@ -268,7 +268,7 @@ function tender() {
 
 /** A card that somebody left behind lies there. */
 function takeAway() {
-  return html`<div class="verdict warn middle" role="alert">${picture("lay", "big")}${heading(say("kiosk.take_away"))}
+  return html`<div class="verdict warn middle" role="alert">${picture("unsure", "big")}${heading(say("kiosk.take_away"))}
     <p class="lead">${say("kiosk.take_away_more")}</p></div>
     <div class="actions sticky">${button("back", say("kiosk.back"), () => go("tender"))}</div>`;
 }
