@@ -12,9 +12,12 @@ export class Refused extends Error {
   }
 }
 
-/** Asks the gateway. Throws `Refused` for an error answer, and with status 0 where no answer came. */
+/** How long an answer may take before it counts as none. */
+const ANSWER_WAIT_MS = 10_000;
+
+/** Asks the gateway. Throws `Refused` for an error answer, and with status 0 where no answer came in time. */
 export async function ask(method, path, body, headers = {}) {
-  const options = { method, headers: { "Accept-Language": languageTag(), ...headers }, credentials: "same-origin" };
+  const options = { method, headers: { "Accept-Language": languageTag(), ...headers }, credentials: "same-origin", signal: AbortSignal.timeout(ANSWER_WAIT_MS) };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);

@@ -1,7 +1,7 @@
 // The staff page: who is here, what waits for somebody, and the state of everything else, live.
 
 import { ask } from "/page/shared.js";
-import { Alarms, cries } from "/page/staff_alarms.js";
+import { Alarms, calls, cries } from "/page/staff_alarms.js";
 import { Known } from "/page/staff_data.js";
 import { Devices } from "/page/staff_devices.js";
 import { Quarantine, figuresView, refusalsView, salesView } from "/page/staff_lists.js";
@@ -9,7 +9,7 @@ import { Login } from "/page/staff_login.js";
 import { stateView, troubles } from "/page/staff_state.js";
 import { lookButtons } from "/pages/settings.js";
 import { html, nothing, render } from "/pages/paper.js";
-import { Siren } from "/pages/sound.js";
+import { CALL, Siren } from "/pages/sound.js";
 import { loadWords, say, span } from "/pages/words.js";
 
 const TICK_MS = 1_000;
@@ -20,10 +20,14 @@ const UNAUTHORIZED = 401;
 const root = document.getElementById("page");
 let note = null;
 let asked = false;
+/** Alarms that nobody acknowledged, and calls from kiosks; each is told by a sound of its own. */
 const heardOf = new Set();
+const calledBy = new Set();
 
 const siren = new Siren(draw);
+const bell = new Siren(draw, CALL);
 const known = new Known(drawAfterLoad, (message) => {
+  alarms.forget();
   login.say(message);
   asked = false;
 });
@@ -31,6 +35,7 @@ const login = new Login(draw, (who) => {
   known.who = who;
   note = null;
   siren.allow();
+  bell.allow();
   known.load();
   window.scrollTo(0, 0);
 });
@@ -54,6 +59,7 @@ function tell(refused) {
   note = refused?.message ?? null;
   if (refused?.status === UNAUTHORIZED) {
     known.who = null;
+    alarms.forget();
     login.say(refused.message);
   }
   draw();
@@ -71,19 +77,24 @@ async function logOut() {
   await ask("DELETE", "/api/v1/session").catch(() => null);
   known.who = null;
   login.forget();
+  alarms.forget();
   draw();
 }
 
 /** Somebody new needs help: the mute of those before does not hold for them. */
 function listenFor() {
-  const crying = (known.data.alarms ?? []).filter(cries);
-  const fresh = crying.filter(({ id }) => !heardOf.has(id));
-  if (fresh.length > 0 && siren.mutedFor > 0) {
-    siren.mute(0);
+  const open = known.data.alarms ?? [];
+  sound(siren, heardOf, open.filter(cries));
+  sound(bell, calledBy, open.filter(calls));
+}
+
+function sound(source, before, now) {
+  if (now.some(({ id }) => !before.has(id)) && source.mutedFor > 0) {
+    source.mute(0);
   }
-  heardOf.clear();
-  crying.forEach(({ id }) => heardOf.add(id));
-  siren.set(crying.length > 0);
+  before.clear();
+  now.forEach(({ id }) => before.add(id));
+  source.set(now.length > 0);
 }
 
 function drawAfterLoad() {
@@ -99,21 +110,20 @@ function staleBanner() {
   return html`<div class="banner bad stale" role="alert"><strong>${say("staff.stale")}</strong><p>${say("staff.stale_for", { age: span(silent) })}</p></div>`;
 }
 
-function soundBanner() {
-  if (!siren.on) {
+function soundBanner(source, level, told) {
+  if (!source.on) {
     return nothing;
   }
-  const n = heardOf.size;
-  if (siren.blocked) {
-    return html`<div class="banner bad row" role="alert"><span>${say("staff.sound_blocked", { n })}</span>
-      <button type="button" class="button danger" @click=${() => siren.allow()}>${say("staff.sound_allow")}</button></div>`;
+  if (source.blocked) {
+    return html`<div class="banner ${level} row" role="alert"><span>${told} ${say("staff.sound_blocked")}</span>
+      <button type="button" class="button danger" @click=${() => source.allow()}>${say("staff.sound_allow")}</button></div>`;
   }
-  const left = siren.mutedFor;
+  const left = source.mutedFor;
   const button =
     left > 0
-      ? html`<button type="button" class="button" @click=${() => siren.mute(0)}>${say("staff.unmute")}</button>`
-      : html`<button type="button" class="button" @click=${() => siren.mute(MUTE_MS)}>${say("staff.mute")}</button>`;
-  return html`<div class="banner bad row"><span role="status">${say("staff.sounding", { n })}</span>
+      ? html`<button type="button" class="button" @click=${() => source.mute(0)}>${say("staff.unmute")}</button>`
+      : html`<button type="button" class="button" @click=${() => source.mute(MUTE_MS)}>${say("staff.mute")}</button>`;
+  return html`<div class="banner ${level} row"><span role="status">${told}</span>
     ${left > 0 ? html`<span class="figures">${say("staff.muted_for", { left: span(left / 1000) })}</span>` : nothing} ${button}</div>`;
 }
 
@@ -157,7 +167,7 @@ function draw() {
           ${lookButtons(drawAnew)}
         </div>
       </header>
-      ${staleBanner()} ${soundBanner()}
+      ${staleBanner()} ${soundBanner(siren, "bad", say("staff.sounding", { n: heardOf.size }))} ${soundBanner(bell, "warn", say("staff.calling", { n: calledBy.size }))}
       ${note && known.who ? html`<div class="banner warn row" role="alert"><span>${note}</span><button type="button" class="button" @click=${() => tell(null)}>${say("staff.understood")}</button></div>` : nothing}
       ${known.who ? tabs() : nothing}
       <main id="main" tabindex="-1" class=${known.stale === null ? "" : "old"}>${body()}</main>`,
@@ -173,7 +183,7 @@ function draw() {
 await loadWords();
 document.title = say("staff.title");
 // From the first touch on the browser lets the page sound.
-document.addEventListener("pointerdown", () => siren.on && siren.blocked && siren.allow());
+document.addEventListener("pointerdown", () => [siren, bell].forEach((source) => source.blocked && source.allow()));
 draw();
 await known.begin();
 setInterval(draw, TICK_MS);

@@ -1,7 +1,7 @@
 // Open alarms: the most urgent first, each with its age, what has to happen next and by when, and one press for it.
 
 import { ask } from "/page/shared.js";
-import { html, nothing, repeat } from "/pages/paper.js";
+import { html, live, nothing, repeat } from "/pages/paper.js";
 import { hasWord, say, span, time, word } from "/pages/words.js";
 
 const ORDER = ["raised", "accepted", "acknowledged", "dispatched", "on_site", "resolved"];
@@ -28,6 +28,17 @@ export function cries(alarm) {
   return (alarm.urgency === "emergency" || alarm.urgency === "urgent") && ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged");
 }
 
+/** Whether somebody at a kiosk calls and nobody has said that they come. */
+export function calls(alarm) {
+  return alarm.kind === "help" && ORDER.indexOf(alarm.state) < ORDER.indexOf("acknowledged");
+}
+
+/** Where somebody has to go: a call names the kiosk's reader. */
+function placeOf({ kind, place, device, detail }) {
+  const reader = kind === "help" && detail ? say("staff.reader", { name: detail }) : null;
+  return place ?? reader ?? device ?? say("staff.this_gateway");
+}
+
 /** The alarms of the page. `known` has them, `note` tells what was refused. */
 export class Alarms {
   #known;
@@ -36,13 +47,20 @@ export class Alarms {
   /** The alarm whose details are open, or for which something is being chosen. */
   #open = new Map();
   #busy = new Set();
-  #responder = "";
+  /** Who goes, as it is typed: for one alarm each, since it is recorded with that alarm. */
+  #responders = new Map();
   #all = false;
 
   constructor(known, changed, note) {
     this.#known = known;
     this.#changed = changed;
     this.#note = note;
+  }
+
+  /** The next one is somebody else: nothing of what was begun is left. */
+  forget() {
+    this.#open.clear();
+    this.#responders.clear();
   }
 
   async #step(alarm, name, body) {
@@ -54,6 +72,7 @@ export class Alarms {
     try {
       await ask("POST", `/api/v1/alarms/${encodeURIComponent(alarm.id)}/${name}`, body);
       this.#open.delete(alarm.id);
+      this.#responders.delete(alarm.id);
       this.#note(null);
     } catch (refused) {
       this.#note(refused);
@@ -106,16 +125,18 @@ export class Alarms {
   }
 
   #dispatching(alarm) {
+    const typed = this.#responders.get(alarm.id) ?? "";
     const go = (eta_min) => {
-      const responder = this.#responder.trim();
+      const responder = typed.trim();
       this.#step(alarm, "dispatch", { ...(responder ? { responder } : {}), ...(eta_min ? { eta_min } : {}) });
     };
     const busy = this.#busy.has(alarm.id);
     const type = (event) => {
-      this.#responder = event.target.value;
+      this.#responders.set(alarm.id, event.target.value);
+      this.#changed();
     };
     return html`<div class="choice stack" role="group" aria-label=${say("staff.who_goes")}>
-      <label class="stack"><span>${say("staff.who_goes")}</span><input class="field" maxlength="64" autocomplete="off" @input=${type} /></label>
+      <label class="stack"><span>${say("staff.who_goes")}</span><input class="field" maxlength="64" autocomplete="off" .value=${live(typed)} @input=${type} /></label>
       <p>${say("staff.there_in")}</p>
       <div class="row">
         ${ETAS_MIN.map((eta) => html`<button type="button" class="button primary" ?disabled=${busy} @click=${() => go(eta)}>${say("staff.minutes", { n: eta })}</button>`)}
@@ -161,7 +182,7 @@ export class Alarms {
     const open = this.#open.get(alarm.id);
     const busy = this.#busy.has(alarm.id);
     const age = alarm.age_s + this.#known.since("alarms");
-    const place = alarm.place ?? alarm.device ?? say("staff.this_gateway");
+    const place = placeOf(alarm);
     const next = alarm.next?.step;
     const details = alarm.state !== "resolved" || this.#known.closed;
     return html`<li class="alarm card ${alarm.urgency} ${cries(alarm) ? "crying" : ""}" data-alarm=${alarm.id}>

@@ -1,5 +1,5 @@
 // What the staff page knows of the gateway, and how it learns it. Ages are told by the gateway and go on by the time that
-// passed since; a gateway that does not answer makes everything old, and that is shown.
+// passed since; a list of alarms that does not come makes everything old, and that is shown.
 
 import { ask, listen } from "/page/shared.js";
 
@@ -9,7 +9,7 @@ const LOAD_AGAIN_MS = 10_000;
 const LOAD_SOON_MS = 1_500;
 /** How often a test of a device is looked at while one runs. */
 const TEST_LOOK_MS = 1_000;
-/** Without an answer for so long what is shown counts as old. */
+/** Without the alarms for so long what is shown counts as old. */
 const STALE_MS = 6_000;
 /** How long an answer may take before it counts as none. */
 const ANSWER_WAIT_MS = 8_000;
@@ -50,7 +50,8 @@ export class Known {
   #again = false;
   #soon = null;
   #connected = true;
-  #answeredAt = performance.now();
+  /** When the alarms were heard last: no other answer stands in for them. */
+  #alarmsAt = performance.now();
 
   /** `changed` draws the page; `sessionEnded` is told when the gateway no longer knows who this is. */
   constructor(changed, sessionEnded) {
@@ -58,9 +59,9 @@ export class Known {
     this.#sessionEnded = sessionEnded;
   }
 
-  /** Whether what is shown may be old, and for how many seconds nothing was heard. */
+  /** For how many seconds no alarms were heard, where that is so long that what is shown may be old; else null. */
   get stale() {
-    const silent_ms = performance.now() - this.#answeredAt;
+    const silent_ms = performance.now() - this.#alarmsAt;
     return (!this.#connected && silent_ms > STALE_MS / 2) || silent_ms > STALE_MS + LOAD_AGAIN_MS ? silent_ms / 1000 : null;
   }
 
@@ -104,7 +105,9 @@ export class Known {
     const waits = new Promise((_, late) => setTimeout(() => late(new Error("late")), ANSWER_WAIT_MS));
     this.data[name] = await Promise.race([ask("GET", PATHS[name]), waits]);
     this.heard[name] = performance.now();
-    this.#answeredAt = performance.now();
+    if (name === "alarms") {
+      this.#alarmsAt = performance.now();
+    }
   }
 
   #parts() {

@@ -1,10 +1,13 @@
 // Calling the staff, from the call to its end; and the page that forgets whoever went away, with a warning, and never in a payment.
 
 import { Elder } from "../elder.mjs";
+import { alarmCard, logIn } from "./staff_hands.mjs";
 
 export default async function play({ assert, open, site, stage, SIZES }) {
   const screen = await open({ size: SIZES.kioskLandscape, touch: true });
   const elder = new Elder(screen, site);
+  const staff = await open({ size: SIZES.desk });
+  await logIn(staff, site);
   await elder.come();
   await elder.tap("help");
   await screen.sees("已经叫了");
@@ -17,12 +20,17 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   const alarms = await stage.until("the centre has the call", open_calls, (all) => all.alarms?.some((one) => one.kind === "help") ?? all.some?.((one) => one.kind === "help"));
   const calls = (alarms.alarms ?? alarms).filter((one) => one.kind === "help");
   assert.equal(calls.length, 1, "one alarm, however often the button was pressed");
+  await staff.sees("服务台有 1 个呼叫没有人回应");
+  await alarmCard(staff, calls[0].id).locator(".place").getByText("读卡器 kiosk-1").waitFor();
+  await staff.draw("staff-called");
+  await staff.axe("a call at the staff's page");
   const step = async (name, body) => {
     const { status } = await stage.request("POST", site.centre, `/api/v1/alarms/${encodeURIComponent(calls[0].id)}/${name}`, { token: operator.token, body });
     assert.ok(status < 300, `${name}: ${status}`);
   };
   await step("acknowledge", {});
   await screen.sees("马上来");
+  await staff.misses("个呼叫没有人回应");
   await elder.page.reload();
   await screen.sees("马上来");
   await step("dispatch", {});

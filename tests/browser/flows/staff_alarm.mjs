@@ -56,4 +56,38 @@ export default async function play({ assert, open, site, SIZES, stage }) {
   await touch.press("显示已结束的");
   await alarmCard(touch, second.alarm).waitFor();
   await touch.draw("4-closed-zh-light", { whole: true });
+  await oneWhoGoes({ assert, site, stage, touch });
+}
+
+/** Who goes is recorded with an alarm: it is said of that one, by the person who is logged in, and is nothing for the next. */
+async function oneWhoGoes({ assert, site, stage, touch }) {
+  const cards = [];
+  for (const kind of ["sos", "fall"]) {
+    const { alarm } = await stage.ask("press", { device: "btn-0001", kind });
+    cards.push(alarmCard(touch, alarm));
+  }
+  for (const card of cards) {
+    await card.waitFor();
+    await pressIn(touch, card, "我来确认");
+    await pressIn(touch, card, "填写谁去");
+  }
+  const [one, other] = cards;
+  await one.locator("input").fill("李护士");
+  await pressIn(touch, other, "5 分钟");
+  await other.getByRole("button", { name: "已到现场" }).waitFor();
+  assert.ok(!(await other.innerText()).includes("李护士"), "who goes to one alarm does not go to the other");
+  assert.equal(await one.locator("input").inputValue(), "李护士", "what was typed stays");
+  await touch.press("退出");
+  await touch.page.locator("form.login").waitFor();
+  await touch.page.fill('input[name="who"]', site.nurse);
+  await touch.page.fill('input[name="pin"]', site.pin);
+  await touch.page.keyboard.press("Enter");
+  await one.waitFor();
+  if ((await one.locator("input").count()) === 0) {
+    await pressIn(touch, one, "填写谁去");
+  }
+  assert.equal(await one.locator("input").inputValue(), "", "nothing is left of whoever logged out");
+  await pressIn(touch, one, "5 分钟");
+  await one.getByRole("button", { name: "已到现场" }).waitFor();
+  assert.ok(!(await one.innerText()).includes("李护士"), "whoever logs in next sends nobody by that name");
 }
