@@ -76,3 +76,33 @@ async fn the_most_urgent_open_alarm_stands_first_and_of_equal_ones_the_oldest() 
     let ids: Vec<&str> = alarms.as_array().into_iter().flatten().filter_map(|alarm| alarm["id"].as_str()).collect();
     assert_eq!(ids, ["cord-0002.1.1", "fall-0007.1.9", "btn-0001.1.42", "btn-0003.2.8"]);
 }
+
+#[tokio::test]
+async fn who_went_and_what_a_person_wrote_is_told_to_staff_alone() {
+    let rig = Rig::start().await;
+    let staff = rig.staff_cookie().await;
+    let dispatch =
+        rig.page(Method::POST, &format!("{ALARM}/dispatch"), &staff).json(&json!({"responder": "Wang Fang"}));
+    assert_eq!(ask(dispatch).await.0, StatusCode::OK);
+    let resolve = rig.page(Method::POST, &format!("{ALARM}/resolve"), &staff).json(&json!({"cause": "Li Lei fell"}));
+    assert_eq!(ask(resolve).await.0, StatusCode::OK);
+    rig.core.state().alarms.iter_mut().for_each(|alarm| alarm.responder = Some("Wang Fang".to_owned()));
+    let list = "/api/v1/alarms?all=1";
+    let kiosk = rig.kiosk_cookie().await;
+    for request in [rig.get(list), rig.get(list).header("cookie", &kiosk)] {
+        let (status, alarms) = ask(request).await;
+        assert_eq!((status, alarms.as_array().map(Vec::len)), (StatusCode::OK, Some(3)));
+        for word in ["Wang Fang", "Li Lei", NURSE] {
+            assert!(!alarms.to_string().contains(word), "{word}: {alarms}");
+        }
+        let known = alarms.as_array().into_iter().flatten().find(|alarm| alarm["id"] == "btn-0001.1.42");
+        let last = known.and_then(|alarm| alarm["steps"].as_array()).and_then(|steps| steps.last());
+        assert_eq!(last.map(|step| step["state"].clone()), Some(json!("resolved")), "how far it came is told");
+    }
+    for request in [rig.get(list).header("cookie", &staff), rig.program(Method::GET, list)] {
+        let (_, alarms) = ask(request).await;
+        for word in ["Wang Fang", "Li Lei fell", NURSE] {
+            assert!(alarms.to_string().contains(word), "{word}: {alarms}");
+        }
+    }
+}

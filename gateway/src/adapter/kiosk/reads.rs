@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use gateway_core::{DeviceTest, Refusal, SaleView};
 use protocols::uplink::CatalogueOrder;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use serde_json::json;
 use super::app::{App, RefusalRecord};
 use super::desk::{SaleBody, sale_id};
 use super::error::{ApiError, refusal_told};
+use super::guard::Caller;
 use super::lang::Lang;
 use super::view::{AlarmView, DeviceView, HourView, QuarantineView, RefusedReportView, StatusView};
 use crate::troubles::Part;
@@ -57,12 +58,20 @@ pub async fn sale(State(app): State<Arc<App>>, Path(id): Path<String>, headers: 
 }
 
 /// `GET /api/v1/alarms`: open ones, the most urgent first, then the oldest; with `?all=1` the last ones, closed ones too,
-/// the newest first.
-pub async fn alarms(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Answer<Vec<AlarmView>> {
+/// the newest first. Who did what, and what a person wrote, is told to staff and programs alone.
+pub async fn alarms(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Answer<Vec<AlarmView>> {
     let all = query.is_some_and(|query| query.split('&').any(|pair| pair == "all=1"));
     let mut alarms = app.view.alarms(all).await?;
     if !all {
         alarms.sort_by(|a, b| b.urgency.cmp(&a.urgency).then_with(|| a.raised_at.cmp(&b.raised_at)));
+    }
+    match caller {
+        Caller::Actor(_) => {}
+        Caller::Stranger | Caller::Here | Caller::Kiosk => alarms.iter_mut().for_each(AlarmView::leave_people_out),
     }
     Ok(Json(alarms))
 }
