@@ -117,6 +117,7 @@ impl Checked {
             catalogue_age: config.catalogue.age(),
             policy: config.policy.order(),
             battery_low_mv: config.gateway.battery_low_mv,
+            device_test_ms: u64::from(config.kiosk.device_test_s).saturating_mul(1_000),
             jitter_seed: getrandom::u64().context("the system gives no random numbers")?,
             storage,
         })

@@ -20,7 +20,7 @@ use crate::adapter::broker::BrokerSettings;
 use crate::adapter::card_reader::CardReaderSettings;
 use crate::adapter::device_link::{DeviceLinkSettings, TlsSettings};
 use crate::adapter::uplink::UplinkSettings;
-use crate::limits::{CONFIG_LEN_MAX, STORAGE_RETRY_S};
+use crate::limits::{CONFIG_LEN_MAX, DEVICE_TEST_S, DEVICE_TEST_S_DEFAULT, STORAGE_RETRY_S};
 
 /// The whole configuration.
 #[derive(Debug, Clone, Deserialize)]
@@ -130,11 +130,18 @@ pub struct KioskSection {
     pub hosts: Vec<String>,
     /// PINs and tokens of staff; nobody else may read it.
     pub credentials_file: Option<PathBuf>,
+    /// How long a device is watched when staff try it, seconds.
+    pub device_test_s: u16,
 }
 
 impl Default for KioskSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), hosts: Vec::new(), credentials_file: None }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            hosts: Vec::new(),
+            credentials_file: None,
+            device_test_s: DEVICE_TEST_S_DEFAULT,
+        }
     }
 }
 
@@ -319,6 +326,10 @@ impl ConfigFile {
         if !STORAGE_RETRY_S.contains(&self.config.gateway.storage_retry_s) {
             let (least, most) = (STORAGE_RETRY_S.start(), STORAGE_RETRY_S.end());
             return Err(self.wrong("gateway.storage_retry_s", format!("give {least} to {most} seconds, such as 30")));
+        }
+        if !DEVICE_TEST_S.contains(&self.config.kiosk.device_test_s) {
+            let (least, most) = (DEVICE_TEST_S.start(), DEVICE_TEST_S.end());
+            return Err(self.wrong("kiosk.device_test_s", format!("give {least} to {most} seconds, such as 180")));
         }
         if self.config.gateway.state_dir.exists() && !self.config.gateway.state_dir.is_dir() {
             return Err(self.wrong("gateway.state_dir", "is no directory: name one for the journal"));

@@ -101,6 +101,11 @@ fn h5_combinations_that_would_fail_at_the_start_are_refused_before_it() {
     assert!(everywhere.contains("kiosk.listen: ") && everywhere.contains("kiosk.hosts"), "{everywhere}");
     let open = kiosk("listen = \"10.0.0.1:8080\"");
     assert!(open.contains("kiosk.credentials_file"), "{open}");
+    for seconds in [9, 601] {
+        let odd = kiosk(&format!("device_test_s = {seconds}"));
+        assert!(odd.starts_with("/etc/gateway.toml:15: kiosk.device_test_s: ") && odd.contains("10 to 600"), "{odd}");
+    }
+    assert_eq!((kiosk("device_test_s = 10"), kiosk("device_test_s = 600")), (String::new(), String::new()));
     let host = kiosk("hosts = [\"http://gateway.lan/\"]");
     assert!(
         host.starts_with("/etc/gateway.toml:15: kiosk.hosts: ") && host.contains("gateway.centre.lan:8080"),

@@ -23,6 +23,10 @@ pub const KIOSK_PART: usize = 4;
 /// From one attempt to store on a disk that takes nothing to the next, seconds: that is a new start, which cuts all devices
 /// off, where the journal cannot even be opened.
 pub const STORAGE_RETRY_S: RangeInclusive<u16> = 1..=3_600;
+/// How long a device may be watched when staff try it, seconds: time to walk to it and press, and no longer than a round.
+pub const DEVICE_TEST_S: RangeInclusive<u16> = 10..=600;
+/// The same where the configuration says nothing: time to walk to it, press, and press again.
+pub const DEVICE_TEST_S_DEFAULT: u16 = 180;
 /// The first pause of those where the journal is open, and an attempt costs nothing: somebody's lock is soon gone.
 pub const STORAGE_RETRY_FIRST: Duration = Duration::from_secs(1);
 /// From one look at the free space to the next: a full disk is seen before a flood fills the rest.

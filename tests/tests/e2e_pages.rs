@@ -123,7 +123,9 @@ async fn staff_take_an_alarm_from_the_press_to_its_end_by_touch_and_by_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_try_a_device_out_and_see_what_came_in_or_what_to_check() {
-    play("staff_device", &SiteSettings::default().and_load(1)).await;
+    // Long enough to press while it runs, and no longer: the flow waits for its end.
+    let settings = SiteSettings { device_test_s: 20, ..SiteSettings::default() };
+    play("staff_device", &settings.and_load(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

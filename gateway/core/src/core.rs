@@ -44,6 +44,8 @@ pub struct CoreConfig {
     pub policy: PolicyOrder,
     /// Below this a battery counts as low, millivolts.
     pub battery_low_mv: u16,
+    /// How long a device is watched when staff try it, milliseconds.
+    pub device_test_ms: u64,
     /// Draws the jitter of retries; another one for each gateway and start.
     pub jitter_seed: u64,
     /// Whether the journal takes commits.

@@ -21,7 +21,7 @@ use crate::core::{Core, Storage};
 use crate::effect::{DeskAnswer, Effect, Notice, Refusal};
 use crate::input::{OutLane, ReplyToken};
 use crate::journal::{Draft, Identity};
-use crate::limits::{DEVICE_TEST_MS, DEVICE_TEST_SIGNS_MAX, DEVICE_TESTS_KEPT, DEVICE_TESTS_MAX};
+use crate::limits::{DEVICE_TEST_SIGNS_MAX, DEVICE_TESTS_KEPT, DEVICE_TESTS_MAX};
 use crate::time::{Mono, Now};
 use crate::timers::Timer;
 
@@ -76,18 +76,15 @@ struct Test {
     by: ActorId,
     started_at: String,
     started: Mono,
+    ends: Mono,
     running: bool,
     result: Option<TestResult>,
     signs: Vec<TestSign>,
 }
 
 impl Test {
-    fn ends(&self) -> Mono {
-        self.started.after_ms(DEVICE_TEST_MS)
-    }
-
     fn view(&self, device: &DeviceId, now: Mono) -> DeviceTest {
-        let left_ms = if self.running { self.ends().0.saturating_sub(now.0) } else { 0 };
+        let left_ms = if self.running { self.ends.0.saturating_sub(now.0) } else { 0 };
         DeviceTest {
             device: device.clone(),
             by: self.by.clone(),
@@ -159,12 +156,13 @@ impl Core {
             by,
             started_at: now.civil.to_string(),
             started: now.mono,
+            ends: now.mono.after_ms(self.config.device_test_ms),
             running: true,
             result: None,
             signs: Vec::new(),
         };
         let view = test.view(device, now.mono);
-        self.timers.set(Timer::DeviceTest(device.clone()), test.ends());
+        self.timers.set(Timer::DeviceTest(device.clone()), test.ends);
         self.device_tests.tests.insert(device.clone(), test);
         Ok(view)
     }

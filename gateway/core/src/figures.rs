@@ -4,16 +4,17 @@
 //! buckets, eight exact ones and then four for each doubling, so that an hour has a bound whatever happens in it.
 //!
 //! **Invariant:** an hour in which the daemon did not run is absent, never zero.
+//! **Invariant:** while the clock cannot be trusted, no hour is dropped because of what it says.
 //! **Invariant:** nothing waits for these figures, and none is ever the reason of a commit.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use protocols::uplink::Urgency;
+use protocols::uplink::{Clock, Urgency};
 use serde::{Deserialize, Serialize};
 
 use crate::core::Core;
 use crate::intake::is_press;
-use crate::limits::{FIGURES_HOURS, FIGURES_KEPT_EVERY_MS, FIGURES_PRESSES_MAX};
+use crate::limits::{FIGURES_HOURS, FIGURES_HOURS_UNTRUSTED_MAX, FIGURES_KEPT_EVERY_MS, FIGURES_PRESSES_MAX};
 use crate::time::{Mono, Now};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -97,7 +98,7 @@ pub(crate) struct Figures {
     hours: BTreeMap<i64, Hour>,
     changed: BTreeSet<i64>,
     /// Hours that are to be forgotten where they are kept.
-    forgotten: Vec<i64>,
+    forgotten: BTreeSet<i64>,
     seen: Option<Mono>,
     kept: Mono,
     hour: i64,
@@ -117,20 +118,35 @@ impl Figures {
         let hour = now.wall.0.div_euclid(HOUR_MS.cast_signed());
         if hour != self.hour || self.hours.is_empty() {
             self.hour = hour;
-            let oldest = hour.saturating_sub(FIGURES_HOURS.saturating_sub(1));
-            let old: Vec<i64> = self.hours.keys().copied().filter(|kept| *kept < oldest || *kept > hour).collect();
-            for old in old {
-                self.hours.remove(&old);
-                self.changed.remove(&old);
-                self.forgotten.push(old);
-            }
+            self.drop_old(now.clock);
         }
         let current = self.now();
         current.ran_ms = current.ran_ms.saturating_add(ran_ms).min(HOUR_MS);
     }
 
+    /// Drops what is not of the last day. A clock that is not trusted does not know which day that is: by its word nothing goes,
+    /// beyond what is too much.
+    fn drop_old(&mut self, clock: Clock) {
+        let old: Vec<i64> = match clock {
+            Clock::Trusted => {
+                let oldest = self.hour.saturating_sub(FIGURES_HOURS.saturating_sub(1));
+                self.hours.keys().copied().filter(|kept| *kept < oldest || *kept > self.hour).collect()
+            }
+            Clock::Untrusted => {
+                let too_many = self.hours.len().saturating_add(1).saturating_sub(FIGURES_HOURS_UNTRUSTED_MAX);
+                self.hours.keys().copied().filter(|kept| *kept != self.hour).take(too_many).collect()
+            }
+        };
+        for old in old {
+            self.hours.remove(&old);
+            self.changed.remove(&old);
+            self.forgotten.insert(old);
+        }
+    }
+
     /// The hour under way, to be changed.
     fn now(&mut self) -> &mut Hour {
+        self.forgotten.remove(&self.hour);
         self.changed.insert(self.hour);
         self.hours.entry(self.hour).or_default()
     }
@@ -207,6 +223,8 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
+    use protocols::unit::UnixMs;
+
     use super::*;
 
     #[test]
@@ -227,5 +245,45 @@ mod tests {
         let p50 = spread.percentile(50).expect("values");
         assert!((50..=62).contains(&p50), "{p50}");
         assert_eq!((spread.percentile(99), spread.max(), spread.count()), (Some(100), Some(100), 100));
+    }
+
+    fn at_hour(hour: i64, clock: Clock) -> Now {
+        let wall = UnixMs(hour.saturating_mul(HOUR_MS.cast_signed()));
+        Now { mono: Mono(0), wall, civil: "2026-11-24T09:00:00+08:00".into(), clock }
+    }
+
+    #[test]
+    fn a_clock_that_starts_wrong_drops_nothing_and_what_it_counted_goes_once_the_time_is_known() {
+        let mut figures = Figures::default();
+        figures.restore(500_000, Hour { silent: 3, ..Hour::default() });
+        for wrong in [10, 11, 600_000] {
+            figures.see(&at_hour(wrong, Clock::Untrusted));
+        }
+        assert_eq!(
+            (figures.hours.get(&500_000).map(|hour| hour.silent), &figures.forgotten),
+            (Some(3), &BTreeSet::new())
+        );
+        figures.see(&at_hour(500_001, Clock::Trusted));
+        assert_eq!(figures.hours.keys().copied().collect::<Vec<_>>(), [500_000, 500_001]);
+        assert_eq!(figures.forgotten, BTreeSet::from([10, 11, 600_000]));
+    }
+
+    #[test]
+    fn a_clock_that_is_never_trusted_keeps_a_bounded_number_of_hours_and_the_last_day_among_them() {
+        let mut figures = Figures::default();
+        (0..1_000).for_each(|hour| figures.see(&at_hour(hour, Clock::Untrusted)));
+        let day = 1_000_i64.saturating_sub(FIGURES_HOURS);
+        assert!((day..1_000).all(|hour| figures.hours.contains_key(&hour)));
+        assert!(figures.hours.len() <= FIGURES_HOURS_UNTRUSTED_MAX, "{}", figures.hours.len());
+    }
+
+    #[test]
+    fn an_hour_that_is_used_again_is_not_forgotten() {
+        let mut figures = Figures::default();
+        figures.see(&at_hour(100, Clock::Trusted));
+        figures.see(&at_hour(50, Clock::Trusted));
+        assert!(figures.forgotten.contains(&100));
+        figures.see(&at_hour(100, Clock::Trusted));
+        assert!(figures.changed.contains(&100) && !figures.forgotten.contains(&100));
     }
 }

@@ -130,8 +130,6 @@ pub const BYPASS_MAX: usize = 1_024;
 pub const ALARMS_WITHOUT_ENTRY_MAX: usize = 1_024;
 /// Acknowledgements that wait for one alarm without a journal: the newest publish on each link and a resend of each.
 pub const DIRECT_ACKS_MAX: usize = 4;
-/// How long a device is watched when staff try it: time to walk to it, press, and press again.
-pub const DEVICE_TEST_MS: u64 = 180_000;
 /// Devices that may be tried at once: as many as two people carry.
 pub const DEVICE_TESTS_MAX: usize = 16;
 /// Tests that are shown, those that ended among them: a round through a corridor.
@@ -140,6 +138,8 @@ pub const DEVICE_TESTS_KEPT: usize = 64;
 pub const DEVICE_TEST_SIGNS_MAX: usize = 8;
 /// Hours of which figures are kept: a day.
 pub const FIGURES_HOURS: i64 = 24;
+/// Hours that are held while the clock cannot be trusted: the day before, and a day of what such a clock says.
+pub const FIGURES_HOURS_UNTRUSTED_MAX: usize = 48;
 /// How often the figures of an hour are kept, with a group that is written anyway.
 pub const FIGURES_KEPT_EVERY_MS: u64 = 60_000;
 /// Presses whose time to the disk or the centre is measured at once; of those beyond it nothing is measured.

@@ -5,8 +5,8 @@
 
 mod bench;
 
-use bench::{Bench, device};
-use gateway_core::limits::{DEVICE_TEST_MS, DEVICE_TESTS_MAX};
+use bench::{Bench, DEVICE_TEST_MS, device};
+use gateway_core::limits::DEVICE_TESTS_MAX;
 use gateway_core::{DeskAnswer, DeskInput, DeviceTest, Effect, Input, OutLane, Refusal, ReplyToken};
 use protocols::device::AlarmState;
 use protocols::uplink::{Outcome, TestResult, UploadResult};

@@ -90,6 +90,7 @@ impl Gateway {
                 sale_max: Points::from_fen(50_000).expect("an amount"),
             },
             battery_low_mv: 2_600,
+            device_test_ms: 180_000,
             jitter_seed: 0,
             storage: Storage::Journal,
         };

@@ -40,6 +40,8 @@ pub struct Preparation<'a> {
     pub centres: Vec<String>,
     /// What pcscd's clients are told, where there are readers.
     pub readers: Option<(OsString, OsString)>,
+    /// How long a device is watched when staff try it, seconds.
+    pub device_test_s: u16,
     /// How much is logged.
     pub log: &'a str,
     /// Whether it listens with TLS too, and lets one address have as many connections as there are devices.
@@ -373,11 +375,12 @@ fn configuration(with: &Preparation<'_>, mqtt: &Port, mqtt_tls: Option<&Port>, k
         "[gateway]\nid = \"{}\"\nstate_dir = \"state\"\ntrust_clock = true\nstorage_retry_s = {STORAGE_RETRY_S}\n\n\
          [device_link]\ndevices_file = \"devices.toml\"\nplain = \"{}\"\n{tls}\n\
          [uplink]\nurls = [{}]\ntoken_file = \"uplink.token\"\n\n\
-         [kiosk]\nlisten = \"{}\"\ncredentials_file = \"credentials.toml\"\n",
+         [kiosk]\nlisten = \"{}\"\ncredentials_file = \"credentials.toml\"\ndevice_test_s = {}\n",
         with.identity.id,
         mqtt.address(),
         urls.join(", "),
-        kiosk.address()
+        kiosk.address(),
+        with.device_test_s
     );
     if with.readers.is_some() {
         text.push_str(&format!(

@@ -65,6 +65,8 @@ pub struct SiteSettings {
     pub cable: bool,
     /// Devices that may log in.
     pub devices: Vec<String>,
+    /// How long a device is watched when staff try it, seconds.
+    pub device_test_s: u16,
     /// How much both services log.
     pub log: &'static str,
     /// Whether it is for measuring: the gateway listens with TLS too, and one address may have every connection.
@@ -79,6 +81,7 @@ impl Default for SiteSettings {
             cards: false,
             cable: false,
             devices: vec!["btn-0001".to_owned()],
+            device_test_s: 180,
             log: "info",
             for_measuring: false,
             many: Vec::new(),
@@ -141,6 +144,7 @@ impl Site {
                 let (name, value) = bench.pcscd.variable();
                 (name.into(), value)
             }),
+            device_test_s: settings.device_test_s,
             log: settings.log,
             for_measuring: settings.for_measuring,
         })

@@ -53,6 +53,7 @@ impl Cashier {
             },
             catalogue_age: CatalogueAge { days_max: 0, when_old: WhenOld::Close },
             battery_low_mv: 2_600,
+            device_test_ms: 180_000,
             jitter_seed: 7,
             storage: Storage::Journal,
         };
