@@ -183,7 +183,7 @@ function draw() {
 await loadWords();
 document.title = say("staff.title");
 // From the first touch on the browser lets the page sound.
-document.addEventListener("pointerdown", () => [siren, bell].forEach((source) => source.blocked && source.allow()));
+document.addEventListener("pointerdown", () => [siren, bell].forEach((source) => source.on && source.blocked && source.allow()));
 draw();
 await known.begin();
 setInterval(draw, TICK_MS);

@@ -1,7 +1,8 @@
 // Open alarms: the most urgent first, each with its age, what has to happen next and by when, and one press for it.
 
 import { ask } from "/page/shared.js";
-import { html, live, nothing, repeat } from "/pages/paper.js";
+import { html, nothing, repeat } from "/pages/paper.js";
+import { live } from "/pages/vendor/lit-html/directives/live.js";
 import { hasWord, say, span, time, word } from "/pages/words.js";
 
 const ORDER = ["raised", "accepted", "acknowledged", "dispatched", "on_site", "resolved"];
