@@ -9,12 +9,15 @@ import { Login } from "/page/staff_login.js";
 import { stateView, troubles } from "/page/staff_state.js";
 import { lookButtons } from "/pages/settings.js";
 import { html, nothing, render } from "/pages/paper.js";
-import { CALL, Siren } from "/pages/sound.js";
+import { Siren } from "/pages/sound.js";
 import { loadWords, say, span } from "/pages/words.js";
 
 const TICK_MS = 1_000;
 /** How long a mute lasts: time to telephone. A new emergency ends it. */
 const MUTE_MS = 120_000;
+/** Somebody calls from a kiosk and can wait a little: one short tone now and then. */
+const CALL_TONES = [{ at_s: 0, hertz: 660, for_s: 0.2 }];
+const CALL_EVERY_MS = 8_000;
 const UNAUTHORIZED = 401;
 
 const root = document.getElementById("page");
@@ -25,7 +28,7 @@ const heardOf = new Set();
 const calledBy = new Set();
 
 const siren = new Siren(draw);
-const bell = new Siren(draw, CALL);
+const bell = new Siren(draw, CALL_TONES, CALL_EVERY_MS);
 const known = new Known(drawAfterLoad, (message) => {
   alarms.forget();
   login.say(message);

@@ -1,16 +1,11 @@
 // A tone that repeats until it is stopped. A browser may not let a page sound before somebody touched it: that is told, not hidden.
 
-/** Somebody may be in danger. */
-const ALARM = {
-  tones: [
-    { at_s: 0, hertz: 880, for_s: 0.18 },
-    { at_s: 0.24, hertz: 1175, for_s: 0.18 },
-    { at_s: 0.48, hertz: 880, for_s: 0.18 },
-  ],
-  every_ms: 2_500,
-};
-/** Somebody calls and can wait a little: one short tone now and then. */
-export const CALL = { tones: [{ at_s: 0, hertz: 660, for_s: 0.2 }], every_ms: 8_000 };
+const PATTERN = [
+  { at_s: 0, hertz: 880, for_s: 0.18 },
+  { at_s: 0.24, hertz: 1175, for_s: 0.18 },
+  { at_s: 0.48, hertz: 880, for_s: 0.18 },
+];
+const EVERY_MS = 2_500;
 const VOLUME = 0.35;
 
 /** A siren: `on` says whether it is to sound, `blocked` whether the browser would keep it silent, `quietUntil` is a mute. */
@@ -18,13 +13,15 @@ export class Siren {
   #context = null;
   #timer = null;
   #changed;
-  #sound;
+  #tones;
+  #everyMs;
   #mutedUntil = 0;
 
-  /** `changed` is called when what a person hears has changed; `sound` is what they hear. */
-  constructor(changed = () => {}, sound = ALARM) {
+  /** `changed` is called when what a person hears has changed. */
+  constructor(changed = () => {}, tones = PATTERN, every_ms = EVERY_MS) {
     this.#changed = changed;
-    this.#sound = sound;
+    this.#tones = tones;
+    this.#everyMs = every_ms;
   }
 
   /** Whether it is to sound. */
@@ -48,7 +45,7 @@ export class Siren {
       return;
     }
     if (on) {
-      this.#timer = setInterval(() => this.#once(), this.#sound.every_ms);
+      this.#timer = setInterval(() => this.#once(), this.#everyMs);
       this.allow();
       this.#once();
     } else {
@@ -82,7 +79,7 @@ export class Siren {
       return;
     }
     const start = this.#context.currentTime + 0.02;
-    for (const { at_s, hertz, for_s } of this.#sound.tones) {
+    for (const { at_s, hertz, for_s } of this.#tones) {
       const tone = new OscillatorNode(this.#context, { frequency: hertz, type: "triangle" });
       const gain = new GainNode(this.#context, { gain: 0 });
       gain.gain.setValueAtTime(0, start + at_s);
