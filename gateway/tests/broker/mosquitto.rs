@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 /// Anything that a test waits for comes within this, or the test fails.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 const MISSING: &str = "mosquitto is needed for this test: apt-get install mosquitto mosquitto-clients";
 
