@@ -312,7 +312,7 @@ pub async fn repeat(
         raise_urgency(tx, &open, alarm.urgency).await?;
         count_presses(tx, gateway, &open, entry).await?;
         tx.news.push(News::Event(Event { name: "alarm.repeated", data: json!({"id": about.alarm_id()}) }));
-        return told_of_press(tx, gateway, open).await;
+        return told_of_press(tx, gateway, open, &entry.origin_key).await;
     }
     // A press on what is resolved is the first of an alarm of its own; one that overtook its alarm is not.
     let (raised, follows, presses) = match state {

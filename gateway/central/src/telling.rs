@@ -32,10 +32,27 @@ pub(crate) async fn told(tx: &mut Tx, gateway: &GatewayId, origins: &[String]) -
     tell_steps(tx, gateway, &fresh).await
 }
 
-/// Notes that a gateway told of a press in an alarm, and lets it hear of its steps. Only where the device is assigned to it:
-/// whoever knows a press alone does not know the alarm.
-pub(crate) async fn told_of_press(tx: &mut Tx, gateway: &GatewayId, alarm: String) -> Result<(), StoreError> {
-    if has_device(tx, gateway, &alarm).await? { told(tx, gateway, &[alarm]).await } else { Ok(()) }
+/// Notes that a gateway told of a press in an alarm, and lets it hear of its steps; also of those of the alarm that another
+/// gateway made of the press, where there is one. Only where the device is assigned to it: whoever knows a press alone does not
+/// know the alarm.
+pub(crate) async fn told_of_press(
+    tx: &mut Tx,
+    gateway: &GatewayId,
+    alarm: String,
+    press: &str,
+) -> Result<(), StoreError> {
+    for alarm in parts_of(alarm, press) {
+        if has_device(tx, gateway, &alarm).await? {
+            told(tx, gateway, &[alarm]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The alarm that a press was counted into, and the one that it may be itself.
+fn parts_of(alarm: String, press: &str) -> impl Iterator<Item = String> {
+    let own = (alarm != press).then(|| press.to_owned());
+    std::iter::once(alarm).chain(own)
 }
 
 /// Whether the device that an alarm is about is assigned to a gateway.
@@ -127,13 +144,16 @@ pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable])
         }
         let (Fact::Repeated(_), Some(about)) = (&entry.fact, &entry.about) else { continue };
         let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
-        if !has_device(tx, gateway, &alarm).await? {
-            continue;
+        let began = alarm == entry.origin_key;
+        for alarm in parts_of(alarm, &entry.origin_key) {
+            if !has_device(tx, gateway, &alarm).await? {
+                continue;
+            }
+            if began {
+                tell_of_own(tx, gateway, &entry.origin).await?;
+            }
+            origins.push(alarm);
         }
-        if alarm == entry.origin_key {
-            tell_of_own(tx, gateway, &entry.origin).await?;
-        }
-        origins.push(alarm);
     }
     if origins.is_empty() {
         return Ok(());

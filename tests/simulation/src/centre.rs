@@ -184,9 +184,11 @@ impl Centre {
         if !is_new {
             let origin = &entry.origin;
             let has = |alarm: &CentreAlarm| alarm.origin == *origin || alarm.presses.iter().any(|(_, of)| of == origin);
-            let known = self.alarms.iter().find(|(_, alarm)| has(alarm)).map(|(id, _)| id.clone());
-            if let Some(id) = known.filter(|_| entry.kind == kind::ALARM_REPEATED) {
-                self.tell_again(gateway, &id);
+            // Of a press that is in one alarm and began another there are two.
+            let known: Vec<String> =
+                self.alarms.iter().filter(|(_, alarm)| has(alarm)).map(|(id, _)| id.clone()).collect();
+            for id in known.iter().filter(|_| entry.kind == kind::ALARM_REPEATED) {
+                self.tell_again(gateway, id);
             }
             return;
         }
@@ -233,6 +235,11 @@ impl Centre {
                 let id = alarm.origin.to_string();
                 if !alarm.gateways.contains(&gateway) {
                     self.tell_again(gateway, &id);
+                }
+                // Another gateway made an alarm of the press: this one has a part in that, too.
+                let own = entry.origin.to_string();
+                if own != id && self.alarms.contains_key(&own) {
+                    self.tell_again(gateway, &own);
                 }
             }
             None => self.raise(gateway, entry.origin.clone(), Some(about.clone()), entry),

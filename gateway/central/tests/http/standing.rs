@@ -174,6 +174,44 @@ async fn a_stand_by_gateway_that_tells_of_presses_again_hears_of_the_alarms_that
     assert!(orders.contains(&(&json!(3), &json!("acknowledged"), &Value::Null)), "{page}");
 }
 
+/// A gateway without a disk makes an alarm of a press that is counted into another one elsewhere: who counted it has a part in both.
+#[tokio::test]
+async fn a_gateway_that_counted_a_press_hears_of_the_alarm_that_another_one_made_of_it() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (about, body) = (device_origin("btn-0001", 1, 1), alarm_body("btn-0001", "sos"));
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    // One that was counted here before it was an alarm, too, and one that was not.
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.repeated", &about, &body);
+    for seq in [2, 3] {
+        journal.press("btn-0001", seq);
+    }
+    centre.upload(&journal, 1..=4).await;
+    for seq in [2, 3] {
+        let path = format!("/api/v1/alarms/btn-0001.1.{seq}/resolve");
+        assert_eq!(centre.post(&path, centre.operator(0), &json!({"cause": "helped"})).await.0, 200);
+    }
+    assert_eq!(other.raise(&centre, "btn-0001").await, "duplicate:");
+    for (seq, outcome) in [(2, "duplicate:"), (3, "accepted:")] {
+        let told = other.tell(&centre, &device_origin("btn-0001", 1, seq), "alarm.repeated", &about, &body).await;
+        assert_eq!(told, outcome);
+    }
+    let request =
+        centre.http.get(format!("{}/v1/gateways/gw-2/orders?lane=alarms&stream=&after=0&wait_s=0", centre.url));
+    let (_, page) = answer(request.bearer_auth(&other.token)).await;
+    let ended: Vec<&Value> = page["orders"]
+        .as_array()
+        .expect("orders")
+        .iter()
+        .map(|order| &order["body"])
+        .filter(|body| body["state"] == "resolved")
+        .map(|body| &body["alarm"]["seq"])
+        .collect();
+    assert_eq!(ended, [2, 3], "{page}");
+}
+
 #[tokio::test]
 async fn presses_that_two_gateways_tell_of_an_ended_alarm_are_an_alarm_for_each_as_at_those_gateways() {
     let centre = Centre::start().await;

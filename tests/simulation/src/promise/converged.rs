@@ -15,9 +15,6 @@ pub fn at_rest(gateway: usize, disk: &Disk, centre: &Centre, findings: &mut Find
             // the other gateway makes of it is ended there by hand.
             None if is_told_by_another(gateway, &origin, centre) => {}
             None => findings.note(NAME, &format!("gateway {gateway} has {origin}, the centre has not")),
-            // The same the other way round: the centre has it as the alarm that another gateway made of the press, and tells of
-            // its steps those that told it as an alarm.
-            Some(known) if !known.gateways.contains(&gateway) => {}
             Some(known) if known.state != alarm.state => {
                 let (here, there) = (alarm.state.name(), known.state.name());
                 findings.note(NAME, &format!("{origin} is {here} at gateway {gateway} and {there} at the centre"));
