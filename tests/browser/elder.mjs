@@ -5,7 +5,7 @@ export const AWAY = /ERR_CONNECTION|ERR_INCOMPLETE|ERR_NETWORK|ERR_EMPTY|ERR_SOC
 export const SAYS_NO = /status of (4\d\d|503)/;
 
 /** Words by language, as a person looks for them. */
-export const WORDS = {
+const WORDS = {
   zh: {
     first: "先选服务", meals: "吃饭", lunch: "午餐", dinner: "晚餐", take: "就要这些", pay: "去付款", account: "重阳分", purse: "卡里的钱", more: "多一份", services: "选服务",
     receipt: "小票", back: "返回", done: "完成", home: "回到首页", cancel: "不付了", fromPurse: "改用卡里的钱", help: "叫工作人员", stay: "我还在", another: "再选一样",

@@ -326,7 +326,7 @@ const KEYS = [
 const KEY_TEXTS = ["keys_move", "keys_open", "keys_acknowledge", "keys_dispatch", "keys_eta", "keys_on_site", "keys_resolve", "keys_cause", "keys_back"];
 
 /** What each key does. */
-export function keysHelp() {
+function keysHelp() {
   return html`<dl class="keys">${KEYS.map(
     (keys, at) => html`<div><dt>${keys.map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${say(`board.${KEY_TEXTS[at]}`)}</dd></div>`,
   )}</dl>`;

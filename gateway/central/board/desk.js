@@ -281,7 +281,7 @@ async function loadOne(id) {
 }
 
 /** Loads the list of what is open, and the alarm that is looked at. */
-export async function loadList() {
+async function loadList() {
   const [ids, number] = [new Set(), (listsBegun += 1)];
   listsAsked.add(ids);
   try {

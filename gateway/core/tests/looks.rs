@@ -61,6 +61,15 @@ fn asked(bench: &mut Bench) -> Option<String> {
     })
 }
 
+/// A card lies on the reader and is looked at; there is no line yet.
+fn looking() -> (Bench, DialogueId) {
+    let mut bench = Bench::new();
+    bench.equip();
+    lay_on(&mut bench, ReaderState::Card);
+    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    (bench, dialogue)
+}
+
 #[test]
 fn a_look_shows_purse_and_account_and_is_forgotten_with_the_card() {
     let mut bench = Bench::new();
@@ -96,10 +105,7 @@ fn a_look_shows_purse_and_account_and_is_forgotten_with_the_card() {
 
 #[test]
 fn a_look_without_the_line_or_with_a_late_answer_shows_the_purse_and_why_no_account() {
-    let mut bench = Bench::new();
-    bench.equip();
-    lay_on(&mut bench, ReaderState::Card);
-    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let (mut bench, dialogue) = looking();
     ends(&mut bench, dialogue, card(0x78));
     assert_eq!(asked(&mut bench), None, "nobody is there to be asked");
     let shown = look(&mut bench).0.card.expect("read");
@@ -118,10 +124,7 @@ fn a_look_without_the_line_or_with_a_late_answer_shows_the_purse_and_why_no_acco
 
 #[test]
 fn a_sale_goes_before_a_look_and_has_the_card_right_after_one() {
-    let mut bench = Bench::new();
-    bench.equip();
-    lay_on(&mut bench, ReaderState::Card);
-    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let (mut bench, dialogue) = looking();
     bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
     bench.settle();
     let waiting = bench.take().iter().any(|effect| matches!(effect, Effect::RunDialogue { .. }));
@@ -138,10 +141,7 @@ fn a_sale_goes_before_a_look_and_has_the_card_right_after_one() {
 
 #[test]
 fn a_card_torn_in_a_look_harms_neither_the_next_look_nor_a_waiting_sale() {
-    let mut bench = Bench::new();
-    bench.equip();
-    lay_on(&mut bench, ReaderState::Card);
-    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let (mut bench, dialogue) = looking();
     bench.start_sale("k1", Tender::Purse, &[("meal-lunch", 1)]);
     bench.settle();
     let torn = DialogueOutcome::Look(Outcome::NoAnswer(Stage::Select));
@@ -170,10 +170,7 @@ fn a_card_torn_in_a_look_harms_neither_the_next_look_nor_a_waiting_sale() {
 
 #[test]
 fn a_look_that_found_too_little_heals_while_the_card_lies_there() {
-    let mut bench = Bench::new();
-    bench.equip();
-    lay_on(&mut bench, ReaderState::Card);
-    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let (mut bench, dialogue) = looking();
     let torn = DialogueOutcome::Look(Outcome::NoAnswer(Stage::Select));
     bench.input(Input::Card(CardInput::Done { dialogue, outcome: torn }));
     bench.advance(LOOK_AGAIN_MS - 1);
@@ -223,10 +220,7 @@ fn a_sale_is_only_found_and_never_begun_by_who_asks_for_a_known_one() {
 
 #[test]
 fn a_look_that_ends_after_its_card_was_changed_shows_nothing_of_the_other_card() {
-    let mut bench = Bench::new();
-    bench.equip();
-    lay_on(&mut bench, ReaderState::Card);
-    let (dialogue, _) = look(&mut bench).1.expect("begun");
+    let (mut bench, dialogue) = looking();
     lay_on(&mut bench, ReaderState::Empty);
     lay_on(&mut bench, ReaderState::Card);
     ends(&mut bench, dialogue, card(0x78));

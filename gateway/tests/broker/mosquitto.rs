@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// Anything that a test waits for comes within this, or the test fails.
+/// Anything that a test waits for comes within this, or the test fails: a probe that cannot go out just now is put off by 10 s, and
+/// of a broker that forbids probes two have to go out.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 const MISSING: &str = "mosquitto is needed for this test: apt-get install mosquitto mosquitto-clients";

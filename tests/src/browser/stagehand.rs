@@ -57,8 +57,6 @@ pub enum Request {
     PutPsam,
     /// What the card's purse holds, fen.
     Purse,
-    /// Stops the centre, as for an update.
-    StopCentre,
     /// SIGKILL for the centre.
     KillCentre,
     /// Starts the centre and waits until it takes entries.
@@ -141,7 +139,6 @@ impl<'a> Stagehand<'a> {
             Request::TakePsam => Ok(json!(self.site.psam().remove())),
             Request::PutPsam => Ok(json!(self.site.psam().reinsert())),
             Request::Purse => Ok(json!(self.site.till().purse())),
-            Request::StopCentre => self.site.centre.stop(STEP).await.map(|_| Value::Null),
             Request::KillCentre => {
                 self.site.centre.kill();
                 Ok(Value::Null)
