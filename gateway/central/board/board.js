@@ -32,6 +32,8 @@ const TABS = {
 const siren = new Siren(draw);
 let tab = "alarms";
 let planned = false;
+/** The address whose tab is shown: another one is a click that the browser has yet to tell of. */
+let followed = "";
 let wasIn = false;
 let heard = new Set();
 
@@ -125,6 +127,7 @@ function toMain(event) {
 
 /** The tab and the alarm are in the address: a reload in the middle comes back to them. */
 function follow() {
+  followed = location.hash;
   const [wanted, id] = location.hash.slice(1).split("/");
   const known = Object.hasOwn(TABS, wanted) ? wanted : "alarms";
   if (known !== tab) {
@@ -142,8 +145,9 @@ function follow() {
 /** Keeps the address in step with the alarm that is looked at. */
 function address() {
   const wanted = tab === "alarms" && desk.shownId !== null ? `#alarms/${encodeURIComponent(desk.shownId)}` : `#${tab}`;
-  if (location.hash !== wanted) {
+  if (location.hash === followed && wanted !== followed) {
     history.replaceState(null, "", wanted);
+    followed = wanted;
   }
 }
 

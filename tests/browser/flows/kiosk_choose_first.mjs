@@ -8,11 +8,11 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   const elder = new Elder(screen, site, "en");
   await elder.come();
   const purse = await stage.ask("purse");
-  for (const name of ["Choose a service first", "Meals", "Lunch", "more", "Take it", "Pay"]) {
+  const way = [["Choose a service first", "categories"], ["Meals", "services"], ["Lunch", "quantity"], ["more", "quantity"], ["Take it", "basket"], ["Pay", "tender"]];
+  for (const [name, then] of way) {
     await screen.enter(name);
-    await elder.page.waitForTimeout(100);
+    await elder.at(then);
   }
-  await elder.at("tender");
   await screen.enter("Money on the card");
   await elder.at("sale-awaiting_card");
   await elder.look("1-place");

@@ -19,7 +19,7 @@ async function cutOff(elder, heard) {
   return onlyKnown;
 }
 
-async function unanswered(elder, screen, assert) {
+async function unanswered(elder, screen, stage, assert) {
   const waits = () => elder.page.evaluate(async (path) => (await (await fetch(path)).json()).sale, `/api/v1/readers/${elder.reader}/card`);
   let wishes = await cutOff(elder, false);
   await elder.order("purse");
@@ -27,8 +27,8 @@ async function unanswered(elder, screen, assert) {
   await elder.page.clock.runFor(62_000);
   await screen.sees("机器没有回答");
   const lost = wishes.length;
-  await elder.page.waitForTimeout(2_500);
-  assert.ok(wishes.length > lost && wishes.slice(lost + 1).every(Boolean), "after a minute the page only asks");
+  await stage.until("the page asks on", async () => wishes.length, (count) => count > lost + 1);
+  assert.ok(wishes.slice(lost + 1).every(Boolean), "after a minute the page only asks");
   await elder.page.unroute(SALES);
   await elder.at("sale-not_begun");
   await screen.sees("没有扣钱");
@@ -44,14 +44,14 @@ async function unanswered(elder, screen, assert) {
   await elder.page.clock.runFor(52_000);
   await elder.at("start");
   await elder.page.unroute(SALES);
-  await elder.page.waitForTimeout(2_500);
+  await elder.page.clock.runFor(10_000);
   assert.equal(await waits(), null, "nor once nobody waits for it any more");
 
   // The gateway heard it, and the page does not know.
   wishes = await cutOff(elder, true);
   await elder.order("purse");
   await elder.page.waitForFunction(() => JSON.parse(sessionStorage.getItem("sale-under-way"))?.id === null);
-  await elder.page.waitForTimeout(500);
+  await stage.until("the gateway has begun it", waits, Boolean);
   await elder.page.unroute(SALES);
   await elder.page.reload();
   await elder.at("sale-awaiting_card");
@@ -113,8 +113,10 @@ async function crossingAnswers(elder, stage, assert) {
   await stage.until("an answer is under way", async () => letGo !== null, Boolean);
   await stage.ask("lay_card");
   await elder.at("card");
+  const late = elder.page.waitForResponse(CARD);
   letGo();
-  await elder.page.waitForTimeout(500);
+  await late;
+  await elder.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   assert.equal(await elder.where(), "card", "an answer that comes late says nothing of what lies there now");
   await elder.page.unroute(CARD);
   await stage.ask("take_card");
@@ -158,7 +160,7 @@ export default async function play({ assert, open, site, stage, SIZES }) {
     };
   });
   await elder.come();
-  await unanswered(elder, screen, assert);
+  await unanswered(elder, screen, stage, assert);
   await cardLeft(elder, screen, stage, assert);
   await crossingAnswers(elder, stage, assert);
   await balanceNotKnown(elder, screen, stage);

@@ -65,8 +65,9 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await stage.ask("lay_card");
   await stage.until("the card is known as blocked", async () => {
     await stage.ask("take_card");
+    await elder.at("start");
     await stage.ask("lay_card");
-    await elder.page.waitForTimeout(1_500);
+    await elder.at("card");
     return screen.text();
   }, (text) => text.includes("停用"));
   await elder.look("6-blocked");

@@ -225,6 +225,24 @@ async fn an_operator_sees_sales_and_approves_a_new_journal_after_being_asked_twi
 }
 
 #[tokio::test]
+async fn a_click_is_not_lost_to_news_that_come_with_it() {
+    let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j1");
+    journal.press("btn-0001", 42);
+    centre.upload(&journal, 1..=1).await;
+    log_in(&mut page, &centre).await;
+    page.sees("王秀英").await;
+    page.value("document.querySelector('.open').click()").await;
+    page.waits("location.hash.startsWith('#alarms/')", "the alarm in the address").await;
+    let key = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))";
+    page.value(&format!("document.querySelector('nav a[href=\"#devices\"]').click(); {key}")).await;
+    page.waits("document.querySelector('main.devices h1') !== null", "devices").await;
+    page.value("history.back()").await;
+    page.waits("document.querySelector('main.alarms h1') !== null", "alarms").await;
+}
+
+#[tokio::test]
 async fn an_operator_sees_devices_and_what_was_not_taken() {
     let Some(mut page) = Page::open(1400, 900, "zh-CN").await else { return };
     let centre = Centre::start().await;
