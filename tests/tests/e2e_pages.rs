@@ -107,6 +107,11 @@ async fn what_somebody_left_behind_at_the_kiosk_pays_for_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_paid_at_the_kiosk_stands_at_the_board_with_its_proofs() {
+    play("money_to_board", &SiteSettings::with_cards()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_kiosk_is_readable_in_each_look_and_shows_any_name_as_text() {
     play("kiosk_looks", &SiteSettings::with_cards()).await;
 }

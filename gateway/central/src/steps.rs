@@ -73,7 +73,9 @@ pub async fn step_from_gateway(
     let taken = Taken { variant, source: gateway.as_str(), at_ms: entry.recorded_ms(tx.now.ms), from: None };
     keep_step(tx, &order, &taken).await?;
     if raise_state(tx, &origin, variant, step.state).await? {
-        tell_step(tx, variant, &order, Some(gateway.as_str())).await?;
+        // Who had no journal for it remembers nothing of it after its next start, and does not know which presses it ended.
+        let knows = !without_journal::is_one(&entry.origin);
+        tell_step(tx, variant, &order, knows.then_some(gateway.as_str())).await?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use crate::alarms::of_rank;
+use crate::alarms::{self, of_rank};
 use crate::intake::shape::{Fact, Readable};
 use crate::news::{Event, News};
 use crate::orders::{self, What};
@@ -132,7 +132,8 @@ fn device_of(origin: &str) -> Option<String> {
 
 /// A gateway told of alarms and presses that were here already. It hears how far their alarms are, although it may have told
 /// of them before: it may have known nothing of an alarm that no disk of its took when the order about it came, or another
-/// gateway may have told of the press.
+/// gateway may have told of the press. A press that is here as one on another alarm, as whoever told of it first saw it, is
+/// counted into this one, too: the end of either says that it ended.
 ///
 /// # Errors
 /// The database cannot do it.
@@ -142,8 +143,11 @@ pub async fn told_again(tx: &mut Tx, gateway: &GatewayId, entries: &[&Readable])
         if let Fact::Raised(_) = entry.fact {
             origins.push(entry.origin_key.clone());
         }
-        let (Fact::Repeated(_), Some(about)) = (&entry.fact, &entry.about) else { continue };
-        let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else { continue };
+        let (Fact::Repeated(body), Some(about)) = (&entry.fact, &entry.about) else { continue };
+        let Some(alarm) = alarm_with(tx, &entry.origin_key, about).await? else {
+            alarms::repeat(tx, gateway, entry, about, body).await?;
+            continue;
+        };
         let began = alarm == entry.origin_key;
         for alarm in parts_of(alarm, &entry.origin_key) {
             if !has_device(tx, gateway, &alarm).await? {

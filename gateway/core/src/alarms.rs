@@ -301,6 +301,11 @@ impl Alarm {
         }
     }
 
+    /// Whether the centre may not have all of its presses: some are in entries on their way, or only counted.
+    pub(crate) fn has_presses_on_their_way(&self) -> bool {
+        !self.on_their_way.is_empty() || self.unrecorded > 0
+    }
+
     /// Lets go of entries on their way, with the presses that each tells of. The press that an alarm began with stays.
     pub(crate) fn part_entries(&mut self, entries: &BTreeSet<u64>) -> Parted {
         let on_their_way: BTreeMap<u64, OnItsWay> =

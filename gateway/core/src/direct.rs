@@ -6,6 +6,7 @@
 //! **Invariant:** without a journal no report is taken but an alarm and what cannot be read, and none is acknowledged before
 //! the centre accepted its alarm.
 //! **Invariant:** without a journal a person's step counts, and is answered, only when the centre has it.
+//! **Invariant:** it ends no press that the centre may not have: the centre's order about the end says which it ended.
 
 use protocols::device::{AlarmState, EventReport};
 use protocols::id::{DeviceId, Seq};
@@ -216,10 +217,12 @@ impl Core {
             Says::Step { step, reply } => {
                 let (step, token) = (step.clone(), *reply);
                 self.direct.remove(&ticket);
-                self.advance_alarm(&alarm, step);
-                if let Some(state) = self.alarms.get(&alarm).map(|alarm| alarm.state) {
-                    self.emit(Effect::Reply { token, answer: DeskAnswer::Alarm { id: alarm, state } });
+                let Some(found) = self.alarms.get(&alarm) else { return };
+                let state = found.state.max(step.state);
+                if step.state < AlarmState::Resolved || !found.has_presses_on_their_way() {
+                    self.advance_alarm(&alarm, step);
                 }
+                self.emit(Effect::Reply { token, answer: DeskAnswer::Alarm { id: alarm, state } });
             }
         }
     }

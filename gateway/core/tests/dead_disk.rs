@@ -360,6 +360,59 @@ fn an_order_that_ends_an_alarm_with_counted_presses_is_left_until_the_disk_takes
     assert_eq!(open.iter().map(|alarm| alarm.presses).sum::<u64>(), 8, "all but the first part from it");
 }
 
+#[test]
+fn a_step_that_ends_an_alarm_ends_no_press_that_the_centre_may_not_have_before_its_order_says_so() {
+    let ends = |ended: &[u64]| {
+        let mut bench = Bench::new();
+        bench.press(1);
+        bench.settle();
+        bench.press(2);
+        bench.settle();
+        bench.config.storage = Storage::Dead;
+        let mut bench = bench.restart();
+        bench.connect("btn-0001", 1);
+        take_commands(&mut bench);
+        bench.input(Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(1),
+            alarm: "btn-0001.1.1".to_owned(),
+            state: AlarmState::Resolved,
+            by: "nurse-1".parse().expect("a name"),
+            cause: Some("helped".to_owned()),
+            sent: Sent::default(),
+        }));
+        let (step, _) = sent(&bench).pop().expect("it goes straight to the centre");
+        bench.take();
+        accept(&mut bench, step);
+        let answer = DeskAnswer::Alarm { id: "btn-0001.1.1".to_owned(), state: AlarmState::Resolved };
+        assert!(bench.effects.contains(&Effect::Reply { token: ReplyToken(1), answer }), "the centre has it");
+        let told = take_commands(&mut bench);
+        assert!(told.iter().all(|(_, state)| *state < AlarmState::Resolved), "its order is not here yet: {told:?}");
+        orders(&mut bench, vec![order_that_ended(ended)]);
+        let mut told = take_commands(&mut bench);
+        told.retain(|(_, state)| *state == AlarmState::Resolved);
+        let open: Vec<String> =
+            bench.core.alarms(false).into_iter().filter(|one| one.kind == "sos").map(|one| one.id).collect();
+        (told, open)
+    };
+    assert_eq!(ends(&[2]), (vec![(vec![1, 2], AlarmState::Resolved)], vec![]), "the centre had both");
+    assert_eq!(
+        ends(&[]),
+        (vec![(vec![1], AlarmState::Resolved)], vec!["btn-0001.1.2".to_owned()]),
+        "it had not the second"
+    );
+}
+
+/// An order about the end of the first press's alarm, which ended it with these presses.
+fn order_that_ended(presses: &[u64]) -> Order {
+    let origin = |seq: &u64| serde_json::json!({"source": "device:btn-0001", "epoch": 1, "seq": seq});
+    let presses: Vec<_> = presses.iter().map(origin).collect();
+    let body = serde_json::json!({
+        "alarm": origin(&1), "state": "resolved", "by": "nurse-1", "at": "2026-11-24T09:31:00+08:00", "cause": "helped",
+        "presses": presses,
+    });
+    Order { k: 1, kind: "alarm.state".to_owned(), body: RawValue::from_string(body.to_string()).expect("JSON") }
+}
+
 fn conflict(bench: &mut Bench, ticket: Ticket) {
     let result = Ok(UploadResult { n: None, outcome: Outcome::Conflict, reason: None });
     bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket, result })));

@@ -3,6 +3,10 @@
 
 import { Elder, SAYS_NO } from "../elder.mjs";
 
+/** What the card's account holds, fen; 41 lunches cost more. */
+const POINTS = 50_000;
+const LUNCHES_BEYOND = 40;
+
 export default async function play({ assert, open, site, stage, SIZES }) {
   const screen = await open({ size: SIZES.kioskLandscape, touch: true });
   screen.expect(SAYS_NO);
@@ -55,6 +59,45 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   assert.equal(await stage.ask("purse"), 8_750);
   await stage.ask("take_card");
   await elder.tap("done");
+
+  // A bank's card: said at once, and in the middle of a sale.
+  await stage.ask("other_card", { balance: 10_000, other_scheme: true });
+  await stage.ask("lay_card");
+  await screen.sees("读不出这张卡");
+  await elder.look("10-other-scheme");
+  await elder.tap("lookAround");
+  await elder.at("categories");
+  await stage.ask("take_card");
+  await elder.tap("back");
+  await elder.at("start");
+  await elder.order("purse");
+  await elder.at("sale-awaiting_card");
+  await stage.ask("lay_card");
+  await elder.at("sale-refused");
+  await screen.sees("请只放一张市民卡");
+  await elder.look("11-other-scheme-in-a-sale");
+  assert.equal(await stage.ask("purse"), 10_000);
+  await stage.ask("take_card");
+  await elder.tap("home");
+  await elder.at("start");
+
+  // More than there are points: known before with the card on the reader, said after without.
+  await stage.ask("other_card", { balance: 10_000 });
+  await elder.order("account", LUNCHES_BEYOND);
+  await elder.at("sale-awaiting_card");
+  await stage.ask("lay_card");
+  await elder.at("sale-refused");
+  await screen.sees("余额不足");
+  await elder.look("12-too-few-points");
+  await elder.tap("otherWay");
+  await elder.at("tender");
+  await screen.sees("不够付");
+  assert.equal(await elder.page.getByRole("button", { name: "重阳分" }).count(), 0, "too few points are no button");
+  await elder.look("13-too-few-points-are-known");
+  await stage.ask("take_card");
+  await elder.page.reload();
+  const { available } = await stage.read(site.centre, "/api/v1/accounts/person-0001", site.operators[0].token);
+  assert.equal(available, POINTS, "nothing was taken, and nothing is set aside");
 
   // Reported as lost.
   await stage.ask("other_card", { balance: 10_000 });

@@ -48,9 +48,23 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await elder.tap("home");
   await elder.at("start");
 
+  // Between the card's debit and its answer: nobody says paid or not paid before the card was asked.
+  await elder.order("purse");
+  await elder.at("sale-awaiting_card");
+  await stage.ask("lay_card_and_kill_gateway", { ins: DEBIT });
+  await elder.at("gone");
+  await screen.sees("不要再付");
+  await stage.ask("start_gateway");
+  await elder.at("sale-paid");
+  await elder.look("5-killed-in-the-debit-and-settled");
+  assert.equal(await stage.ask("purse"), purse - 2500, "charged once");
+  await stage.ask("take_card");
+  await elder.tap("done");
+  await elder.at("start");
+
   await stage.ask("kill_gateway");
   await elder.at("gone");
-  await elder.look("5-gateway-gone");
+  await elder.look("6-gateway-gone");
   await stage.ask("start_gateway");
   await elder.at("start");
   await stage.until("the reader is back", () => stage.read(site.gateway, "/api/v1/status"), (status) => status.readers[0].state === "empty");

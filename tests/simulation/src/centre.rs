@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, Seq};
 use protocols::uplink::{
-    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, FoldedSeqs, Order, OrderPage, Origin, Outcome,
-    OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
+    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, Epoch, FoldedSeqs, NO_STORAGE_EPOCH, Order, OrderPage,
+    Origin, Outcome, OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
 };
 use serde_json::value::RawValue;
 
@@ -182,13 +182,8 @@ impl Centre {
             return self.early.push((gateway, entry));
         }
         if !is_new {
-            let origin = &entry.origin;
-            let has = |alarm: &CentreAlarm| alarm.origin == *origin || alarm.presses.iter().any(|(_, of)| of == origin);
-            // Of a press that is in one alarm and began another there are two.
-            let known: Vec<String> =
-                self.alarms.iter().filter(|(_, alarm)| has(alarm)).map(|(id, _)| id.clone()).collect();
-            for id in known.iter().filter(|_| entry.kind == kind::ALARM_REPEATED) {
-                self.tell_again(gateway, id);
+            if entry.kind == kind::ALARM_REPEATED {
+                self.repeat_again(gateway, &about, &entry);
             }
             return;
         }
@@ -201,9 +196,30 @@ impl Centre {
             }
             _ => {
                 if let Ok(step) = entry.body_as::<AlarmStepBody>() {
-                    self.step(&id, step.state);
+                    // Who had no journal for it remembers nothing of it, and does not know which presses it ended.
+                    let knows = entry.origin.epoch != Epoch::Text(NO_STORAGE_EPOCH.to_owned());
+                    self.step(&id, step.state, knows.then_some(gateway));
                 }
             }
+        }
+    }
+
+    /// A further press that is here: whoever tells of it hears how far its alarm is, and the one that it may be itself. Where it
+    /// was counted into another alarm than that which it is about here, it is counted into this one, too.
+    fn repeat_again(&mut self, gateway: usize, about: &Origin, entry: &Entry) {
+        let press = &entry.origin;
+        let has = |alarm: &&CentreAlarm| {
+            let began = alarm.origin == *press && alarm.follows.as_ref() == Some(about);
+            let is_of = alarm.origin == *press || alarm.origin == *about || alarm.follows.as_ref() == Some(about);
+            began || (is_of && alarm.presses.iter().any(|(_, of)| of == press))
+        };
+        let Some(id) = self.alarms.values().find(has).map(|alarm| alarm.origin.to_string()) else {
+            return self.repeat(gateway, about, entry);
+        };
+        let own = press.to_string();
+        self.tell_again(gateway, &id);
+        if own != id && self.alarms.contains_key(&own) {
+            self.tell_again(gateway, &own);
         }
     }
 
@@ -246,14 +262,14 @@ impl Centre {
         }
     }
 
-    /// A person takes an alarm further; every gateway that told of it hears of it.
-    pub fn step(&mut self, id: &str, state: AlarmState) {
+    /// A person takes an alarm further; every gateway that told of it hears of it, but for that where the person did it.
+    pub fn step(&mut self, id: &str, state: AlarmState, except: Option<usize>) {
         let Some(alarm) = self.alarms.get_mut(id) else { return };
         if state <= alarm.state {
             return;
         }
         alarm.state = state;
-        for gateway in alarm.gateways.clone() {
+        for gateway in alarm.gateways.clone().into_iter().filter(|gateway| Some(*gateway) != except) {
             self.order(gateway, id, state);
         }
     }

@@ -11,15 +11,22 @@ use serde_json::{Value, json};
 use crate::site::button::Button;
 use crate::site::error::SiteError;
 use crate::site::gateway::{NURSE, PIN};
+use crate::site::wait::until;
 use crate::site::{CARD_SERIAL, EPOCH, READER, Site};
 use crate::virtual_card::card_state::CardState;
-use crate::virtual_card::fault::{Fault, When};
+use crate::virtual_card::fault::{Act, Fault, When};
 use crate::virtual_card::purse::CitizenCard;
 
 /// A card that nobody registered: the last 8 of its 10 bytes.
 const STRANGER_SERIAL: [u8; 8] = [0x31, 0x00, 0x00, 0x00, 0x99, 0x99, 0x99, 0x99];
 /// The last day of a card that has expired, as it is written on it: 2020-12-31.
 const EXPIRED: [u8; 4] = [0x20, 0x20, 0x12, 0x31];
+/// The instruction byte of SELECT.
+const SELECT: u8 = 0xA4;
+/// A card has no such application.
+const NOT_FOUND: [u8; 2] = [0x6A, 0x82];
+/// How long a card holds its answer back: longer than a gateway takes to be killed.
+const HELD_BACK: Duration = Duration::from_secs(3);
 /// How long one thing may take.
 const STEP: Duration = Duration::from_secs(60);
 
@@ -50,6 +57,14 @@ pub enum Request {
         /// Whether the centre knows nobody whose card it is.
         #[serde(default)]
         stranger: bool,
+        /// Whether it has another scheme's application alone, such as a bank's.
+        #[serde(default)]
+        other_scheme: bool,
+    },
+    /// Lays the card on, and kills the gateway while the card has carried out a command with this instruction byte and not answered.
+    LayCardAndKillGateway {
+        /// The instruction byte.
+        ins: u8,
     },
     /// Takes the security module out.
     TakePsam,
@@ -132,10 +147,16 @@ impl<'a> Stagehand<'a> {
                 self.site.card().arm(fault);
                 Ok(Value::Null)
             }
-            Request::OtherCard { balance, expired, stranger } => {
+            Request::OtherCard { balance, expired, stranger, other_scheme } => {
                 self.other_card(balance, expired, stranger);
+                if other_scheme {
+                    self.site.card().arm(
+                        Fault::once(When::Ins(SELECT), Act::AnswerWithoutExecuting(NOT_FOUND.to_vec())).times(u32::MAX),
+                    );
+                }
                 Ok(Value::Null)
             }
+            Request::LayCardAndKillGateway { ins } => self.lay_card_and_kill_gateway(ins).await,
             Request::TakePsam => Ok(json!(self.site.psam().remove())),
             Request::PutPsam => Ok(json!(self.site.psam().reinsert())),
             Request::Purse => Ok(json!(self.site.till().purse())),
@@ -144,11 +165,7 @@ impl<'a> Stagehand<'a> {
                 Ok(Value::Null)
             }
             Request::StartCentre => self.site.centre.start().await.map(|()| Value::Null),
-            Request::KillGateway => {
-                self.buttons.clear();
-                self.site.gateway.kill();
-                Ok(Value::Null)
-            }
+            Request::KillGateway => Ok(self.kill_gateway()),
             Request::StartGateway => self.site.gateway.start().await.map(|()| Value::Null),
             Request::Press { device, kind } => self.press(&device, &kind).await,
             Request::PressMany { devices, count, kind } => self.press_many(&devices, count, &kind).await,
@@ -170,8 +187,25 @@ impl<'a> Stagehand<'a> {
             state.valid_until = EXPIRED;
         }
         let card = self.site.card();
+        card.disarm();
         card.insert(CitizenCard::new(state));
         card.remove();
+    }
+
+    fn kill_gateway(&mut self) -> Value {
+        self.buttons.clear();
+        self.site.gateway.kill();
+        Value::Null
+    }
+
+    async fn lay_card_and_kill_gateway(&mut self, ins: u8) -> Result<Value, SiteError> {
+        let card = self.site.card();
+        card.clear_trace();
+        card.arm(Fault::mute(When::Ins(ins), HELD_BACK));
+        self.site.till().lay_card().await?;
+        let begun = async || self.site.card().wait_command(ins, Duration::ZERO).then_some(());
+        until("the command reaches the card", STEP, begun).await?;
+        Ok(self.kill_gateway())
     }
 
     fn tell(&self) -> Value {

@@ -1,18 +1,19 @@
 //! Keeping entries: each fact once by its origin and kind, private records apart, and what was not taken.
 //!
 //! **Invariant:** the same key with the same `body` and `about` is a duplicate; with another one it is a conflict, kept
-//! for people.
+//! for people. What a device reported is its `body` alone: which alarm it is about is what a gateway made of it, and another
+//! one, that did not hear all of the device's reports, may make something else of it.
 
 use std::collections::BTreeMap;
 
 use protocols::id::GatewayId;
-use protocols::uplink::Entry;
+use protocols::uplink::{Entry, Source};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sqlx::Row as _;
 
 use super::chain::{Said, word};
-use super::shape::{Item, Readable};
+use super::shape::{Fact, Item, Readable};
 use crate::store::{StoreError, Tx, in_list, insert_rows};
 
 /// What became of an entry that could be read.
@@ -108,10 +109,13 @@ async fn settle_known(
     Ok(results)
 }
 
-/// Whether kept bytes have the body and the subject of an entry. Two gateways may record one report at different times.
+/// Whether kept bytes have the body and the subject of an entry. Two gateways may record one report at different times, and as
+/// one about different alarms.
 fn says_the_same(kept: &str, entry: &Readable) -> bool {
     let Ok(kept) = serde_json::from_str::<Entry>(kept) else { return false };
-    kept.about == entry.about && same_json(kept.body.get(), &entry.body)
+    let is_report = matches!(entry.origin.source, Source::Device(_))
+        && matches!(entry.fact, Fact::Repeated(_) | Fact::Cancelled(_));
+    (is_report || kept.about == entry.about) && same_json(kept.body.get(), &entry.body)
 }
 
 /// Whether two texts are the same JSON value.

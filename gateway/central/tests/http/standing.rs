@@ -212,6 +212,38 @@ async fn a_gateway_that_counted_a_press_hears_of_the_alarm_that_another_one_made
     assert_eq!(ended, [2, 3], "{page}");
 }
 
+/// Of two gateways that hear a device one heard the first press, and the other did not: they count the third into different alarms.
+#[tokio::test]
+async fn a_press_that_gateways_count_into_different_alarms_ends_with_each_of_them() {
+    let centre = Centre::start().await;
+    let mut other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (press, body) = (|seq| device_origin("btn-0001", 1, seq), alarm_body("btn-0001", "sos"));
+    let mut journal = Journal::new("j0000000000000001");
+    journal.press("btn-0001", 1);
+    journal.push(&press(3), "alarm.repeated", &press(1), &body);
+    centre.upload(&journal, 1..=2).await;
+    // Told again and again: it is counted once.
+    for _ in 0..2 {
+        assert_eq!(other.tell(&centre, &press(3), "alarm.repeated", &press(2), &body).await, "duplicate:");
+    }
+    assert_eq!(other.tell(&centre, &press(2), "alarm.raised", &Value::Null, &body).await, "accepted:");
+    let (_, open) = centre.get("/api/v1/alarms?open=1").await;
+    let mut open: Vec<_> =
+        open["alarms"].as_array().expect("alarms").iter().map(|one| (one["id"].to_string(), &one["presses"])).collect();
+    open.sort_unstable_by(|one, next| one.0.cmp(&next.0));
+    assert_eq!(open, [(r#""btn-0001.1.1""#.to_owned(), &json!(2)), (r#""btn-0001.1.2""#.to_owned(), &json!(2))]);
+    for (seq, gateway, token) in [(2, "gw-2", other.token.as_str()), (1, "gw-demo", centre.token())] {
+        let path = format!("/api/v1/alarms/btn-0001.1.{seq}/resolve");
+        assert_eq!(centre.post(&path, centre.operator(0), &json!({"cause": "helped"})).await.0, 200);
+        let path = format!("{}/v1/gateways/{gateway}/orders?lane=alarms&stream=&after=0&wait_s=0", centre.url);
+        let (_, page) = answer(centre.http.get(path).bearer_auth(token)).await;
+        let ended = page["orders"].as_array().expect("orders").iter().map(|order| &order["body"]);
+        let ended: Vec<_> = ended.filter(|body| body["state"] == "resolved" && body["alarm"] == press(seq)).collect();
+        assert_eq!(ended.iter().map(|body| &body["presses"]).collect::<Vec<_>>(), [&json!([press(3)])], "{page}");
+    }
+}
+
 #[tokio::test]
 async fn presses_that_two_gateways_tell_of_an_ended_alarm_are_an_alarm_for_each_as_at_those_gateways() {
     let centre = Centre::start().await;

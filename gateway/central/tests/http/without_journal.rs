@@ -3,7 +3,7 @@
 use protocols::uplink::EntryUpload;
 use serde_json::{Value, json};
 
-use crate::support::{Centre, entry, outcomes};
+use crate::support::{Centre, Journal, alarm_body, device_origin, entry, outcomes};
 
 fn own(ms: u64) -> Value {
     json!({"source": "gateway:gw-demo", "epoch": "no-storage", "seq": ms})
@@ -77,4 +77,27 @@ async fn a_gateway_hears_of_steps_under_the_origin_that_it_knows_and_its_own_ste
     tell(&centre, &own(2_500), "alarm.state", &own(2_000), &resolved).await;
     assert_eq!(open(&centre).await, []);
     assert_eq!(centre.get("/api/v1/alarms/gw-demo.no-storage.1000").await.1["state"], "resolved");
+}
+
+/// It remembers nothing of the step after its next start, and does not know which presses the centre ended with the alarm.
+#[tokio::test]
+async fn a_step_that_no_journal_took_is_told_to_the_gateway_where_it_was_taken_and_another_is_not() {
+    let centre = Centre::start().await;
+    let mut journal = Journal::new("j0000000000000001");
+    let about = device_origin("btn-0001", 1, 1);
+    journal.press("btn-0001", 1);
+    journal.push(&device_origin("btn-0001", 1, 2), "alarm.repeated", &about, &alarm_body("btn-0001", "sos"));
+    let step = json!({"state": "on_site", "by": "nurse-1", "cause": null});
+    let origin = journal.own();
+    journal.push(&origin, "alarm.state", &about, &step);
+    centre.upload(&journal, 1..=3).await;
+    assert_eq!(orders(&centre).await, [], "what its journal has it knows");
+    let end = json!({"state": "resolved", "by": "nurse-1", "cause": "helped"});
+    tell(&centre, &own(1_000), "alarm.state", &about, &end).await;
+    let page = centre.orders("alarms", "", 0, 0).await;
+    let told = page["orders"].as_array().expect("orders");
+    let [order] = told.as_slice() else { panic!("one order: {page}") };
+    let body = &order["body"];
+    assert_eq!((&body["state"], &body["alarm"]), (&json!("resolved"), &about));
+    assert_eq!(body["presses"], json!([device_origin("btn-0001", 1, 2)]));
 }
