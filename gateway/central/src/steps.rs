@@ -73,9 +73,7 @@ pub async fn step_from_gateway(
     let taken = Taken { variant, source: gateway.as_str(), at_ms: entry.recorded_ms(tx.now.ms), from: None };
     keep_step(tx, &order, &taken).await?;
     if raise_state(tx, &origin, variant, step.state).await? {
-        // Who had no journal for it remembers nothing of it after its next start, and does not know which presses it ended.
-        let knows = !without_journal::is_one(&entry.origin);
-        tell_step(tx, variant, &order, knows.then_some(gateway.as_str())).await?;
+        tell_step(tx, variant, &order).await?;
     }
     Ok(())
 }
@@ -216,7 +214,7 @@ pub async fn step_by_person(tx: &mut Tx, id: &str, wish: Wish) -> Result<StepAns
     if known < wish.state {
         keep_step(tx, &step, &taken).await?;
         raise_state(tx, &origin, variant, wish.state).await?;
-        tell_step(tx, variant, &step, None).await?;
+        tell_step(tx, variant, &step).await?;
         return Ok(StepAnswer::Taken { state: step.state });
     }
     if others.is_some() {
@@ -226,7 +224,7 @@ pub async fn step_by_person(tx: &mut Tx, id: &str, wish: Wish) -> Result<StepAns
     }
     if known == AlarmState::Dispatched && step.state == wish.state && sends_another(&step, row.try_get(5)?) {
         keep_step(tx, &step, &Taken { from: None, ..taken }).await?;
-        tell_step(tx, variant, &step, None).await?;
+        tell_step(tx, variant, &step).await?;
     }
     Ok(StepAnswer::Taken { state: step.state })
 }

@@ -198,13 +198,9 @@ pub(crate) async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origi
     add_order(tx, gateway.as_str(), order).await
 }
 
-/// Tells the gateways of an alarm, except the one that told us, and the pages.
-pub(crate) async fn tell_step(
-    tx: &mut Tx,
-    variant: i64,
-    step: &AlarmStateOrder,
-    except: Option<&str>,
-) -> Result<(), StoreError> {
+/// Tells the gateways of an alarm and the pages. Also the gateway where it was taken: it may have had no journal for it, it does
+/// not know which presses the step ended, and whoever replaces it knows nothing.
+pub(crate) async fn tell_step(tx: &mut Tx, variant: i64, step: &AlarmStateOrder) -> Result<(), StoreError> {
     let origin = step.alarm.to_string();
     let gateways: Vec<String> = if variant == 0 {
         sqlx::query_scalar("SELECT gateway FROM alarm_gateways WHERE alarm = $1 ORDER BY gateway")
@@ -218,7 +214,7 @@ pub(crate) async fn tell_step(
             .fetch_all(&mut tx.conn)
             .await?
     };
-    for gateway in gateways.iter().filter(|gateway| Some(gateway.as_str()) != except) {
+    for gateway in &gateways {
         add_order(tx, gateway, step.clone()).await?;
     }
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM alarms WHERE origin = $1 AND variant = $2")

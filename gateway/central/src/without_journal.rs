@@ -20,7 +20,7 @@ use crate::store::{StoreError, Tx};
 use crate::telling;
 
 /// Whether a gateway gave this origin without a journal.
-pub(crate) fn is_one(origin: &Origin) -> bool {
+fn is_one(origin: &Origin) -> bool {
     matches!((&origin.source, &origin.epoch), (Source::Gateway(_), Epoch::Text(epoch)) if epoch == NO_STORAGE_EPOCH)
 }
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocols::device::AlarmState;
 use protocols::id::{ActorId, Seq};
 use protocols::uplink::{
-    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, Epoch, FoldedSeqs, NO_STORAGE_EPOCH, Order, OrderPage,
-    Origin, Outcome, OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
+    AlarmStateOrder, AlarmStepBody, ENDED_PRESSES_MAX, Entry, FoldedSeqs, Order, OrderPage, Origin, Outcome,
+    OwnAlarmBody, Results, UploadResult, Urgency, kind, order_kind,
 };
 use serde_json::value::RawValue;
 
@@ -196,9 +196,7 @@ impl Centre {
             }
             _ => {
                 if let Ok(step) = entry.body_as::<AlarmStepBody>() {
-                    // Who had no journal for it remembers nothing of it, and does not know which presses it ended.
-                    let knows = entry.origin.epoch != Epoch::Text(NO_STORAGE_EPOCH.to_owned());
-                    self.step(&id, step.state, knows.then_some(gateway));
+                    self.step(&id, step.state);
                 }
             }
         }
@@ -262,14 +260,14 @@ impl Centre {
         }
     }
 
-    /// A person takes an alarm further; every gateway that told of it hears of it, but for that where the person did it.
-    pub fn step(&mut self, id: &str, state: AlarmState, except: Option<usize>) {
+    /// A person takes an alarm further; every gateway that told of it hears of it, also that where the person did it.
+    pub fn step(&mut self, id: &str, state: AlarmState) {
         let Some(alarm) = self.alarms.get_mut(id) else { return };
         if state <= alarm.state {
             return;
         }
         alarm.state = state;
-        for gateway in alarm.gateways.clone().into_iter().filter(|gateway| Some(*gateway) != except) {
+        for gateway in alarm.gateways.clone() {
             self.order(gateway, id, state);
         }
     }

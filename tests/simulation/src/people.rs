@@ -98,7 +98,7 @@ impl World {
                 .map(|(id, _)| id.clone())
                 .collect();
             if let Some(id) = self.dice.pick(&open) {
-                self.centre.step(id, state, None);
+                self.centre.step(id, state);
             }
         } else {
             self.nurse(state);
