@@ -295,7 +295,8 @@ impl Core {
     /// Sends again what went straight to the centre before this start and is not known to be there: its device may have been
     /// answered meanwhile, by a life that could keep nothing.
     pub(crate) fn send_direct_again(&mut self) {
-        let unanswered = self.alarms.iter().filter(|alarm| alarm.n == 0 && alarm.state < AlarmState::Accepted);
+        // However far people here took it meanwhile.
+        let unanswered = self.alarms.iter().filter(|alarm| alarm.n == 0);
         let sent = unanswered.filter_map(|alarm| Some((alarm.id.clone(), alarm.direct.clone()?)));
         for (id, entry) in sent.take(DIRECT_ALARMS_MAX).collect::<Vec<_>>() {
             self.send_without_disk(id, entry, Says::Own);

@@ -99,10 +99,14 @@ impl Core {
 
     /// The centre has accepted an alarm.
     pub(crate) fn alarm_accepted(&mut self, id: &str, now: &Now) {
-        if let Some(alarm) = self.alarms.get_mut(id) {
-            alarm.direct = None;
+        let waited = self.alarms.get_mut(id).is_some_and(|alarm| alarm.direct.take().is_some());
+        let advanced = self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
+        if waited
+            && !advanced
+            && let Some(alarm) = self.alarms.get(id).cloned()
+        {
+            self.save_alarm(&alarm);
         }
-        self.advance_alarm(id, AlarmStep::new(AlarmState::Accepted, None, &now.civil, None));
     }
 
     fn record_step(&mut self, about: &Origin, lane: OutLane, body: &AlarmStepBody, now: &Now) {

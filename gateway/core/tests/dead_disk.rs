@@ -486,6 +486,9 @@ fn the_end_of_an_alarm_is_no_word_about_a_press_that_goes_on_as_an_alarm_of_its_
         }));
         let (ticket, _) = sent(bench).pop().expect("the step goes to the centre");
         accept(bench, ticket);
+        // Its order follows.
+        let seq = alarm.rsplit('.').next().and_then(|seq| seq.parse().ok()).expect("a number");
+        orders(bench, vec![order(reply, seq, "resolved")]);
         let ended = take_commands(bench).into_iter().filter(|(_, state)| *state == AlarmState::Resolved);
         ended.flat_map(|(seqs, _)| seqs).collect::<Vec<_>>()
     };

@@ -5,7 +5,7 @@
 mod bench;
 
 use bench::Bench;
-use gateway_core::{Direct, Effect, Input, OutLane, Ticket, UplinkInput};
+use gateway_core::{DeskInput, Direct, Effect, Input, OutLane, ReplyToken, Sent, Ticket, UplinkInput};
 use protocols::device::AlarmState;
 use protocols::uplink::{Outcome, UploadResult};
 
@@ -90,4 +90,29 @@ fn after_a_start_the_centre_is_asked_once_more_whether_it_has_an_alarm_that_no_e
     assert_eq!(state(&bench, "btn-0001.1.1"), Some(AlarmState::Accepted));
     assert_eq!(direct(&mut bench), [], "the centre has it");
     assert_eq!(bench.rows.iter().filter(|row| row.lane == OutLane::Alarms && row.seq == 1).count(), 0);
+}
+
+#[test]
+fn an_alarm_that_staff_took_further_before_the_centre_had_it_is_still_told_to_it_after_a_start() {
+    for (state, cause) in [(AlarmState::OnSite, None), (AlarmState::Resolved, Some("helped".to_owned()))] {
+        let mut bench = Bench::new();
+        pressed_unasked(&mut bench, 1);
+        bench.input(Input::Desk(DeskInput::StepAlarm {
+            reply: ReplyToken(1),
+            alarm: "btn-0001.1.1".to_owned(),
+            state,
+            by: "nurse-1".parse().expect("a name"),
+            cause,
+            sent: Sent::default(),
+        }));
+        bench.settle();
+        let mut bench = bench.restart();
+        let again = direct(&mut bench);
+        assert_eq!(again.len(), 1, "{state:?}: the centre may not have it");
+        let result = Ok(UploadResult { n: None, outcome: Outcome::Accepted, reason: None });
+        bench.input(Input::Uplink(UplinkInput::Direct(Direct { ticket: again[0].0, result })));
+        bench.settle();
+        let mut bench = bench.restart();
+        assert_eq!(direct(&mut bench), [], "{state:?}: it has it");
+    }
 }
