@@ -8,11 +8,11 @@ export const SAYS_NO = /status of (4\d\d|503)/;
 const WORDS = {
   zh: {
     first: "先选服务", meals: "吃饭", lunch: "午餐", dinner: "晚餐", take: "就要这些", pay: "去付款", account: "重阳分", purse: "卡里的钱", more: "多一份", services: "选服务",
-    receipt: "小票", back: "返回", done: "完成", home: "回到首页", cancel: "不付了", fromPurse: "改用卡里的钱", help: "叫工作人员", stay: "我还在", another: "再选一样", lookAround: "先看看服务", otherWay: "换一种付法",
+    receipt: "小票", back: "返回", done: "完成", home: "回到首页", cancel: "不付了", fromPurse: "改用卡里的钱", help: "叫工作人员", stay: "我还在", another: "再选一样", lookAround: "先看看服务",
   },
   en: {
     first: "Choose a service first", meals: "Meals", lunch: "Lunch", dinner: "Dinner", take: "Take it", pay: "Pay", account: "Chongyang points", purse: "Money on the card", more: "more", services: "Choose services",
-    receipt: "Receipt", back: "Back", done: "Done", home: "To the start", cancel: "Do not pay", fromPurse: "Pay with the money on the card", help: "Call staff", stay: "I am here", another: "One more", lookAround: "Look at the services", otherWay: "Pay another way",
+    receipt: "Receipt", back: "Back", done: "Done", home: "To the start", cancel: "Do not pay", fromPurse: "Pay with the money on the card", help: "Call staff", stay: "I am here", another: "One more", lookAround: "Look at the services",
   },
 };
 

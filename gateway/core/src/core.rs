@@ -291,6 +291,7 @@ impl Core {
             Timer::OrdersRetry(lane) => self.poll_orders(lane),
             Timer::DeviceSilent(device) => self.device_is_silent(&device, now),
             Timer::CardWait(sale) => self.card_wait_ended(&sale, now),
+            Timer::CardHeld(reader) => self.try_held_card(&reader),
             Timer::HoldWait(sale) => self.hold_wait_ended(&sale, now),
             Timer::PressUndelivered(alarm) => self.press_undelivered(&alarm, now),
             Timer::AskAgain => self.ask_again(now),

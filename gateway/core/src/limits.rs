@@ -99,6 +99,8 @@ pub const IDEMPOTENCY_KEY_LEN_MAX: usize = 64;
 pub const CAUSE_LEN_MAX: usize = 200;
 /// How long a sale waits for its card: long enough to find it in a bag.
 pub const SALE_CARD_WAIT_MS: u64 = 90_000;
+/// When a card that another program held is tried again.
+pub const CARD_HELD_AGAIN_MS: u64 = 1_000;
 /// How long a hold may go unanswered before the sale is refused and the hold voided; the elder stands there.
 pub const HOLD_WAIT_MS: u64 = 8_000;
 /// First and longest pause between tries of an upload or poll.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocols::id::DeviceId;
+use protocols::id::{DeviceId, ReaderId};
 use protocols::uplink::Lane;
 
 use crate::input::{OutLane, SaleId, Ticket};
@@ -21,6 +21,8 @@ pub(crate) enum Timer {
     DeviceSilent(DeviceId),
     /// Nobody laid a card on.
     CardWait(SaleId),
+    /// A card that another program held may be free.
+    CardHeld(ReaderId),
     /// The centre did not answer a hold.
     HoldWait(SaleId),
     /// The centre should have the newest press of an alarm.
@@ -54,6 +56,7 @@ impl Timer {
             Self::OrdersRetry(_) => "orders retry",
             Self::DeviceSilent(_) => "device silent",
             Self::CardWait(_) => "card wait",
+            Self::CardHeld(_) => "card held",
             Self::HoldWait(_) => "hold wait",
             Self::PressUndelivered(_) => "press undelivered",
             Self::RepeatsDue(_) => "repeats due",

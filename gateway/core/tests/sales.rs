@@ -5,6 +5,7 @@
 mod bench;
 
 use bench::{Bench, card, psam, reader, today};
+use gateway_core::limits::CARD_HELD_AGAIN_MS;
 use gateway_core::{
     CardInput, CardVerdict, DeskAnswer, DialogueId, DialogueOrder, DialogueOutcome, Effect, Input, NotRun, ReaderState,
     Refusal, ReplyToken, SaleView, UplinkFailure, UplinkInput,
@@ -177,6 +178,32 @@ fn a_card_that_could_not_be_identified_is_told_with_its_reason() {
     take_away(&mut bench);
     lay_on(&mut bench);
     assert!(running(&mut bench).is_some(), "laid on again it is tried again");
+}
+
+/// A gateway that was killed in the middle of a debit may leave the card held for a moment: nobody has to lift it.
+#[test]
+fn a_card_that_another_program_held_is_tried_again_where_it_lies_and_not_once_it_was_taken_away() {
+    let mut bench = Bench::new();
+    bench.equip();
+    started(&mut bench, Tender::Purse);
+    lay_on(&mut bench);
+    for _ in 0..3 {
+        let (dialogue, _) = running(&mut bench).expect("the card is identified");
+        done(&mut bench, dialogue, DialogueOutcome::NotRun(NotRun::CardHeld));
+        bench.settle();
+        assert!(running(&mut bench).is_none(), "not at once");
+        bench.advance(CARD_HELD_AGAIN_MS);
+    }
+    let (dialogue, _) = running(&mut bench).expect("the card is identified");
+    done(&mut bench, dialogue, DialogueOutcome::NotRun(NotRun::CardHeld));
+    take_away(&mut bench);
+    bench.advance(CARD_HELD_AGAIN_MS);
+    assert!(running(&mut bench).is_none(), "there is none");
+    lay_on(&mut bench);
+    let (dialogue, _) = running(&mut bench).expect("it is identified");
+    done(&mut bench, dialogue, DialogueOutcome::NotRun(NotRun::CardMute));
+    bench.advance(10 * CARD_HELD_AGAIN_MS);
+    assert!(running(&mut bench).is_none(), "one that is silent has to be laid on anew");
 }
 
 #[test]

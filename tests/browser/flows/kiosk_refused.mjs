@@ -3,9 +3,9 @@
 
 import { Elder, SAYS_NO } from "../elder.mjs";
 
-/** What the card's account holds, fen; 41 lunches cost more. */
-const POINTS = 50_000;
-const LUNCHES_BEYOND = 40;
+/** The most lunches that one sale may cost, but one; what the card's account holds after two such sales is less than a third costs, fen. */
+const LUNCHES_MORE = 15;
+const POINTS_LEFT = 10_000;
 
 export default async function play({ assert, open, site, stage, SIZES }) {
   const screen = await open({ size: SIZES.kioskLandscape, touch: true });
@@ -81,23 +81,46 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await elder.tap("home");
   await elder.at("start");
 
-  // More than there are points: known before with the card on the reader, said after without.
-  await stage.ask("other_card", { balance: 10_000 });
-  await elder.order("account", LUNCHES_BEYOND);
+  // More than one sale may cost.
+  await stage.ask("other_card", { balance: 30_000 });
+  await elder.order("account", LUNCHES_MORE + 1);
+  await elder.at("sale-not_begun");
+  await elder.look("12-too-much-for-one-sale");
+  await elder.tap("home");
+  await elder.at("start");
+
+  // More than there are points: said after without the card, known before with the card on the reader.
+  for (let sale = 0; sale < 2; sale += 1) {
+    await elder.order("account", LUNCHES_MORE);
+    await elder.at("sale-awaiting_card");
+    await stage.ask("lay_card");
+    await elder.at("sale-paid");
+    await stage.ask("take_card");
+    await elder.tap("done");
+    await elder.at("start");
+  }
+  await elder.order("account", LUNCHES_MORE);
   await elder.at("sale-awaiting_card");
   await stage.ask("lay_card");
   await elder.at("sale-refused");
   await screen.sees("余额不足");
-  await elder.look("12-too-few-points");
-  await elder.tap("otherWay");
+  await elder.look("13-too-few-points");
+  await elder.tap("home");
+  await elder.at("card");
+  await elder.chooseLunch(LUNCHES_MORE);
+  await elder.tap("pay");
   await elder.at("tender");
   await screen.sees("不够付");
   assert.equal(await elder.page.getByRole("button", { name: "重阳分" }).count(), 0, "too few points are no button");
-  await elder.look("13-too-few-points-are-known");
+  await elder.look("14-too-few-points-are-known");
+  await elder.tap("purse");
+  await elder.at("sale-paid");
+  assert.equal(await stage.ask("purse"), 10_000, "the purse pays instead");
   await stage.ask("take_card");
-  await elder.page.reload();
+  await elder.tap("done");
+  await elder.at("start");
   const { available } = await stage.read(site.centre, "/api/v1/accounts/person-0001", site.operators[0].token);
-  assert.equal(available, POINTS, "nothing was taken, and nothing is set aside");
+  assert.equal(available, POINTS_LEFT, "nothing was taken, and nothing is set aside");
 
   // Reported as lost.
   await stage.ask("other_card", { balance: 10_000 });

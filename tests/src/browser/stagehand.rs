@@ -25,8 +25,8 @@ const EXPIRED: [u8; 4] = [0x20, 0x20, 0x12, 0x31];
 const SELECT: u8 = 0xA4;
 /// A card has no such application.
 const NOT_FOUND: [u8; 2] = [0x6A, 0x82];
-/// How long a card holds its answer back: longer than a gateway takes to be killed.
-const HELD_BACK: Duration = Duration::from_secs(3);
+/// How long a card holds its answer back: longer than a gateway takes to be killed and to start.
+const HELD_BACK: Duration = Duration::from_secs(4);
 /// How long one thing may take.
 const STEP: Duration = Duration::from_secs(60);
 

@@ -15,7 +15,9 @@ use crate::core::{Core, Storage};
 use crate::effect::{CardVerdict, DialogueOrder, Effect, Notice, Refusal};
 use crate::input::{CardInput, DialogueId, DialogueOutcome, NotRun, ReaderState};
 use crate::journal::hex_lower;
+use crate::limits::CARD_HELD_AGAIN_MS;
 use crate::time::Now;
+use crate::timers::Timer;
 
 impl Core {
     pub(crate) fn handle_card(&mut self, input: CardInput, now: &Now) {
@@ -176,6 +178,7 @@ impl Core {
                 purpose == Purpose::Identify && self.sales.visits.get(&reader).is_some_and(|visit| visit.card.is_some())
             }
         };
+        let held = matches!(outcome, DialogueOutcome::NotRun(NotRun::CardHeld));
         match purpose {
             Purpose::Identify => self.identify_done(&reader, &outcome),
             Purpose::Look => self.look_done(&reader, dialogue, &outcome),
@@ -185,7 +188,19 @@ impl Core {
             Purpose::Purchase(sale) => self.purchase_done(&sale, outcome, declined, now),
         }
         self.end_or_renew_visit(&reader, goes_on || looked_in_vain);
+        if let (true, Some(visit)) = (held, self.sales.visits.get_mut(&reader)) {
+            visit.held = true;
+            self.timers.set(Timer::CardHeld(reader.clone()), now.mono.after_ms(CARD_HELD_AGAIN_MS));
+        }
         self.next_in_visit(&reader);
+    }
+
+    /// A card lies there that another program held, such as a gateway that was killed in the middle of a debit: it is tried again
+    /// without being laid on anew.
+    pub(crate) fn try_held_card(&mut self, reader: &ReaderId) {
+        if self.sales.visits.get(reader).is_some_and(|visit| visit.held) {
+            self.visit_reader(reader);
+        }
     }
 
     /// A card that was laid on while a dialogue was still ending gets a visit of its own; a card that fell silent has

@@ -216,6 +216,8 @@ pub(crate) struct Visit {
     pub over: bool,
     /// The reader changed while a dialogue was running.
     pub renewed: bool,
+    /// Another program held the card.
+    pub held: bool,
     /// Sales in doubt that this visit could not settle.
     pub tried: BTreeSet<SaleId>,
 }
