@@ -36,7 +36,8 @@ async function take(id, act, body) {
   fresh(id);
   Object.assign(draft, { busy: true, note: null, taken: null });
   redraw();
-  let outcome = { ending: false };
+  // What was begun while the answer was on its way goes on.
+  let outcome = draft.ending ? { ending: false } : {};
   try {
     await step(id, act, body);
   } catch (failure) {

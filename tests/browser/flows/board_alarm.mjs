@@ -74,14 +74,27 @@ export default async function play({ assert, open, site, stage }) {
   await screen.page.locator('[data-key="typed"]').fill("");
   await screen.page.locator('[data-key="typed"]').pressSequentially("rado 1");
   assert.equal((await alarmAt(stage, site, third.alarm)).state, "acknowledged");
+  // Its answer comes late, after the news of it.
+  let letGo = () => {};
+  const held = new Promise((resume) => (letGo = resume));
+  await screen.page.route("**/dispatch", async (route) => {
+    const response = await route.fetch();
+    await held;
+    await route.fulfill({ response });
+  });
   await screen.press("5 分钟");
   await reaches(stage, site, third.alarm, "dispatched");
   assert.equal((await alarmAt(stage, site, third.alarm)).responder, "rado 1");
 
   // No visit is needed: R shows the causes, digits mean them then, Esc goes back to the next step.
+  await screen.page.locator('[data-key="step on_site"]').waitFor();
   await screen.page.locator("#subject").focus();
   await screen.key("r");
   await screen.sees("结束报警");
+  const late = screen.page.waitForResponse((response) => response.url().endsWith("/dispatch"));
+  letGo();
+  await late;
+  await screen.page.locator("[data-cause]:not(:disabled)").first().waitFor();
   await screen.draw("alarm-no-visit");
   await screen.key("Escape");
   await screen.page.locator('[data-key="step on_site"]').waitFor();
