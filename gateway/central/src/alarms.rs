@@ -25,7 +25,7 @@ use crate::intake::shape::Readable;
 use crate::limits::{ALARM_AGE_MS_MAX, PRESSES_MAX};
 use crate::news::{Event, News};
 use crate::store::{StoreError, Tx, in_list, insert_rows};
-use crate::telling::{tell_of_own, told, told_of_press};
+use crate::telling::{tell_of_own, told, told_of_own, told_of_press};
 
 /// All states, lowest first; the place in it is what is stored.
 const STATES: [AlarmState; 6] = [
@@ -322,7 +322,10 @@ pub async fn repeat(
     let new =
         NewAlarm { id: raised.alarm_id(), origin: raised.to_string(), variant: 0, entry, alarm, follows, presses };
     let (key, is_new) = (new.origin.clone(), new.follows.is_some());
-    insert(tx, gateway, &[new]).await?;
+    if insert(tx, gateway, &[new]).await?.is_empty() && is_new {
+        // The press is an alarm here already: it is none more, and the word about how far it is stays.
+        return told_of_own(tx, gateway, entry).await;
+    }
     count_presses(tx, gateway, &key, entry).await?;
     if is_new {
         tell_of_own(tx, gateway, &entry.origin).await?;

@@ -180,6 +180,14 @@ async fn alarm_with(tx: &mut Tx, entry: &str, about: &Origin) -> Result<Option<S
     Ok(found)
 }
 
+/// A gateway tells of a press on a resolved alarm, and the press is an alarm of its own here: it hears so, and how far that is.
+pub(crate) async fn told_of_own(tx: &mut Tx, gateway: &GatewayId, entry: &Readable) -> Result<(), StoreError> {
+    let origins = [entry.origin_key.clone()];
+    tell_of_own(tx, gateway, &entry.origin).await?;
+    note_told(tx, gateway, &origins).await?;
+    tell_steps(tx, gateway, &origins).await
+}
+
 /// Lets a gateway know that a press which it folded into a resolved alarm is an alarm of its own here.
 pub(crate) async fn tell_of_own(tx: &mut Tx, gateway: &GatewayId, origin: &Origin) -> Result<(), StoreError> {
     let order = AlarmStateOrder {

@@ -34,9 +34,10 @@ impl Core {
             let of = of.to_owned();
             // What was only counted since goes with it.
             self.tell_unrecorded(&of, now);
-            let with_rest = order.follows.is_some();
             let Some(old) = self.alarms.get(&of) else { return false };
             let about = old.on_their_way.get(&n).and_then(|way| way.about.as_ref());
+            // Of an alarm that another gateway's press began, those behind it are where this one counted them.
+            let with_rest = order.follows.as_ref().is_some_and(|follows| follows == about.unwrap_or(&old.origin));
             let rest = old.on_their_way.iter().filter(|(_, way)| with_rest && way.about.as_ref() == about);
             let entries: BTreeSet<u64> = rest.map(|(n, _)| *n).filter(|later| *later > n).chain([n]).collect();
             // Where it is an alarm beside the others the centre has it, whatever became of this entry.
@@ -51,7 +52,8 @@ impl Core {
         self.tell_unrecorded(&of, now);
         let Some(old) = self.alarms.get_mut(&of) else { return false };
         // Its own entry is at the centre, those behind it may not be.
-        let parted = old.part_press((*epoch, order.alarm.seq), order.follows.is_some());
+        let with_rest = order.follows.as_ref() == Some(&old.origin);
+        let parted = old.part_press((*epoch, order.alarm.seq), with_rest);
         if parted.presses.is_empty() {
             return false;
         }

@@ -112,8 +112,11 @@ pub struct World {
     pub(super) next_session: u64,
     /// When each gateway's process last heard each device.
     pub(super) heard: BTreeMap<(usize, DeviceId), u64>,
-    /// How long each gateway's journal was then, whichever process that was.
+    /// How long each gateway's journal was then, whichever process that was, as far as the journal has gone on since: a process that
+    /// ended before has heard nothing.
     pub(super) heard_at_n: BTreeMap<(usize, DeviceId), usize>,
+    /// The same, where it has not gone on yet.
+    pub(super) heard_since: BTreeMap<(usize, DeviceId), usize>,
     /// Devices whose silence an open alarm of a gateway has told since that gateway last heard them.
     pub(super) missed: BTreeSet<(usize, DeviceId)>,
     /// When each gateway's process started.
@@ -181,6 +184,7 @@ impl World {
             next_session: 1,
             heard: BTreeMap::new(),
             heard_at_n: BTreeMap::new(),
+            heard_since: BTreeMap::new(),
             missed: BTreeSet::new(),
             started: BTreeMap::new(),
             direct: BTreeSet::new(),
@@ -280,6 +284,7 @@ impl World {
             self.plan_in(DEAD_MS, Event::DiskBack { gateway, life });
         }
         self.heard.retain(|(of, _), _| *of != gateway);
+        self.heard_since.retain(|(of, _), _| *of != gateway);
         self.started.insert(gateway, now);
         self.drain(gateway);
         self.tell_reader(gateway);
@@ -304,6 +309,14 @@ impl World {
             }
         }
         found.disk.take(group);
+        for (of, rows) in std::mem::take(&mut self.heard_since) {
+            if of.0 == gateway {
+                self.missed.remove(&of);
+                self.heard_at_n.insert(of, rows);
+            } else {
+                self.heard_since.insert(of, rows);
+            }
+        }
         self.input(gateway, Input::Store(gateway_core::StoreInput::Committed { group: id }), &[]);
     }
 
@@ -345,8 +358,7 @@ impl World {
         {
             let rows = self.gateways.get(gateway).map_or(0, |found| found.disk.rows.len());
             self.heard.insert((gateway, device.clone()), now);
-            self.missed.remove(&(gateway, device.clone()));
-            self.heard_at_n.insert((gateway, device.clone()), rows);
+            self.heard_since.insert((gateway, device.clone()), rows);
         }
         let Some(found) = self.gateways.get_mut(gateway) else { return };
         let wall = found.wall;

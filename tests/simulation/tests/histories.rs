@@ -16,9 +16,9 @@ use simulation::world::{Figures, run};
 const SEEDS: u64 = 20_000;
 const SEEDS_LONG: u64 = 1_000_000;
 /// Seeds beyond those that once broke a promise.
-const REGRESSIONS: [u64; 16] = [
+const REGRESSIONS: [u64; 18] = [
     89_596, 99_125, 102_597, 107_039, 114_202, 117_408, 135_852, 136_756, 193_437, 207_611, 281_148, 330_058, 371_226,
-    399_324, 438_986, 560_196,
+    399_324, 438_986, 560_196, 833_249, 863_732,
 ];
 /// Histories in which a mutant has to be caught at the latest.
 const MUTANT_SEEDS: u64 = 400;

@@ -23,6 +23,7 @@ use super::{OTHER_BODY, apply, record, standing};
 use crate::issuer::Issuer;
 use crate::limits;
 use crate::store::{StoreError, Tx};
+use crate::telling;
 
 /// Entries that wait, in the order of their numbers.
 #[derive(Debug)]
@@ -94,13 +95,12 @@ pub async fn take(
         let readable: Vec<(&Item, &Readable)> =
             part.iter().filter_map(|item| item.entry.as_ref().ok().map(|entry| (item, entry))).collect();
         let recorded = record::entries(tx, gateway, journal, &readable).await?;
-        let new: Vec<&Readable> = readable
-            .iter()
-            .zip(&recorded)
-            .filter(|(_, recorded)| **recorded == Recorded::New)
-            .map(|((_, entry), _)| *entry)
-            .collect();
-        apply(tx, issuer, gateway, &new).await?;
+        let those = |which: Recorded| -> Vec<&Readable> {
+            let all = readable.iter().zip(&recorded);
+            all.filter(|(_, recorded)| **recorded == which).map(|((_, entry), _)| *entry).collect()
+        };
+        apply(tx, issuer, gateway, &those(Recorded::New)).await?;
+        telling::told_again(tx, gateway, &those(Recorded::Duplicate)).await?;
         let said = readable.iter().zip(&recorded).map(|((item, _), recorded)| (*item, word_of(*recorded)));
         let unread = part.iter().filter_map(|item| {
             let refusal = item.entry.as_ref().err()?;

@@ -212,6 +212,29 @@ async fn a_gateway_that_counted_a_press_hears_of_the_alarm_that_another_one_made
     assert_eq!(ended, [2, 3], "{page}");
 }
 
+/// Its gateway had no disk when it was pressed, and told of it as an alarm; with its disk back it folds the press that comes again.
+#[tokio::test]
+async fn a_press_that_is_an_ended_alarm_stays_ended_when_it_is_told_as_one_on_another_ended_alarm() {
+    let centre = Centre::start().await;
+    let (press, body) = (|seq| device_origin("btn-0001", 1, seq), alarm_body("btn-0001", "sos"));
+    let mut journal = Journal::new("j0000000000000001");
+    for seq in [1, 2] {
+        journal.press("btn-0001", seq);
+    }
+    journal.push(&press(2), "alarm.repeated", &press(1), &body);
+    centre.upload(&journal, 1..=2).await;
+    for seq in [2, 1] {
+        let path = format!("/api/v1/alarms/btn-0001.1.{seq}/resolve");
+        assert_eq!(centre.post(&path, centre.operator(0), &json!({"cause": "helped"})).await.0, 200);
+    }
+    assert_eq!(outcomes(&centre.upload(&journal, 3..=3).await), ["accepted"]);
+    let page = centre.orders("alarms", "", 0, 0).await;
+    let told: Vec<_> = page["orders"].as_array().expect("orders").iter().map(|order| &order["body"]).collect();
+    assert!(told.iter().any(|body| body["alarm"] == press(2) && body["state"] == "resolved"), "{page}");
+    let (_, alarm) = centre.get("/api/v1/alarms/btn-0001.1.2").await;
+    assert_eq!((&alarm["state"], &alarm["presses"]), (&json!("resolved"), &json!(1)));
+}
+
 /// Of two gateways that hear a device one heard the first press, and the other did not: they count the third into different alarms.
 #[tokio::test]
 async fn a_press_that_gateways_count_into_different_alarms_ends_with_each_of_them() {

@@ -93,6 +93,7 @@ impl Core {
         let id = DialogueId(self.fresh_number());
         if let Some(visit) = self.sales.visits.get_mut(reader) {
             visit.running = Some(Running { id, purpose });
+            visit.held = false;
             self.emit(Effect::RunDialogue { reader: reader.clone(), dialogue: id, order });
         }
         id
