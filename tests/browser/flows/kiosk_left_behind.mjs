@@ -29,7 +29,7 @@ async function unanswered(elder, screen, stage, assert) {
   const lost = wishes.length;
   await stage.until("the page asks on", async () => wishes.length, (count) => count > lost + 1);
   assert.ok(wishes.slice(lost + 1).every(Boolean), "after a minute the page only asks");
-  await elder.page.unroute(SALES);
+  await elder.page.unrouteAll({ behavior: "wait" });
   await elder.at("sale-not_begun");
   await screen.sees("没有扣钱");
   await elder.look("1-not-begun");
@@ -43,7 +43,7 @@ async function unanswered(elder, screen, stage, assert) {
   await elder.page.clock.runFor(62_000);
   await elder.page.clock.runFor(52_000);
   await elder.at("start");
-  await elder.page.unroute(SALES);
+  await elder.page.unrouteAll({ behavior: "wait" });
   await elder.page.clock.runFor(10_000);
   assert.equal(await waits(), null, "nor once nobody waits for it any more");
 
@@ -52,7 +52,7 @@ async function unanswered(elder, screen, stage, assert) {
   await elder.order("purse");
   await elder.page.waitForFunction(() => JSON.parse(sessionStorage.getItem("sale-under-way"))?.id === null);
   await stage.until("the gateway has begun it", waits, Boolean);
-  await elder.page.unroute(SALES);
+  await elder.page.unrouteAll({ behavior: "wait" });
   await elder.page.reload();
   await elder.at("sale-awaiting_card");
   await elder.tap("cancel");
@@ -118,7 +118,7 @@ async function crossingAnswers(elder, stage, assert) {
   await late;
   await elder.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   assert.equal(await elder.where(), "card", "an answer that comes late says nothing of what lies there now");
-  await elder.page.unroute(CARD);
+  await elder.page.unrouteAll({ behavior: "wait" });
   await stage.ask("take_card");
   await elder.at("start");
 }
@@ -138,7 +138,7 @@ async function balanceNotKnown(elder, screen, stage) {
   await screen.sees("现在查不到");
   await elder.order("account");
   await elder.at("sale-paid");
-  await elder.page.unroute(CARD);
+  await elder.page.unrouteAll({ behavior: "wait" });
   await stage.ask("take_card");
   await elder.tap("done");
   await elder.at("start");
