@@ -66,6 +66,21 @@ export class Elder {
     await this.tap(tender);
   }
 
+  /** Orders, lays the card on and has paid. */
+  async pay(stage, tender, more = 0) {
+    await this.order(tender, more);
+    await this.at("sale-awaiting_card");
+    await stage.ask("lay_card");
+    await this.at("sale-paid");
+  }
+
+  /** Takes the card away and goes, from what a sale or its receipt says to the start. */
+  async leave(stage) {
+    await stage.ask("take_card");
+    await this.tap("done");
+    await this.at("start");
+  }
+
   /** Draws the screen and lets axe-core look at it. */
   async look(name) {
     await this.screen.draw(name);

@@ -91,13 +91,8 @@ export default async function play({ assert, open, site, stage, SIZES }) {
 
   // More than there are points: said after without the card, known before with the card on the reader.
   for (let sale = 0; sale < 2; sale += 1) {
-    await elder.order("account", LUNCHES_MORE);
-    await elder.at("sale-awaiting_card");
-    await stage.ask("lay_card");
-    await elder.at("sale-paid");
-    await stage.ask("take_card");
-    await elder.tap("done");
-    await elder.at("start");
+    await elder.pay(stage, "account", LUNCHES_MORE);
+    await elder.leave(stage);
   }
   await elder.order("account", LUNCHES_MORE);
   await elder.at("sale-awaiting_card");
@@ -116,9 +111,7 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await elder.tap("purse");
   await elder.at("sale-paid");
   assert.equal(await stage.ask("purse"), 10_000, "the purse pays instead");
-  await stage.ask("take_card");
-  await elder.tap("done");
-  await elder.at("start");
+  await elder.leave(stage);
   const { available } = await stage.read(site.centre, "/api/v1/accounts/person-0001", site.operators[0].token);
   assert.equal(available, POINTS_LEFT, "nothing was taken, and nothing is set aside");
 

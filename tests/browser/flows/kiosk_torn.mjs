@@ -28,9 +28,7 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await elder.at("sale-paid");
   await elder.look("2-settled");
   assert.equal(await stage.ask("purse"), purse - 1250, "charged once");
-  await stage.ask("take_card");
-  await elder.tap("done");
-  await elder.at("start");
+  await elder.leave(stage);
 
   // Taken back, and not charged, where the card was torn before the debit.
   await elder.order("purse");
@@ -58,9 +56,7 @@ export default async function play({ assert, open, site, stage, SIZES }) {
   await elder.at("sale-paid");
   await elder.look("5-killed-in-the-debit-and-settled");
   assert.equal(await stage.ask("purse"), purse - 2500, "charged once");
-  await stage.ask("take_card");
-  await elder.tap("done");
-  await elder.at("start");
+  await elder.leave(stage);
 
   await stage.ask("kill_gateway");
   await elder.at("gone");

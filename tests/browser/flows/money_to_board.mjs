@@ -4,16 +4,11 @@ import { goTo, logIn } from "../board.mjs";
 import { Elder } from "../elder.mjs";
 
 async function pays(elder, stage, tender) {
-  await elder.order(tender);
-  await elder.at("sale-awaiting_card");
-  await stage.ask("lay_card");
-  await elder.at("sale-paid");
+  await elder.pay(stage, tender);
   await elder.tap("receipt");
   await elder.at("receipt");
   const receipt = await elder.screen.text();
-  await stage.ask("take_card");
-  await elder.tap("done");
-  await elder.at("start");
+  await elder.leave(stage);
   return receipt;
 }
 

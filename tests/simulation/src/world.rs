@@ -309,13 +309,9 @@ impl World {
             }
         }
         found.disk.take(group);
-        for (of, rows) in std::mem::take(&mut self.heard_since) {
-            if of.0 == gateway {
-                self.missed.remove(&of);
-                self.heard_at_n.insert(of, rows);
-            } else {
-                self.heard_since.insert(of, rows);
-            }
+        for (of, rows) in self.heard_since.extract_if(.., |(by, _), _| *by == gateway) {
+            self.missed.remove(&of);
+            self.heard_at_n.insert(of, rows);
         }
         self.input(gateway, Input::Store(gateway_core::StoreInput::Committed { group: id }), &[]);
     }

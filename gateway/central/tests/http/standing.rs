@@ -75,6 +75,14 @@ async fn assign(centre: &Centre, device: &str, gateway: Option<&str>, standby: &
     answer(request.body(body.to_string())).await.0
 }
 
+/// A centre with two gateways that have one device: the demonstration's, and one that stands by.
+async fn sharing() -> (Centre, Other) {
+    let centre = Centre::start().await;
+    let other = Other::enrolled(&centre).await;
+    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    (centre, other)
+}
+
 #[tokio::test]
 async fn e5_telling_an_alarm_of_another_gateways_device_gives_no_right_to_close_take_back_or_date_it() {
     let centre = Centre::start().await;
@@ -137,9 +145,7 @@ async fn a_gateway_that_stands_by_for_a_device_takes_its_alarms_further() {
 
 #[tokio::test]
 async fn a_stand_by_gateway_that_tells_of_presses_again_hears_of_the_alarms_that_have_them() {
-    let centre = Centre::start().await;
-    let mut other = Other::enrolled(&centre).await;
-    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (centre, mut other) = sharing().await;
     let about = device_origin("btn-0001", 1, 1);
     let body = alarm_body("btn-0001", "sos");
     let mut journal = Journal::new("j0000000000000001");
@@ -177,9 +183,7 @@ async fn a_stand_by_gateway_that_tells_of_presses_again_hears_of_the_alarms_that
 /// A gateway without a disk makes an alarm of a press that is counted into another one elsewhere: who counted it has a part in both.
 #[tokio::test]
 async fn a_gateway_that_counted_a_press_hears_of_the_alarm_that_another_one_made_of_it() {
-    let centre = Centre::start().await;
-    let mut other = Other::enrolled(&centre).await;
-    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (centre, mut other) = sharing().await;
     let (about, body) = (device_origin("btn-0001", 1, 1), alarm_body("btn-0001", "sos"));
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
@@ -238,9 +242,7 @@ async fn a_press_that_is_an_ended_alarm_stays_ended_when_it_is_told_as_one_on_an
 /// Of two gateways that hear a device one heard the first press, and the other did not: they count the third into different alarms.
 #[tokio::test]
 async fn a_press_that_gateways_count_into_different_alarms_ends_with_each_of_them() {
-    let centre = Centre::start().await;
-    let mut other = Other::enrolled(&centre).await;
-    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (centre, mut other) = sharing().await;
     let (press, body) = (|seq| device_origin("btn-0001", 1, seq), alarm_body("btn-0001", "sos"));
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
@@ -269,9 +271,7 @@ async fn a_press_that_gateways_count_into_different_alarms_ends_with_each_of_the
 
 #[tokio::test]
 async fn presses_that_two_gateways_tell_of_an_ended_alarm_are_an_alarm_for_each_as_at_those_gateways() {
-    let centre = Centre::start().await;
-    let mut other = Other::enrolled(&centre).await;
-    assert_eq!(assign(&centre, "btn-0001", Some("gw-demo"), &["gw-2"]).await, 204);
+    let (centre, mut other) = sharing().await;
     let (about, body) = (device_origin("btn-0001", 1, 1), alarm_body("btn-0001", "sos"));
     let mut journal = Journal::new("j0000000000000001");
     journal.press("btn-0001", 1);
